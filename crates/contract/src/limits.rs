@@ -1,0 +1,50 @@
+//! Every bound, with its name.
+
+use std::time::Duration;
+
+/// Characters of a tenant's, route's or target's name.
+pub const NAME_CHARS_MAX: usize = 64;
+/// Targets of one route. The ordinal of a delivery has 16 bits; this keeps one accept small.
+pub const FAN_OUT_MAX: usize = 256;
+/// A message body, unless the configuration says otherwise (Standard Webhooks and AWS limit near here).
+pub const BODY_BYTES_DEFAULT: usize = 256 * 1024;
+/// The largest body that a configuration may allow.
+pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Headers of a request that are kept with its message.
+pub const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// An `Idempotency-Key`.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// An order key.
+pub const ORDER_KEY_BYTES_MAX: usize = 255;
+/// How long an `Idempotency-Key` is remembered (published in the guide).
+pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 3600);
+/// Bytes kept of an API's answer.
+pub const CAPTURE_BYTES_MAX: usize = 16 * 1024;
+/// Items in one `POST /v1/messages/batch`.
+pub const BATCH_ITEMS_MAX: usize = 1000;
+/// Requests that may wait for a commit at once; beyond it the answer is 503.
+pub const ACCEPT_QUEUE_MAX: usize = 4096;
+/// Items that one transaction of a store takes.
+pub const COMMIT_ITEMS_MAX: usize = 1024;
+/// Deliveries that a target keeps in memory, in flight and waiting together.
+pub const WINDOW_ITEMS_MAX: usize = 1024;
+/// Bytes of message bodies that all windows together keep in memory.
+pub const WINDOW_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Deliveries that one claim brings into memory for one target.
+pub const CLAIM_ITEMS_MAX: usize = 256;
+/// Settlements that wait for a commit; a courier with one more waits for room.
+pub const SETTLE_QUEUE_MAX: usize = 4096;
+/// Rows of one page of a list.
+pub const PAGE_ITEMS_MAX: usize = 500;
+/// Attempts that a schedule may name.
+pub const ATTEMPTS_MAX: u32 = 100;
+/// Times a delivery may be claimed from a dead session before it is `dead(poison)`.
+pub const ORPHANED_MAX: u32 = 5;
+/// The longest `Retry-After` that is obeyed.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+/// The longest `Prefer: wait`.
+pub const WAIT_MAX: Duration = Duration::from_secs(60);
+/// How often a node renews its session.
+pub const RENEW_EVERY: Duration = Duration::from_secs(5);
+/// A session not renewed for this long is dead.
+pub const SESSION_DEAD_AFTER: Duration = Duration::from_secs(20);

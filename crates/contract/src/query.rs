@@ -1,0 +1,121 @@
+//! Questions to a store: lists of deliveries, and selections to change.
+
+use crate::delivery::{Attempt, Standing};
+use crate::{DeliveryId, Message, MessageId, Name, Timestamp};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// Which dead deliveries. Every field that is given must match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// To this target.
+    pub target: Option<Name>,
+    /// Of this route.
+    pub route: Option<Name>,
+    /// Accepted at or after.
+    pub since: Option<Timestamp>,
+    /// Whose [`crate::delivery::Death::word`] or last [`crate::delivery::ErrorClass::word`] is this, or whose last status is this number.
+    pub error: Option<String>,
+}
+
+/// A place in a list: the last row seen. Opaque on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor(pub DeliveryId);
+
+/// One row of a list of dead deliveries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// Its ticket.
+    pub message: MessageId,
+    /// Its route.
+    pub route: Name,
+    /// Its target.
+    pub target: Name,
+    /// When the message was accepted.
+    pub received: Timestamp,
+    /// Where it stands.
+    pub standing: Standing,
+    /// 1 at accept; one more with each redrive.
+    pub run: u32,
+    /// The last attempt, if one was made.
+    pub last: Option<Attempt>,
+}
+
+/// A page of rows in order of [`DeliveryId`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Cursor>,
+}
+
+/// One delivery in full, for a person who inspects or edits it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detail {
+    /// The row.
+    pub row: Row,
+    /// The message as it was accepted.
+    pub message: Arc<Message>,
+    /// Every attempt of every run, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// 0 as accepted; one more with each edit.
+    pub revision: u32,
+    /// The latest edit, which is what would be sent.
+    pub edit: Option<Edit>,
+}
+
+/// Another body or other headers for one delivery; the original stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// What is sent, as it is: no shape is applied to it.
+    pub body: Bytes,
+    /// The headers that are passed on with it.
+    pub headers: crate::message::Headers,
+}
+
+/// A change that a person asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Ends every delivery of the message that is `Due`, or `Leased` and named in `unsent`.
+    Cancel {
+        /// Whose message.
+        tenant: Name,
+        /// The ticket.
+        message: MessageId,
+        /// Leased deliveries that the caller has taken back from its lanes before they were sent.
+        unsent: Vec<DeliveryId>,
+    },
+    /// Gives a dead delivery another body or headers, for its next run.
+    Edit {
+        /// Whose delivery.
+        tenant: Name,
+        /// The delivery.
+        delivery: DeliveryId,
+        /// The new content.
+        edit: Edit,
+    },
+    /// Opens a new run for dead deliveries: each is due at its time.
+    Revive {
+        /// Whose deliveries.
+        tenant: Name,
+        /// The deliveries, with the time each is due.
+        deliveries: Vec<(DeliveryId, Timestamp)>,
+    },
+    /// Ends dead deliveries for good: they become `Cancelled` and may be forgotten.
+    Discard {
+        /// Whose deliveries.
+        tenant: Name,
+        /// The deliveries.
+        deliveries: Vec<DeliveryId>,
+    },
+}
+
+/// What a [`Change`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// The deliveries that were changed, with their targets; others were not there or not in a state for it.
+    pub deliveries: Vec<(DeliveryId, Name)>,
+}

@@ -1,0 +1,129 @@
+//! The joint to whatever goes out. A target says what happened, never what to do about it.
+
+use crate::delivery::{Capture, ErrorClass, Suspicion, Timings};
+use crate::{DeliveryId, Message, Promise, Timestamp};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Makes one attempt.
+pub trait Target: Send + Sync {
+    /// Sends the call within its own time-outs and reports one outcome per parcel, in the same order. Never panics, never
+    /// retries after a byte was written. Dropping the promise ends the attempt.
+    fn deliver<'a>(&'a self, call: &'a Call) -> Promise<'a, Vec<Outcome>>;
+}
+
+/// One request to a target: one parcel, or a batch of them.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// At least one.
+    pub parcels: Vec<Parcel>,
+}
+
+/// One delivery, ready to send.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    /// Sent as `webhook-id`.
+    pub id: DeliveryId,
+    /// Part of the `Idempotency-Key` when not 0.
+    pub revision: u32,
+    /// 1 for the first attempt of the run: `fanlight-attempt`.
+    pub attempt: u32,
+    /// `fanlight-possible-duplicate: true` when not clear.
+    pub suspect: Suspicion,
+    /// Wall time of this attempt: `webhook-timestamp`.
+    pub at: Timestamp,
+    /// The message, for its headers.
+    pub message: Arc<Message>,
+    /// What is sent: the message's body, or the target's shape of it.
+    pub body: Bytes,
+    /// Whether `body` is the message's own.
+    pub form: Form,
+}
+
+/// Whether a body is passed on or made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The message's bytes with the message's `content-type`.
+    Untouched,
+    /// JSON made by the target's expression.
+    Shaped,
+}
+
+/// What happened to one parcel.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Status and headers are in.
+    Answered(Reply),
+    /// The target's side, or the way to it, failed.
+    Broken {
+        /// What kind of failure.
+        class: ErrorClass,
+        /// Whether the target may have seen the request.
+        written: Written,
+        /// One line for people.
+        detail: String,
+        /// The phases reached.
+        timings: Timings,
+    },
+    /// This side failed; the target is not charged.
+    Own {
+        /// A `local_*` class.
+        class: ErrorClass,
+        /// Whether a repeat may help.
+        lasting: Lasting,
+        /// One line for people.
+        detail: String,
+    },
+}
+
+/// How far a broken request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// Not a byte left.
+    Nothing,
+    /// The target may have acted on it.
+    Maybe,
+}
+
+/// Whether an own fault stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasting {
+    /// Deterministic: a repeat fails the same way.
+    Lasting,
+    /// A repeat may succeed.
+    Passing,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// What the answer's headers ask of the sender.
+    pub hints: Hints,
+    /// Where a 3xx points to.
+    pub location: Option<String>,
+    /// The beginning of the body.
+    pub capture: Capture,
+    /// How long each phase took (`queue` is the caller's to fill).
+    pub timings: Timings,
+}
+
+/// What an answer's headers ask of the sender.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// `Retry-After`, or the reset time of an exhausted rate limit: wait this long. Not yet capped.
+    pub wait: Option<Duration>,
+    /// `webhook-delivery`.
+    pub word: Option<Word>,
+}
+
+/// The receiver's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// Do not send this one again.
+    AbortMessage,
+    /// Send nothing more.
+    Disable,
+}

@@ -1,0 +1,43 @@
+//! A ticket: the caller's view of a message and its deliveries.
+
+use crate::delivery::{Attempt, Standing};
+use crate::{DeliveryId, MessageId, Name, Timestamp};
+
+/// What the store knows about one message. How it folds into one word is the engine's to say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ticket {
+    /// The message's id.
+    pub id: MessageId,
+    /// The message's route.
+    pub route: Name,
+    /// When it was accepted.
+    pub received: Timestamp,
+    /// In order of ordinal.
+    pub deliveries: Vec<Ray>,
+}
+
+/// One delivery as a ticket shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ray {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// Where it goes.
+    pub target: Name,
+    /// Where it stands.
+    pub standing: Standing,
+    /// 1 at accept; one more with each redrive.
+    pub run: u32,
+    /// Every attempt of every run, oldest first.
+    pub attempts: Vec<Attempt>,
+}
+
+/// The answer to a look-up by id.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found<T> {
+    /// Here it is.
+    Here(T),
+    /// Older than what is kept: it may have been there.
+    Gone,
+    /// Never seen.
+    Unknown,
+}

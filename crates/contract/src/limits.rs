@@ -27,7 +27,7 @@ pub const ACCEPT_QUEUE_MAX: usize = 4096;
 /// Items that one transaction of a store takes.
 pub const COMMIT_ITEMS_MAX: usize = 1024;
 /// Deliveries that a target keeps in memory, in flight and waiting together.
-pub const WINDOW_ITEMS_MAX: usize = 1024;
+pub const WINDOW_ITEMS_MAX: usize = 4096;
 /// Bytes of message bodies that all windows together keep in memory.
 pub const WINDOW_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Deliveries that one claim brings into memory for one target.

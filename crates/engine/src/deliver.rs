@@ -1,0 +1,174 @@
+//! Makes one attempt of a delivery: shapes the body, calls the target, judges what happened.
+
+use crate::dispatch::lane::{self, Lane};
+use crate::engine::Engine;
+use crate::happened::Happened;
+use crate::plan::TargetPlan;
+use crate::settle::Done;
+use crate::verdict::{self, Facts, Judgement, Proven};
+use bytes::Bytes;
+use contract::delivery::{Attempt, AttemptResult, ErrorClass, ShapeId, Standing, Timings};
+use contract::expression::Fault;
+use contract::store::{Lease, Settlement};
+use contract::target::{Call, Form, Lasting, Outcome, Parcel};
+use contract::{Message, Timestamp};
+use std::sync::Arc;
+
+/// Carries deliveries of one lane, one after the other, until none may go.
+pub(crate) async fn courier(engine: Arc<Engine>, lane: Arc<Lane>, mut lease: Lease) {
+    loop {
+        let bytes = lane::weight(&lease);
+        let done = carry(&engine, &lane, lease).await;
+        engine.settle(done).await;
+        let next = lane.next(bytes, engine.doors.clock.now());
+        if next.hungry {
+            engine.wake.wake();
+        }
+        match next.lease {
+            Some(next) => lease = next,
+            None => return,
+        }
+    }
+}
+
+async fn carry(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) -> Done {
+    let began = engine.doors.clock.now();
+    let Some(plan) = lane.plan() else {
+        // The target left the configuration while this was on its way: back to the disk, to be held there.
+        return done(lane, &lease, None, Standing::Due(began));
+    };
+    if lease.message.deadline.is_some_and(|deadline| began > deadline) {
+        return done(lane, &lease, None, Standing::Expired);
+    }
+    let outcome = attempt(engine, &plan, &lease, began).await;
+    let judgement = judge(engine, lane, &plan, &lease, &outcome);
+    engine.apply_effect(lane, judgement.effect);
+    record(engine, lane, lease, began, outcome, judgement)
+}
+
+async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Timestamp) -> Outcome {
+    let (message, body, form) = match content(engine, lease).await {
+        Ok(content) => content,
+        Err(outcome) => return outcome,
+    };
+    let parcel = Parcel {
+        id: lease.delivery.id,
+        revision: lease.delivery.revision,
+        attempt: lease.delivery.attempts + 1,
+        suspect: lease.delivery.suspect,
+        at: began,
+        message,
+        body,
+        form,
+    };
+    let outcomes = plan.target.deliver(&Call { parcels: vec![parcel] }).await;
+    outcomes
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| own(ErrorClass::LocalConfig, Lasting::Lasting, "the target gave no outcome"))
+}
+
+/// What is sent: an edit as it is, else the message's body in the shape pinned at accept.
+async fn content(engine: &Engine, lease: &Lease) -> Result<(Arc<Message>, Bytes, Form), Outcome> {
+    if let Some(edit) = &lease.edit {
+        let edited =
+            Message { headers: edit.headers.clone(), body: edit.body.clone(), ..(*lease.message).clone() };
+        return Ok((Arc::new(edited), edit.body.clone(), Form::Untouched));
+    }
+    let body = lease.message.body.clone();
+    match lease.delivery.shape {
+        None => Ok((Arc::clone(&lease.message), body, Form::Untouched)),
+        Some(id) => Ok((Arc::clone(&lease.message), shaped(engine, id, body).await?, Form::Shaped)),
+    }
+}
+
+async fn shaped(engine: &Engine, id: ShapeId, body: Bytes) -> Result<Bytes, Outcome> {
+    let shape = engine.shape(id).await?;
+    shape.evaluate(body).await.map_err(|fault| {
+        let lasting = match fault {
+            Fault::Busy { .. } => Lasting::Passing,
+            Fault::NotJson { .. } | Fault::Raised { .. } | Fault::Empty | Fault::Exceeded { .. } => {
+                Lasting::Lasting
+            }
+        };
+        own(ErrorClass::LocalConfig, lasting, &fault.to_string())
+    })
+}
+
+fn judge(engine: &Engine, lane: &Lane, plan: &TargetPlan, lease: &Lease, outcome: &Outcome) -> Judgement {
+    let hold = lane.hold();
+    let facts = Facts {
+        attempts: lease.delivery.attempts + 1,
+        deadline: lease.message.deadline,
+        retry: &plan.retry,
+        statuses: &plan.statuses,
+        proven: if hold.proven { Proven::Yes } else { Proven::No },
+        probes: hold.auth.map_or(0, |auth| auth.step),
+        now: engine.doors.clock.now(),
+        random: engine.doors.entropy.bits(),
+    };
+    verdict::judge(outcome, &facts)
+}
+
+fn record(
+    engine: &Engine,
+    lane: &Arc<Lane>,
+    lease: Lease,
+    began: Timestamp,
+    outcome: Outcome,
+    judged: Judgement,
+) -> Done {
+    let standing = judged.verdict.standing();
+    let queue = if lease.delivery.attempts == 0 {
+        began.since(lease.message.received)
+    } else {
+        Timings::default().queue
+    };
+    let (timings, result) = match outcome {
+        Outcome::Answered(reply) => {
+            let result =
+                AttemptResult::Answered { status: reply.status, class: judged.class, capture: reply.capture };
+            (reply.timings, result)
+        }
+        Outcome::Broken { class, detail, timings, .. } => (timings, AttemptResult::Failed { class, detail }),
+        Outcome::Own { class, detail, lasting } => {
+            let (target, delivery) = (&lane.name, lease.delivery.id);
+            engine.tell(&Happened::Stumbled { target, delivery, class, detail: &detail });
+            if lasting == Lasting::Passing {
+                return done(lane, &lease, None, standing);
+            }
+            (Timings::default(), AttemptResult::Failed { class, detail })
+        }
+    };
+    let attempt = Attempt {
+        number: lease.delivery.attempts + 1,
+        run: lease.delivery.run,
+        began,
+        timings: Timings { queue, ..timings },
+        result,
+        suspect: lease.delivery.suspect,
+        next: if let Standing::Due(at) = standing { Some(at) } else { None },
+    };
+    let (message, target) = (&*lease.message, &lane.name);
+    engine.tell(&Happened::Attempted {
+        message,
+        delivery: lease.delivery.id,
+        target,
+        attempt: &attempt,
+        standing,
+    });
+    done(lane, &lease, Some(attempt), standing)
+}
+
+pub(crate) fn done(lane: &Arc<Lane>, lease: &Lease, attempt: Option<Attempt>, standing: Standing) -> Done {
+    Done {
+        settlement: Settlement { position: lease.position, delivery: lease.delivery.id, attempt, standing },
+        lane: Arc::clone(lane),
+        message: lease.message.id,
+        received: lease.message.received,
+    }
+}
+
+pub(crate) fn own(class: ErrorClass, lasting: Lasting, detail: &str) -> Outcome {
+    Outcome::Own { class, lasting, detail: detail.to_owned() }
+}

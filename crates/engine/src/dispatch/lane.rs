@@ -1,0 +1,324 @@
+//! One target's lane: what is in flight, what waits in memory, and whether more may go. No I/O.
+//!
+//! ```text
+//!   intake: admit ──► (commit) ──► offer ──► courier ──► next ──► … ──► idle
+//!   store:  ask ──► claim ──► claimed, offer ──┘
+//! ```
+//! The window is bounded; what does not fit stays on disk, and the lane remembers when the earliest of it is due.
+
+use crate::plan::TargetPlan;
+use crate::policy::hold::{Gate, Hold, Reason};
+use arc_swap::ArcSwapOption;
+use contract::store::{Ask, Lease};
+use contract::{MessageId, Name, Timestamp, limits};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// One target's lane. It outlives configurations: only its plan is replaced.
+pub struct Lane {
+    pub(crate) tenant: Name,
+    pub(crate) name: Name,
+    plan: ArcSwapOption<TargetPlan>,
+    state: Mutex<State>,
+    memory: Arc<Memory>,
+    unsaved: AtomicBool,
+}
+
+/// Bytes of bodies in all windows together.
+#[derive(Default)]
+pub(crate) struct Memory(AtomicUsize);
+
+#[derive(Default)]
+struct State {
+    /// Couriers on their way.
+    in_flight: usize,
+    /// Room promised to messages that are being committed.
+    promised: usize,
+    window: VecDeque<Lease>,
+    hold: Hold,
+    /// When the earliest delivery on disk is due; none: nothing is on disk.
+    next_due: Option<Timestamp>,
+    /// The earliest that was put on disk since the claim under way began, which that claim may not have seen.
+    noted: Option<Timestamp>,
+    /// The dispatcher was told that there is room for more from the disk.
+    told: bool,
+    stopped: bool,
+}
+
+/// A lane as people see it.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The target.
+    pub name: Name,
+    /// Calls on the wire.
+    pub in_flight: usize,
+    /// Leased and waiting in memory.
+    pub window: usize,
+    /// The hold as it is now.
+    pub hold: Hold,
+    /// Why it is held now, if it is.
+    pub reason: Option<Reason>,
+}
+
+/// What a courier does after its delivery.
+pub(crate) struct Next {
+    /// Its next delivery; none: it ends.
+    pub(crate) lease: Option<Lease>,
+    /// The dispatcher should look for more on disk.
+    pub(crate) hungry: bool,
+}
+
+/// A lane asks for more from the disk when its window is shorter than this.
+const HUNGRY_BELOW: usize = limits::CLAIM_ITEMS_MAX / 2;
+
+impl Memory {
+    fn take(&self, bytes: usize) -> bool {
+        let fits = self.0.fetch_add(bytes, Ordering::Relaxed) + bytes <= limits::WINDOW_BYTES_MAX;
+        if !fits {
+            self.give(bytes);
+        }
+        fits
+    }
+
+    fn give(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn left(&self) -> usize {
+        limits::WINDOW_BYTES_MAX.saturating_sub(self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl Lane {
+    pub(crate) fn new(tenant: Name, name: Name, memory: Arc<Memory>) -> Self {
+        Self {
+            tenant,
+            name,
+            plan: ArcSwapOption::empty(),
+            state: Mutex::default(),
+            memory,
+            unsaved: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn set_plan(&self, plan: Option<Arc<TargetPlan>>) {
+        self.plan.store(plan);
+    }
+
+    /// Whether a message that is about to be committed may be leased. A yes promises room until `keep_promise` or
+    /// `break_promise`.
+    pub(crate) fn admit(&self, bytes: usize, now: Timestamp) -> bool {
+        let mut state = self.state.lock();
+        let room = state.in_flight + state.promised + state.window.len() < limits::WINDOW_ITEMS_MAX;
+        let backlog = state.next_due.is_some_and(|due| due <= now);
+        let open = state.hold.gate(now) == Gate::Admit && !state.stopped && self.plan.load().is_some();
+        let admitted = room && !backlog && open && self.memory.take(bytes);
+        state.promised += usize::from(admitted);
+        admitted
+    }
+
+    /// The message was not taken, or not leased.
+    pub(crate) fn break_promise(&self, bytes: usize) {
+        self.state.lock().promised -= 1;
+        self.memory.give(bytes);
+    }
+
+    /// The message is durable. Some: start a courier with it.
+    pub(crate) fn keep_promise(&self, lease: Lease, now: Timestamp) -> Option<Lease> {
+        let mut state = self.state.lock();
+        state.promised -= 1;
+        self.place(&mut state, lease, now)
+    }
+
+    /// A lease that was claimed. Some: start a courier with it.
+    pub(crate) fn offer(&self, lease: Lease, now: Timestamp) -> Option<Lease> {
+        self.memory.0.fetch_add(weight(&lease), Ordering::Relaxed);
+        self.place(&mut self.state.lock(), lease, now)
+    }
+
+    /// What the courier of a finished delivery does next.
+    pub(crate) fn next(&self, finished_bytes: usize, now: Timestamp) -> Next {
+        self.memory.give(finished_bytes);
+        let mut state = self.state.lock();
+        state.in_flight -= 1;
+        let lease = if self.may_start(&state, now) { state.window.pop_front() } else { None };
+        state.in_flight += usize::from(lease.is_some());
+        let hungry = !state.told && self.is_hungry(&state, now);
+        state.told |= hungry;
+        Next { lease, hungry }
+    }
+
+    /// What waits in memory and may start now, after a hold has ended or the configuration changed.
+    pub(crate) fn ready(&self, now: Timestamp) -> Vec<Lease> {
+        let mut state = self.state.lock();
+        let mut ready = Vec::new();
+        while !state.window.is_empty() && self.may_start(&state, now) {
+            state.in_flight += 1;
+            ready.extend(state.window.pop_front());
+        }
+        ready
+    }
+
+    /// What to claim for this lane now.
+    pub(crate) fn ask(&self, now: Timestamp) -> Option<Ask> {
+        let mut state = self.state.lock();
+        state.told = false;
+        let probing = state.hold.gate(now) == Gate::Probe;
+        if !self.is_hungry(&state, now) || (probing && state.in_flight + state.window.len() > 0) {
+            return None;
+        }
+        state.noted = None;
+        let items = if probing { 1 } else { limits::CLAIM_ITEMS_MAX };
+        Some(Ask {
+            tenant: self.tenant.clone(),
+            target: self.name.clone(),
+            items,
+            bytes: self.memory.left().max(1),
+        })
+    }
+
+    /// The claim has ended; this is when the earliest delivery that it left on disk is due.
+    pub(crate) fn claimed(&self, next_due: Option<Timestamp>) {
+        let mut state = self.state.lock();
+        state.next_due = earlier(next_due, state.noted);
+    }
+
+    /// A delivery was put on disk, due at this time. True: sooner than anything known, so wake the dispatcher.
+    #[must_use]
+    pub(crate) fn note_due(&self, due: Timestamp) -> bool {
+        let mut state = self.state.lock();
+        state.noted = earlier(state.noted, Some(due));
+        let sooner = state.next_due.is_none_or(|known| due < known);
+        state.next_due = earlier(state.next_due, Some(due));
+        sooner
+    }
+
+    /// When the dispatcher should look at this lane again.
+    pub(crate) fn wakes_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let state = self.state.lock();
+        let waiting = !state.window.is_empty() || state.next_due.is_some();
+        match state.hold.gate(now) {
+            _ if state.stopped || !waiting || self.plan.load().is_none() => None,
+            Gate::Refuse(until) => until,
+            Gate::Probe if state.in_flight + state.window.len() > 0 => None,
+            Gate::Admit | Gate::Probe if state.window.len() >= HUNGRY_BELOW => None,
+            Gate::Admit | Gate::Probe => state.next_due,
+        }
+    }
+
+    /// Removes the message's deliveries that wait here, before they are sent.
+    pub(crate) fn take_back(&self, message: MessageId) -> Vec<Lease> {
+        let mut state = self.state.lock();
+        let is = |lease: &Lease| lease.message.id == message;
+        let taken = state.window.iter().filter(|lease| is(lease)).cloned().collect();
+        state.window.retain(|lease| !is(lease));
+        self.forget(taken)
+    }
+
+    /// Nothing starts from now on; gives what waited.
+    pub(crate) fn stop(&self) -> Vec<Lease> {
+        let mut state = self.state.lock();
+        state.stopped = true;
+        let taken = Vec::from(std::mem::take(&mut state.window));
+        self.forget(taken)
+    }
+
+    /// Changes the hold; gives the hold before and after.
+    pub(crate) fn change_hold(&self, change: impl FnOnce(&mut Hold)) -> (Hold, Hold) {
+        let mut state = self.state.lock();
+        let before = state.hold.clone();
+        change(&mut state.hold);
+        if before != state.hold {
+            self.unsaved.store(true, Ordering::SeqCst);
+        }
+        (before, state.hold.clone())
+    }
+
+    /// Whether the hold has changed since it was last saved.
+    pub(crate) fn is_unsaved(&self) -> bool {
+        self.unsaved.load(Ordering::SeqCst)
+    }
+
+    /// The hold, which counts as saved from now on.
+    pub(crate) fn hold_to_save(&self) -> Hold {
+        self.unsaved.store(false, Ordering::SeqCst);
+        self.hold()
+    }
+
+    /// The hold as an earlier process saved it. What cannot be read holds nothing.
+    pub(crate) fn recall_hold(&self, saved: &[u8]) {
+        match serde_json::from_slice(saved) {
+            Ok(hold) => self.state.lock().hold = hold,
+            Err(error) => {
+                tracing::warn!(target = %self.name, %error, "the saved hold of a target cannot be read and is ignored")
+            }
+        }
+    }
+
+    /// The hold as it is now.
+    pub(crate) fn hold(&self) -> Hold {
+        self.state.lock().hold.clone()
+    }
+
+    /// A lane as people see it.
+    pub(crate) fn view(&self, now: Timestamp) -> View {
+        let state = self.state.lock();
+        let missing = self.plan.load().is_none().then_some(Reason::NoTarget);
+        View {
+            name: self.name.clone(),
+            in_flight: state.in_flight,
+            window: state.window.len(),
+            reason: missing.or_else(|| state.hold.reason(now)),
+            hold: state.hold.clone(),
+        }
+    }
+
+    /// The target as configured now; none when the configuration has it no more.
+    pub(crate) fn plan(&self) -> Option<Arc<TargetPlan>> {
+        self.plan.load_full()
+    }
+
+    fn place(&self, state: &mut State, lease: Lease, now: Timestamp) -> Option<Lease> {
+        if state.window.is_empty() && self.may_start(state, now) {
+            state.in_flight += 1;
+            return Some(lease);
+        }
+        state.window.push_back(lease);
+        None
+    }
+
+    fn is_hungry(&self, state: &State, now: Timestamp) -> bool {
+        let open =
+            !matches!(state.hold.gate(now), Gate::Refuse(_)) && !state.stopped && self.plan.load().is_some();
+        let memory = self.memory.left() > 0 || state.in_flight + state.window.len() == 0;
+        open && memory && state.window.len() < HUNGRY_BELOW && state.next_due.is_some_and(|due| due <= now)
+    }
+
+    fn may_start(&self, state: &State, now: Timestamp) -> bool {
+        let concurrency = match self.plan.load().as_deref() {
+            Some(plan) if !state.stopped => plan.concurrency,
+            Some(_) | None => 0,
+        };
+        match state.hold.gate(now) {
+            Gate::Admit => state.in_flight < concurrency,
+            Gate::Probe => state.in_flight == 0 && concurrency > 0,
+            Gate::Refuse(_) => false,
+        }
+    }
+
+    fn forget(&self, taken: Vec<Lease>) -> Vec<Lease> {
+        self.memory.give(taken.iter().map(weight).sum());
+        taken
+    }
+}
+
+/// The bytes that a lease counts for.
+pub(crate) fn weight(lease: &Lease) -> usize {
+    lease.message.body.len()
+}
+
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
+}

@@ -1,0 +1,119 @@
+//! Holds of targets: what an attempt or a person changes, and how it is kept.
+
+use super::Engine;
+use crate::dispatch::lane::Lane;
+use crate::happened::Happened;
+use crate::policy::hold::{Auth, Hold};
+use crate::verdict::Effect;
+use contract::store::{Fault, Scope};
+use contract::{Name, Timestamp};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A longer hold replaces a shorter one only if it is longer by this much: many answers at once say nearly the same.
+const HOLD_STEP: Duration = Duration::from_millis(500);
+
+/// A target of this name is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum HoldError {
+    /// No such target.
+    #[error("there is no target of this name")]
+    Unknown,
+    /// The store could not keep it; it holds until the process ends.
+    #[error(transparent)]
+    Store(#[from] Fault),
+}
+
+impl Engine {
+    /// Stops calls to a target; its backlog is kept.
+    ///
+    /// # Errors
+    /// [`HoldError`]
+    pub async fn pause(&self, target: &Name) -> Result<(), HoldError> {
+        self.change_hold(target, |hold| hold.paused = true).await
+    }
+
+    /// Lets calls to a target go on, whatever held it.
+    ///
+    /// # Errors
+    /// [`HoldError`]
+    pub async fn resume(&self, target: &Name) -> Result<(), HoldError> {
+        self.change_hold(target, |hold| *hold = Hold { proven: hold.proven, ..Hold::default() }).await
+    }
+
+    async fn change_hold(&self, target: &Name, change: impl FnOnce(&mut Hold)) -> Result<(), HoldError> {
+        let lanes = self.lanes();
+        let lane = lanes.iter().find(|lane| lane.name == *target).ok_or(HoldError::Unknown)?;
+        self.hold(lane, change);
+        self.save_hold(lane).await?;
+        Ok(())
+    }
+
+    /// What an attempt means for its target.
+    pub(crate) fn apply_effect(&self, lane: &Arc<Lane>, effect: Effect) {
+        let now = self.doors.clock.now();
+        match effect {
+            Effect::None => {}
+            Effect::Succeeded => {
+                let hold = lane.hold();
+                if !hold.proven || hold.auth.is_some() {
+                    self.hold(lane, |hold| {
+                        hold.proven = true;
+                        hold.auth = None;
+                    });
+                }
+            }
+            Effect::HoldUntil(until) => self.hold(lane, |hold| throttle(hold, until)),
+            Effect::AuthFailed { probe_at } => self.hold(lane, |hold| refuse_auth(hold, probe_at, now)),
+            Effect::Disable => self.hold(lane, |hold| hold.disabled = true),
+        }
+    }
+
+    fn hold(&self, lane: &Lane, change: impl FnOnce(&mut Hold)) {
+        let (before, after) = lane.change_hold(change);
+        if before == after {
+            return;
+        }
+        let now = self.doors.clock.now();
+        if before.reason(now) != after.reason(now) || before.throttled_until != after.throttled_until {
+            self.tell(&Happened::Held { target: &lane.name, hold: &after, reason: after.reason(now) });
+        }
+        self.wake.wake();
+        self.keep.wake();
+    }
+
+    pub(super) async fn save_holds(&self) {
+        for lane in self.lanes().iter().filter(|lane| lane.is_unsaved()) {
+            if let Err(fault) = self.save_hold(lane).await {
+                tracing::warn!(target = %lane.name, %fault, "the hold of a target could not be kept; it is tried at its next change");
+            }
+        }
+    }
+
+    async fn save_hold(&self, lane: &Lane) -> Result<(), Fault> {
+        let scope = Scope::Target(lane.tenant.clone(), lane.name.clone());
+        loop {
+            let version = self.doors.store.state(scope.clone()).await?.map_or(0, |kept| kept.version);
+            // A Hold is plain data: it always has a JSON form.
+            let value = serde_json::to_vec(&lane.hold_to_save()).unwrap_or_default();
+            if self.doors.store.put_state(scope.clone(), version, value.into()).await? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn throttle(hold: &mut Hold, until: Timestamp) {
+    if hold.throttled_until.is_none_or(|known| known + HOLD_STEP < until) {
+        hold.throttled_until = Some(until);
+    }
+}
+
+/// Only a probe's failure is a step further: the others were under way when the first failed.
+fn refuse_auth(hold: &mut Hold, probe_at: Timestamp, now: Timestamp) {
+    hold.auth = match hold.auth.take() {
+        None => Some(Auth { step: 1, probe_at }),
+        Some(auth) if auth.probe_at <= now => Some(Auth { step: auth.step + 1, probe_at }),
+        Some(auth) => Some(auth),
+    };
+}

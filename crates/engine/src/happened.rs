@@ -1,0 +1,108 @@
+//! Everything observable, in one enum: metrics, logs, `tail` and the dashboard listen to it and to nothing else.
+
+use crate::policy::hold::{Hold, Reason};
+use contract::delivery::{Attempt, ErrorClass, Standing};
+use contract::store::Commit;
+use contract::{DeliveryId, Message, MessageId, Name};
+use std::time::Duration;
+
+/// One fact, in the past tense.
+#[derive(Clone, Copy, Debug)]
+pub enum Happened<'a> {
+    /// A message is durable.
+    Accepted {
+        /// The message.
+        message: &'a Message,
+        /// How many deliveries it has.
+        deliveries: usize,
+    },
+    /// An `Idempotency-Key` was seen again with the same request.
+    Repeated {
+        /// The route.
+        route: &'a Name,
+    },
+    /// A message was not taken.
+    Refused {
+        /// The route.
+        route: &'a Name,
+        /// Why.
+        why: Refusal,
+    },
+    /// An attempt was made and judged.
+    Attempted {
+        /// The message.
+        message: &'a Message,
+        /// The delivery.
+        delivery: DeliveryId,
+        /// Its target.
+        target: &'a Name,
+        /// The attempt.
+        attempt: &'a Attempt,
+        /// Where the delivery will stand.
+        standing: Standing,
+    },
+    /// This side failed before a request could be made.
+    Stumbled {
+        /// The target.
+        target: &'a Name,
+        /// The delivery.
+        delivery: DeliveryId,
+        /// A `local_*` class.
+        class: ErrorClass,
+        /// One line for people.
+        detail: &'a str,
+    },
+    /// A delivery's new standing is durable.
+    Settled {
+        /// The message.
+        message: MessageId,
+        /// The delivery.
+        delivery: DeliveryId,
+        /// Its target.
+        target: &'a Name,
+        /// Where it stands.
+        standing: Standing,
+        /// From accept to now.
+        age: Duration,
+    },
+    /// A target was held, or its hold changed or ended.
+    Held {
+        /// The target.
+        target: &'a Name,
+        /// The hold as it is now.
+        hold: &'a Hold,
+        /// The reason now; none: it is open.
+        reason: Option<Reason>,
+    },
+    /// A group commit is durable.
+    Committed(Commit),
+    /// Stored bytes were damaged.
+    Corrupted {
+        /// Whose.
+        message: MessageId,
+    },
+    /// A settlement came too late: another session has the delivery.
+    Fenced {
+        /// The delivery.
+        delivery: DeliveryId,
+    },
+}
+
+/// Why a message was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The accept queue is full.
+    Busy,
+    /// The disk or the retention's bytes are full.
+    Full,
+    /// The key stands for another request.
+    Conflict,
+    /// The store failed, or the process is stopping.
+    Unavailable,
+}
+
+/// Hears every fact, on the thread where it happened: must be quick and must not block.
+pub trait Listener: Send + Sync {
+    /// Hears one fact.
+    fn on(&self, happened: &Happened<'_>);
+}

@@ -1,0 +1,238 @@
+//! Makes messages durable: gathers what comes at the same time into one commit, then hands it to the lanes.
+
+use crate::dispatch::lane::Lane;
+use crate::engine::Engine;
+use crate::happened::{Happened, Refusal};
+use crate::plan::Route;
+use crate::route;
+use bytes::Bytes;
+use contract::delivery::{Delivery, Standing, Suspicion};
+use contract::message::Headers;
+use contract::store::{Accept, Accepted, Fault, Lease, Once, Position};
+use contract::{DeliveryId, Message, MessageId, Name, Timestamp, limits};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// What a source hands in.
+pub struct Offer {
+    /// Whose message.
+    pub tenant: Name,
+    /// The route that took it.
+    pub route: Arc<Route>,
+    /// The headers that are passed on.
+    pub headers: Headers,
+    /// The body, untouched.
+    pub body: Bytes,
+    /// The caller's `Idempotency-Key`.
+    pub once: Option<Once>,
+    /// No attempt after this moment; the route's own deadline counts too.
+    pub deadline: Option<Timestamp>,
+}
+
+/// A durable message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The ticket.
+    pub id: MessageId,
+    /// The id of its first delivery.
+    pub first: DeliveryId,
+    /// Its targets, in order of ordinal.
+    pub targets: Vec<Name>,
+    /// Whether this is the first time.
+    pub novelty: Novelty,
+}
+
+/// Whether a receipt is the first for its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Novelty {
+    /// It is.
+    New,
+    /// The `Idempotency-Key` was seen before.
+    Repeated,
+}
+
+/// A message on its way to its commit.
+pub(crate) struct Offered {
+    accept: Accept,
+    route: Arc<Route>,
+    reply: oneshot::Sender<Result<Receipt, Refusal>>,
+}
+
+impl Engine {
+    /// Makes a message durable. When this has been called the message is committed and delivered even if the caller goes away.
+    ///
+    /// # Errors
+    /// [`Refusal`]: nothing was kept, unless it is `Unavailable`: then the process is ending and nobody knows.
+    pub async fn accept(&self, offer: Offer) -> Result<Receipt, Refusal> {
+        let name = offer.route.name.clone();
+        let receipt = self.offered(offer).await;
+        match &receipt {
+            Ok(Receipt { novelty: Novelty::Repeated, .. }) => self.tell(&Happened::Repeated { route: &name }),
+            Ok(_) => {}
+            Err(why) => self.tell(&Happened::Refused { route: &name, why: *why }),
+        }
+        receipt
+    }
+
+    async fn offered(&self, offer: Offer) -> Result<Receipt, Refusal> {
+        let permit = self.offers.try_reserve().map_err(|full| match full {
+            mpsc::error::TrySendError::Full(()) => Refusal::Busy,
+            mpsc::error::TrySendError::Closed(()) => Refusal::Unavailable,
+        })?;
+        let now = self.doors.clock.now();
+        let entropy = &*self.doors.entropy;
+        let own = offer.route.deadline.map(|within| now + within);
+        let message = Arc::new(Message {
+            id: MessageId::new(now, entropy),
+            first: DeliveryId::base(now, entropy),
+            tenant: offer.tenant,
+            route: offer.route.name.clone(),
+            received: now,
+            deadline: own.into_iter().chain(offer.deadline).min(),
+            headers: offer.headers,
+            body: offer.body,
+        });
+        let deliveries = route::starts(&offer.route, &message).await;
+        let (reply, receipt) = oneshot::channel();
+        permit.send(Offered {
+            accept: Accept { message, deliveries, once: offer.once },
+            route: offer.route,
+            reply,
+        });
+        receipt.await.unwrap_or(Err(Refusal::Unavailable))
+    }
+}
+
+/// Commits what is offered, a group at a time, until every sender is gone.
+pub(crate) async fn run(engine: Arc<Engine>, mut offers: mpsc::Receiver<Offered>) {
+    let mut group = Vec::with_capacity(limits::COMMIT_ITEMS_MAX);
+    let mut stop = engine.stop.subscribe();
+    loop {
+        tokio::select! {
+            biased;
+            count = offers.recv_many(&mut group, limits::COMMIT_ITEMS_MAX) => if count == 0 { return },
+            // What was already offered is still taken: the channel is closed first and then drained.
+            _ = stop.wait_for(|stop| *stop), if !offers.is_closed() => { offers.close(); continue }
+        }
+        commit(&engine, &mut group).await;
+    }
+}
+
+async fn commit(engine: &Arc<Engine>, group: &mut Vec<Offered>) {
+    let now = engine.doors.clock.now();
+    let (mut waiting, mut batch) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
+    for mut offered in group.drain(..) {
+        admit(&mut offered, now);
+        batch.push(offered.accept.clone());
+        waiting.push(offered);
+    }
+    match engine.doors.store.accept(engine.session(), batch).await {
+        Ok(answers) => {
+            for (offered, answer) in waiting.into_iter().zip(answers) {
+                answered(engine, offered, answer);
+            }
+        }
+        Err(fault) => {
+            let why = match fault {
+                Fault::Full => Refusal::Full,
+                Fault::Fatal { .. } | Fault::Closed | Fault::Failed { .. } | Fault::Corrupt { .. } => {
+                    Refusal::Unavailable
+                }
+            };
+            engine.store_failed(&fault);
+            for offered in waiting {
+                refuse(offered, why);
+            }
+        }
+    }
+}
+
+/// Asks each lane for room: what finds none starts on disk.
+fn admit(offered: &mut Offered, now: Timestamp) {
+    let bytes = offered.accept.message.body.len();
+    for (start, ray) in offered.accept.deliveries.iter_mut().zip(&offered.route.rays) {
+        if start.standing == Standing::Leased && !ray.lane.admit(bytes, now) {
+            start.standing = Standing::Due(now);
+        }
+    }
+}
+
+fn answered(engine: &Arc<Engine>, offered: Offered, answer: Accepted) {
+    match answer {
+        Accepted::New { position, demoted } => {
+            let deliveries = offered.accept.deliveries.len();
+            engine.tell(&Happened::Accepted { message: &offered.accept.message, deliveries });
+            dispatch(engine, &offered, position, &demoted);
+            let receipt = Receipt {
+                id: offered.accept.message.id,
+                first: offered.accept.message.first,
+                targets: offered.accept.deliveries.into_iter().map(|start| start.target).collect(),
+                novelty: Novelty::New,
+            };
+            // A caller that went away does not need its receipt.
+            drop(offered.reply.send(Ok(receipt)));
+        }
+        Accepted::Same { id, first, targets } => {
+            break_promises(&offered);
+            drop(offered.reply.send(Ok(Receipt { id, first, targets, novelty: Novelty::Repeated })));
+        }
+        Accepted::Conflict => refuse(offered, Refusal::Conflict),
+        Accepted::Full => refuse(offered, Refusal::Full),
+    }
+}
+
+/// Hands what is leased to its lanes and tells them what went to disk.
+fn dispatch(engine: &Arc<Engine>, offered: &Offered, position: Position, demoted: &[u16]) {
+    let message = &offered.accept.message;
+    let now = message.received;
+    let rays = offered.accept.deliveries.iter().zip(&offered.route.rays);
+    for ((start, ray), ordinal) in rays.zip(0u16..) {
+        match start.standing {
+            Standing::Leased if demoted.contains(&ordinal) => {
+                ray.lane.break_promise(message.body.len());
+                note_due(engine, &ray.lane, now);
+            }
+            Standing::Leased => {
+                let delivery = Delivery {
+                    id: message.first.at(ordinal),
+                    target: start.target.clone(),
+                    shape: start.shape,
+                    attempts: 0,
+                    run: 1,
+                    revision: 0,
+                    suspect: Suspicion::Clear,
+                };
+                let lease = Lease { position, delivery, message: Arc::clone(message), edit: None };
+                if let Some(lease) = ray.lane.keep_promise(lease, engine.doors.clock.now()) {
+                    engine.courier(&ray.lane, lease);
+                }
+            }
+            Standing::Due(at) => note_due(engine, &ray.lane, at),
+            Standing::Delivered
+            | Standing::Dead(_)
+            | Standing::Cancelled
+            | Standing::Expired
+            | Standing::Skipped => {}
+        }
+    }
+}
+
+fn note_due(engine: &Engine, lane: &Lane, at: Timestamp) {
+    if lane.note_due(at) {
+        engine.wake.wake();
+    }
+}
+
+fn refuse(offered: Offered, why: Refusal) {
+    break_promises(&offered);
+    drop(offered.reply.send(Err(why)));
+}
+
+fn break_promises(offered: &Offered) {
+    let bytes = offered.accept.message.body.len();
+    for (start, ray) in offered.accept.deliveries.iter().zip(&offered.route.rays) {
+        if start.standing == Standing::Leased {
+            ray.lane.break_promise(bytes);
+        }
+    }
+}

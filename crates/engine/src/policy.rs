@@ -1,0 +1,5 @@
+//! Policies: pure decisions that take the time and randomness as arguments.
+
+pub mod hold;
+pub mod retry;
+pub mod statuses;

@@ -1,0 +1,182 @@
+//! What follows from an attempt: done, again later, or dead; and what it means for the whole target. Pure.
+
+use crate::policy::retry::{self, LOCAL_WAIT, jittered};
+use crate::policy::statuses::{Statuses, Weight};
+use contract::delivery::{Death, ErrorClass, Standing};
+use contract::target::{Lasting, Outcome, Reply, Word};
+use contract::{Timestamp, limits};
+
+/// What the judgement needs to know besides the outcome.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// Attempts made in this run, this one included.
+    pub attempts: u32,
+    /// No attempt begins after this moment.
+    pub deadline: Option<Timestamp>,
+    /// The target's schedule.
+    pub retry: &'a retry::Policy,
+    /// The target's reading of statuses.
+    pub statuses: &'a Statuses,
+    /// Whether the target has ever answered with success.
+    pub proven: Proven,
+    /// Probes made since its credentials were refused.
+    pub probes: u32,
+    /// The time of judgement.
+    pub now: Timestamp,
+    /// For jitter.
+    pub random: u64,
+}
+
+/// Whether a target has ever answered with success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proven {
+    /// It has.
+    Yes,
+    /// Not yet.
+    No,
+}
+
+/// What becomes of the delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Delivered.
+    Done,
+    /// Another attempt at this time.
+    Again {
+        /// When.
+        at: Timestamp,
+    },
+    /// No further attempt unless a person asks for it.
+    Dead {
+        /// Why.
+        why: Death,
+    },
+    /// The next attempt would be too late.
+    Expired,
+}
+
+/// What the outcome means for the whole target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// It works, whatever was held against it.
+    Succeeded,
+    /// No call before this time.
+    HoldUntil(Timestamp),
+    /// It refuses the credentials: one probe at this time.
+    AuthFailed {
+        /// When the next probe may go.
+        probe_at: Timestamp,
+    },
+    /// It is gone or wants nothing more.
+    Disable,
+}
+
+/// The whole judgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// Of the delivery.
+    pub verdict: Verdict,
+    /// On the target.
+    pub effect: Effect,
+    /// The failure's class, if it was one.
+    pub class: Option<ErrorClass>,
+}
+
+impl Verdict {
+    /// Where the delivery stands then.
+    #[must_use]
+    pub const fn standing(self) -> Standing {
+        match self {
+            Self::Done => Standing::Delivered,
+            Self::Again { at } => Standing::Due(at),
+            Self::Dead { why } => Standing::Dead(why),
+            Self::Expired => Standing::Expired,
+        }
+    }
+}
+
+/// Judges one attempt.
+#[must_use]
+pub fn judge(outcome: &Outcome, facts: &Facts<'_>) -> Judgement {
+    match outcome {
+        Outcome::Answered(reply) => answered(reply, facts),
+        Outcome::Broken { class, .. } => failure(next(facts, facts.now), Effect::None, *class),
+        Outcome::Own { class: ErrorClass::LocalCorrupt, .. } => {
+            failure(Verdict::Dead { why: Death::Corrupt }, Effect::None, ErrorClass::LocalCorrupt)
+        }
+        Outcome::Own { class, lasting: Lasting::Lasting, .. } => {
+            failure(Verdict::Dead { why: Death::Config }, Effect::None, *class)
+        }
+        // This side's fault: the schedule is not used up.
+        Outcome::Own { class, lasting: Lasting::Passing, .. } => {
+            let at = facts.now + jittered(LOCAL_WAIT, 0.2, facts.random);
+            failure(in_time(at, facts), Effect::None, *class)
+        }
+    }
+}
+
+fn answered(reply: &Reply, facts: &Facts<'_>) -> Judgement {
+    let weight = facts.statuses.weigh(reply.status);
+    let effect = match reply.hints.word {
+        Some(Word::Disable) => Effect::Disable,
+        Some(Word::AbortMessage) | None => effect(weight, reply, facts),
+    };
+    let verdict = match weight {
+        Weight::Success => return Judgement { verdict: Verdict::Done, effect, class: None },
+        _ if reply.hints.word == Some(Word::AbortMessage) => Verdict::Dead { why: Death::Aborted },
+        Weight::Gone => Verdict::Dead { why: Death::Gone },
+        Weight::Refuse | Weight::Redirect => Verdict::Dead { why: Death::Refused },
+        Weight::Retry => next(facts, held_until(reply, facts).unwrap_or(facts.now)),
+        Weight::Auth => match effect {
+            Effect::AuthFailed { probe_at } => in_time(probe_at, facts),
+            Effect::None | Effect::Succeeded | Effect::HoldUntil(_) | Effect::Disable => {
+                Verdict::Dead { why: Death::Refused }
+            }
+        },
+    };
+    let class = if weight == Weight::Redirect { ErrorClass::Redirect } else { ErrorClass::Status };
+    failure(verdict, effect, class)
+}
+
+fn effect(weight: Weight, reply: &Reply, facts: &Facts<'_>) -> Effect {
+    match (weight, facts.proven) {
+        (Weight::Success, _) => Effect::Succeeded,
+        (Weight::Gone, _) => Effect::Disable,
+        (Weight::Auth, Proven::Yes) => {
+            let wait = facts.retry.wait_or_last(facts.probes + 1, facts.random);
+            Effect::AuthFailed { probe_at: facts.now + wait }
+        }
+        (Weight::Retry, _) => held_until(reply, facts).map_or(Effect::None, Effect::HoldUntil),
+        (Weight::Refuse | Weight::Redirect | Weight::Auth, _) => Effect::None,
+    }
+}
+
+fn held_until(reply: &Reply, facts: &Facts<'_>) -> Option<Timestamp> {
+    let wait = reply.hints.wait.filter(|wait| !wait.is_zero())?;
+    Some(facts.now + wait.min(limits::RETRY_AFTER_MAX))
+}
+
+/// The next attempt by the schedule, but not before `earliest`.
+fn next(facts: &Facts<'_>, earliest: Timestamp) -> Verdict {
+    match facts.retry.wait(facts.attempts, facts.random) {
+        Some(wait) => in_time((facts.now + wait).max(earliest), facts),
+        None => Verdict::Dead { why: Death::Exhausted },
+    }
+}
+
+fn in_time(at: Timestamp, facts: &Facts<'_>) -> Verdict {
+    match facts.deadline {
+        Some(deadline) if at > deadline => Verdict::Expired,
+        Some(_) | None => Verdict::Again { at },
+    }
+}
+
+fn failure(verdict: Verdict, effect: Effect, class: ErrorClass) -> Judgement {
+    Judgement { verdict, effect, class: Some(class) }
+}
+
+#[cfg(test)]
+#[path = "verdict/tests.rs"]
+mod tests;

@@ -1,0 +1,134 @@
+//! Tables for the verdict.
+
+use super::*;
+use crate::policy::retry::{Policy, Schedule};
+use contract::delivery::{Capture, Timings};
+use contract::target::{Hints, Written};
+use proptest::prelude::*;
+use std::time::Duration;
+
+const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
+
+fn reply(status: u16, hints: Hints) -> Outcome {
+    Outcome::Answered(Reply {
+        status,
+        hints,
+        location: None,
+        capture: Capture::default(),
+        timings: Timings::default(),
+    })
+}
+
+fn wait(seconds: u64) -> Hints {
+    Hints { wait: Some(Duration::from_secs(seconds)), word: None }
+}
+
+fn with<T>(
+    attempts: u32,
+    proven: Proven,
+    deadline: Option<Timestamp>,
+    then: impl FnOnce(&Facts<'_>) -> T,
+) -> T {
+    let list = [0, 10, 60].map(Duration::from_secs).to_vec();
+    let retry = Policy::try_new(Schedule::List(list), 0.0).unwrap();
+    let statuses = Statuses::default();
+    then(&Facts {
+        attempts,
+        deadline,
+        retry: &retry,
+        statuses: &statuses,
+        proven,
+        probes: 0,
+        now: NOW,
+        random: 5,
+    })
+}
+
+fn at(seconds: u64) -> Timestamp {
+    NOW + Duration::from_secs(seconds)
+}
+
+#[test]
+fn answers_are_judged_by_the_published_table() {
+    let dead = |why| Verdict::Dead { why };
+    let again = |seconds| Verdict::Again { at: at(seconds) };
+    let word = |word| Hints { wait: None, word: Some(word) };
+    let none = Hints::default();
+    let cases = [
+        (200, none, Verdict::Done, Effect::Succeeded),
+        (500, none, again(10), Effect::None),
+        (501, none, dead(Death::Refused), Effect::None),
+        (404, none, again(10), Effect::None),
+        (422, none, dead(Death::Refused), Effect::None),
+        (302, none, dead(Death::Refused), Effect::None),
+        (410, none, dead(Death::Gone), Effect::Disable),
+        (429, wait(120), again(120), Effect::HoldUntil(at(120))),
+        (503, wait(3), again(10), Effect::HoldUntil(at(3))),
+        (503, wait(0), again(10), Effect::None),
+        (503, wait(86_400), again(3600), Effect::HoldUntil(at(3600))),
+        (400, wait(120), dead(Death::Refused), Effect::None),
+        (500, word(Word::AbortMessage), dead(Death::Aborted), Effect::None),
+        (500, word(Word::Disable), again(10), Effect::Disable),
+        (200, word(Word::Disable), Verdict::Done, Effect::Disable),
+    ];
+    for (status, hints, verdict, effect) in cases {
+        let judged = with(1, Proven::Yes, None, |facts| judge(&reply(status, hints), facts));
+        assert_eq!((judged.verdict, judged.effect), (verdict, effect), "{status} {hints:?}");
+    }
+}
+
+#[test]
+fn refused_credentials_hold_a_target_that_has_worked_and_kill_the_message_otherwise() {
+    for status in [401, 403] {
+        let proven = with(3, Proven::Yes, None, |facts| judge(&reply(status, Hints::default()), facts));
+        assert_eq!(
+            proven.verdict,
+            Verdict::Again { at: at(10) },
+            "even after the last attempt of the schedule"
+        );
+        assert_eq!(proven.effect, Effect::AuthFailed { probe_at: at(10) });
+        let fresh = with(1, Proven::No, None, |facts| judge(&reply(status, Hints::default()), facts));
+        assert_eq!(fresh.verdict, Verdict::Dead { why: Death::Refused });
+    }
+}
+
+#[test]
+fn the_schedule_ends_and_the_deadline_ends_it_sooner() {
+    let broken = Outcome::Broken {
+        class: ErrorClass::ConnectionReset,
+        written: Written::Maybe,
+        detail: String::new(),
+        timings: Timings::default(),
+    };
+    let verdict =
+        |attempts, deadline| with(attempts, Proven::Yes, deadline, |facts| judge(&broken, facts).verdict);
+    assert_eq!(verdict(2, None), Verdict::Again { at: at(60) });
+    assert_eq!(verdict(3, None), Verdict::Dead { why: Death::Exhausted });
+    assert_eq!(verdict(2, Some(at(60))), Verdict::Again { at: at(60) });
+    assert_eq!(verdict(2, Some(at(59))), Verdict::Expired);
+}
+
+#[test]
+fn own_faults_use_up_no_attempt_unless_they_last() {
+    let own = |class, lasting| Outcome::Own { class, lasting, detail: String::new() };
+    let verdict = |outcome: Outcome| with(3, Proven::Yes, None, |facts| judge(&outcome, facts).verdict);
+    assert!(matches!(verdict(own(ErrorClass::LocalDns, Lasting::Passing)), Verdict::Again { .. }));
+    assert_eq!(verdict(own(ErrorClass::LocalConfig, Lasting::Lasting)), Verdict::Dead { why: Death::Config });
+    assert_eq!(
+        verdict(own(ErrorClass::LocalCorrupt, Lasting::Lasting)),
+        Verdict::Dead { why: Death::Corrupt }
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_attempt_is_due_before_now_or_after_the_deadline(status in 100u16..600, attempts in 1u32..5, hint in proptest::option::of(0u64..100_000), deadline in proptest::option::of(0u64..200)) {
+        let hints = Hints { wait: hint.map(Duration::from_secs), word: None };
+        let end = deadline.map(at);
+        let judged = with(attempts, Proven::Yes, end, |facts| judge(&reply(status, hints), facts));
+        if let Verdict::Again { at } = judged.verdict {
+            prop_assert!(at >= NOW && end.is_none_or(|end| at <= end));
+        }
+        prop_assert_eq!(judged.verdict == Verdict::Done, (200..300).contains(&status));
+    }
+}

@@ -1,7 +1,10 @@
 //! The engine as a whole: its doors, its lanes, its tasks from start to stop.
 
 mod holds;
+
 mod tasks;
+
+pub use holds::HoldError;
 
 use crate::deliver;
 use crate::dispatch::lane::{Lane, Memory, View};
@@ -9,6 +12,7 @@ use crate::dispatch::{self, Wake};
 use crate::happened::{Happened, Listener};
 use crate::intake::{self, Offered};
 use crate::plan::{Compile, Plan, Ray, Route};
+use crate::policy::hold::Reason;
 use crate::settle::{self, Done};
 use crate::watch::Watch;
 use arc_swap::ArcSwap;
@@ -39,6 +43,31 @@ pub struct Doors {
     pub listeners: Vec<Arc<dyn Listener>>,
 }
 
+/// What one engine may use.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The name of this node.
+    pub node: Name,
+    /// What may be forgotten.
+    pub retention: Retention,
+    /// Requests that may wait for a commit at once.
+    pub accept_queue: usize,
+    /// Bytes of message bodies that wait in memory.
+    pub memory: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        Self {
+            node: Name::default_tenant(),
+            retention: Retention { time: DAY * 7, dead: DAY * 30, bytes: 10_000_000_000 },
+            accept_queue: limits::ACCEPT_QUEUE_MAX,
+            memory: limits::WINDOW_BYTES_MAX,
+        }
+    }
+}
+
 /// One running engine.
 pub struct Engine {
     pub(crate) doors: Doors,
@@ -57,7 +86,7 @@ pub struct Engine {
     couriers_gone: watch::Sender<bool>,
     failed: watch::Sender<Option<String>>,
     couriers: TaskTracker,
-    services: TaskTracker,
+    pub(crate) services: TaskTracker,
 }
 
 impl Engine {
@@ -65,17 +94,17 @@ impl Engine {
     ///
     /// # Errors
     /// The store's.
-    pub async fn start(doors: Doors, node: &Name, retention: Retention) -> Result<Arc<Self>, Fault> {
-        let session = doors.store.open(node, doors.clock.now()).await?;
-        let (offers, offered) = mpsc::channel(limits::ACCEPT_QUEUE_MAX);
+    pub async fn start(doors: Doors, settings: Settings) -> Result<Arc<Self>, Fault> {
+        let session = doors.store.open(&settings.node, doors.clock.now()).await?;
+        let (offers, offered) = mpsc::channel(settings.accept_queue.max(1));
         let (done, finished) = mpsc::channel(limits::SETTLE_QUEUE_MAX);
         let engine = Arc::new(Self {
             doors,
             session,
             lanes: ArcSwap::default(),
-            memory: Arc::default(),
+            memory: Arc::new(Memory::new(settings.memory)),
             shapes: Mutex::default(),
-            retention,
+            retention: settings.retention,
             offers,
             done,
             wake: Wake::default(),
@@ -95,6 +124,7 @@ impl Engine {
         services.spawn(tasks::keep_holds(Arc::clone(&engine)));
         services.spawn(tasks::renew(Arc::clone(&engine)));
         services.spawn(tasks::prune(Arc::clone(&engine)));
+        engine.recall_redrives().await?;
         services.close();
         Ok(engine)
     }
@@ -146,7 +176,7 @@ impl Engine {
                     first_wait: target.retry.wait(0, self.doors.entropy.bits()).unwrap_or_default(),
                 })
             });
-            Arc::new(Route { name: route.name, deadline: route.deadline, rays: rays.collect() })
+            Arc::new(Route { name: route.name, deadline: route.deadline, key: route.key, rays: rays.collect() })
         });
         let routes = routes.collect();
         self.wake.wake();
@@ -198,6 +228,14 @@ impl Engine {
     pub fn views(&self) -> Vec<View> {
         let now = self.doors.clock.now();
         self.lanes().iter().map(|lane| lane.view(now)).collect()
+    }
+
+    /// Why a target is not called now, if it is not.
+    #[must_use]
+    pub fn held(&self, target: &Name) -> Option<Reason> {
+        let lanes = self.lanes.load();
+        let lane = lanes.iter().find(|lane| lane.name == *target);
+        lane.map_or(Some(Reason::NoTarget), |lane| lane.reason(self.doors.clock.now()))
     }
 
     /// The store, for questions that need no rule.

@@ -7,10 +7,11 @@ pub mod happened;
 pub mod intake;
 pub mod plan;
 pub mod policy;
+pub mod redrive;
 pub mod route;
 pub mod settle;
 pub mod status;
 pub mod verdict;
 pub mod watch;
 
-pub use engine::{Doors, Engine};
+pub use engine::{Doors, Engine, Settings};

@@ -26,6 +26,8 @@ pub struct RoutePlan {
     pub to: Vec<Name>,
     /// No attempt later than this after accept.
     pub deadline: Option<Duration>,
+    /// Messages for which this gives the same text go to each target in order.
+    pub key: Option<Arc<dyn Expression>>,
 }
 
 /// One target.
@@ -69,6 +71,8 @@ pub struct Route {
     pub name: Name,
     /// Relative deadline.
     pub deadline: Option<Duration>,
+    /// The order key's expression.
+    pub(crate) key: Option<Arc<dyn Expression>>,
     /// One per target, in order of ordinal.
     pub(crate) rays: Vec<Ray>,
 }

@@ -27,8 +27,10 @@ pub struct Lane {
 }
 
 /// Bytes of bodies in all windows together.
-#[derive(Default)]
-pub(crate) struct Memory(AtomicUsize);
+pub(crate) struct Memory {
+    used: AtomicUsize,
+    max: usize,
+}
 
 #[derive(Default)]
 struct State {
@@ -74,8 +76,12 @@ pub(crate) struct Next {
 const HUNGRY_BELOW: usize = limits::CLAIM_ITEMS_MAX / 2;
 
 impl Memory {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { used: AtomicUsize::new(0), max }
+    }
+
     fn take(&self, bytes: usize) -> bool {
-        let fits = self.0.fetch_add(bytes, Ordering::Relaxed) + bytes <= limits::WINDOW_BYTES_MAX;
+        let fits = self.used.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.max;
         if !fits {
             self.give(bytes);
         }
@@ -83,11 +89,11 @@ impl Memory {
     }
 
     fn give(&self, bytes: usize) {
-        self.0.fetch_sub(bytes, Ordering::Relaxed);
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     fn left(&self) -> usize {
-        limits::WINDOW_BYTES_MAX.saturating_sub(self.0.load(Ordering::Relaxed))
+        self.max.saturating_sub(self.used.load(Ordering::Relaxed))
     }
 }
 
@@ -134,7 +140,7 @@ impl Lane {
 
     /// A lease that was claimed. Some: start a courier with it.
     pub(crate) fn offer(&self, lease: Lease, now: Timestamp) -> Option<Lease> {
-        self.memory.0.fetch_add(weight(&lease), Ordering::Relaxed);
+        self.memory.used.fetch_add(weight(&lease), Ordering::Relaxed);
         self.place(&mut self.state.lock(), lease, now)
     }
 
@@ -264,15 +270,21 @@ impl Lane {
 
     /// A lane as people see it.
     pub(crate) fn view(&self, now: Timestamp) -> View {
+        let reason = self.reason(now);
         let state = self.state.lock();
-        let missing = self.plan.load().is_none().then_some(Reason::NoTarget);
         View {
             name: self.name.clone(),
             in_flight: state.in_flight,
             window: state.window.len(),
-            reason: missing.or_else(|| state.hold.reason(now)),
+            reason,
             hold: state.hold.clone(),
         }
+    }
+
+    /// Why the target is not called now, if it is not.
+    pub(crate) fn reason(&self, now: Timestamp) -> Option<Reason> {
+        let missing = self.plan.load().is_none().then_some(Reason::NoTarget);
+        missing.or_else(|| self.state.lock().hold.reason(now))
     }
 
     /// The target as configured now; none when the configuration has it no more.

@@ -62,6 +62,20 @@ pub enum Reason {
     NoTarget,
 }
 
+impl Reason {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::Disabled => "disabled",
+            Self::Throttled => "throttled",
+            Self::Auth => "auth",
+            Self::NoTarget => "no_target",
+        }
+    }
+}
+
 impl Hold {
     /// Whether a call may go at `now`.
     #[must_use]

@@ -1,0 +1,13 @@
+//! The two listeners: the front door for callers, the admin door for operators.
+
+pub mod accept;
+pub mod admin;
+pub mod body;
+pub mod events;
+pub mod front;
+pub mod once;
+pub mod prefer;
+pub mod problem;
+pub mod server;
+pub mod tickets;
+pub mod view;

@@ -1,0 +1,169 @@
+//! Takes a message for a route: the hot path from request to 202.
+
+use super::front::Front;
+use super::problem::{
+    BUSY, HEADERS_TOO_LARGE, IDEMPOTENCY_MISMATCH, Problem, STORAGE_FULL, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE,
+};
+use super::{body, once, prefer, tickets};
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use contract::message::Headers;
+use contract::store::Once;
+use contract::{Name, Timestamp, limits};
+use engine::happened::Refusal;
+use engine::intake::{Offer, Receipt};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A route as the front door needs it.
+pub struct Entry {
+    /// The engine's side of it.
+    pub route: Arc<engine::plan::Route>,
+    /// The largest body.
+    pub body_max: usize,
+    /// The content types it takes; empty: all.
+    pub content_types: Vec<String>,
+}
+
+/// What a request asks of one accepted message.
+pub(super) struct Wish {
+    pub(super) headers: Headers,
+    pub(super) body: Bytes,
+    pub(super) once: Option<Once>,
+    pub(super) deadline: Option<Timestamp>,
+}
+
+/// The hint when to look at a ticket, and when to send a refused request again.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+pub(super) async fn handle<B>(front: &Front, entry: &Entry, request: Request<B>) -> Result<Response, Problem>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
+    let (parts, incoming) = request.into_parts();
+    check_content_type(entry, &parts.headers)?;
+    let body = body::read(incoming, entry.body_max, &**front.engine.clock()).await?;
+    let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let once = once::from_headers(&parts.headers, once::Request { method: &parts.method, path, body: &body })?;
+    let headers = passed_on(&parts.headers)?;
+    let receipt = take(front, &entry.route, Wish { headers, body, once, deadline: None }).await?;
+    answer(front, &receipt, prefer::wait(&parts.headers)).await
+}
+
+/// Makes the message durable.
+pub(super) async fn take(front: &Front, route: &Arc<engine::plan::Route>, wish: Wish) -> Result<Receipt, Problem> {
+    let offer = Offer {
+        tenant: Name::default_tenant(),
+        route: Arc::clone(route),
+        headers: wish.headers,
+        body: wish.body,
+        once: wish.once,
+        deadline: wish.deadline,
+    };
+    front.engine.accept(offer).await.map_err(refused)
+}
+
+/// 202 with the ticket; or, if the caller waits and it is decided in time, 200 with all of it.
+pub(super) async fn answer(front: &Front, receipt: &Receipt, wait: Option<Duration>) -> Result<Response, Problem> {
+    let mut response = match wait {
+        None => accepted(receipt_json(receipt)),
+        Some(wait) => tickets::wait_decided(front, receipt.id, wait).await?,
+    };
+    let headers = response.headers_mut();
+    if let Ok(location) = HeaderValue::from_maybe_shared(Bytes::from(format!("/v1/tickets/{}", receipt.id))) {
+        headers.insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+fn accepted(json: String) -> Response {
+    let mut response = Response::new(Body::from(json));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// Only what never changes, so that a repeat gets the same answer. Names and ids need no escapes.
+pub(super) fn receipt_json(receipt: &Receipt) -> String {
+    let mut json = String::with_capacity(160 + 96 * receipt.targets.len());
+    // Writing to a String cannot fail.
+    let mut put = |text: std::fmt::Arguments<'_>| drop(json.write_fmt(text));
+    put(format_args!(r#"{{"id":"{id}","status_url":"/v1/tickets/{id}","deliveries":["#, id = receipt.id));
+    for (target, ordinal) in receipt.targets.iter().zip(0u16..) {
+        let comma = if ordinal == 0 { "" } else { "," };
+        put(format_args!(r#"{comma}{{"id":"{}","target":"{target}"}}"#, receipt.first.at(ordinal)));
+    }
+    put(format_args!("]}}"));
+    json
+}
+
+fn refused(why: Refusal) -> Problem {
+    let problem = match why {
+        Refusal::Conflict => {
+            return Problem::new(IDEMPOTENCY_MISMATCH, "this Idempotency-Key was used with another request");
+        }
+        Refusal::Busy => Problem::new(BUSY, format!("{} requests wait for their commit already", limits::ACCEPT_QUEUE_MAX)),
+        Refusal::Full => Problem::new(STORAGE_FULL, "the disk or retention.bytes is full; nothing was kept"),
+        Refusal::Unavailable => Problem::new(UNAVAILABLE, "the process is stopping or its store has failed"),
+    };
+    problem.retry_after(RETRY_AFTER_SECONDS)
+}
+
+fn check_content_type(entry: &Entry, headers: &HeaderMap) -> Result<(), Problem> {
+    if entry.content_types.is_empty() {
+        return Ok(());
+    }
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    if entry.content_types.iter().any(|taken| taken.eq_ignore_ascii_case(essence)) {
+        return Ok(());
+    }
+    let taken = entry.content_types.join(", ");
+    Err(Problem::new(UNSUPPORTED_MEDIA_TYPE, format!("this route takes {taken}")))
+}
+
+/// What goes with the message. Credentials are never kept; what is about this connection or this answer is not passed on.
+pub(super) fn passed_on(headers: &HeaderMap) -> Result<Headers, Problem> {
+    let named = headers.get(header::CONNECTION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let by_connection = |name: &HeaderName| {
+        !named.is_empty() && named.split(',').any(|token| token.trim().eq_ignore_ascii_case(name.as_str()))
+    };
+    let kept = headers.iter().filter(|(name, _)| !stays_here(name) && !by_connection(name));
+    let block = Headers::from_pairs(kept.map(|(name, value)| (name.as_str(), value.as_bytes())));
+    if block.block().len() > limits::HEADER_BYTES_MAX {
+        let detail = format!("the headers that are passed on have {} bytes; {} are allowed", block.block().len(), limits::HEADER_BYTES_MAX);
+        return Err(Problem::new(HEADERS_TOO_LARGE, detail));
+    }
+    Ok(block)
+}
+
+fn stays_here(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "host" | "content-length" | "connection" | "keep-alive" | "te" | "trailer" | "transfer-encoding" | "upgrade"
+            | "expect" | "proxy-connection" | "proxy-authenticate" | "proxy-authorization" | "authorization" | "cookie"
+            | "user-agent" | "accept" | "accept-encoding" | "accept-language" | "idempotency-key" | "prefer"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_and_hop_by_hop_headers_are_not_kept() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("content-type", "text/plain"), ("authorization", "Bearer x"), ("cookie", "a=b"), ("x-id", "7"),
+            ("connection", "close, X-Hop"), ("x-hop", "1"), ("idempotency-key", "k"), ("host", "h"), ("ce-id", "1")] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        let kept = passed_on(&headers).unwrap();
+        let names: Vec<_> = kept.iter().map(|(name, _)| name.to_owned()).collect();
+        assert_eq!(names, ["content-type", "x-id", "ce-id"]);
+    }
+}

@@ -1,0 +1,89 @@
+//! The admin door: targets, dead letters, redrives, the live tail, health and metrics.
+
+mod dead;
+mod targets;
+
+use super::front::{Front, nothing_here, wrong_method};
+use super::problem::{INTERNAL, Problem};
+use super::tickets;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::tail::Tail;
+use axum::Router;
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use contract::store::Readiness;
+use futures_util::stream::{self, Stream};
+use http::{StatusCode, header};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+
+/// What the admin handlers share.
+pub struct Admin {
+    /// The engine and the tickets.
+    pub front: Arc<Front>,
+    /// For `/metrics`.
+    pub metrics: Arc<Metrics>,
+    /// For `/v1/tail`.
+    pub tail: Arc<Tail>,
+}
+
+/// The admin door as one router.
+pub fn router(admin: Arc<Admin>) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/v1/tail", get(tail))
+        .route("/v1/targets", get(targets::list))
+        .route("/v1/targets/{name}/pause", post(targets::pause))
+        .route("/v1/targets/{name}/resume", post(targets::resume))
+        .route("/v1/dead", get(dead::list))
+        .route("/v1/dead/redrive", post(dead::redrive))
+        .route("/v1/dead/discard", post(dead::discard))
+        .route("/v1/dead/{delivery}", get(dead::show).patch(dead::edit))
+        .route("/v1/redrives/{id}", get(dead::progress))
+        .fallback(async || nothing_here())
+        .method_not_allowed_fallback(async || wrong_method())
+        .with_state(admin)
+}
+
+/// 200 while a message could be kept, else 503 with the reason.
+async fn ready(State(admin): State<Arc<Admin>>) -> Response {
+    let (code, word) = match admin.front.engine.store().ready() {
+        Readiness::Ready => (StatusCode::OK, "ready"),
+        Readiness::Full => (StatusCode::SERVICE_UNAVAILABLE, "full"),
+        Readiness::Failed => (StatusCode::SERVICE_UNAVAILABLE, "failed"),
+    };
+    (code, [(header::CONTENT_TYPE, "application/json")], format!("{{\"store\":\"{word}\"}}\n")).into_response()
+}
+
+async fn metrics(State(admin): State<Arc<Admin>>) -> Result<Response, Problem> {
+    let page = admin.metrics.page(&admin.front.engine).await.map_err(|fault| tickets::internal(&fault))?;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], page).into_response())
+}
+
+async fn tail(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
+    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
+    Sse::new(lines(&admin.tail)).keep_alive(keep_alive)
+}
+
+fn lines(tail: &Tail) -> impl Stream<Item = Result<Event, Infallible>> + use<> {
+    stream::unfold(tail.listen(), |mut lines| async move {
+        let event = match lines.recv().await {
+            Ok(line) => Event::default().event("attempt").data(&*line),
+            Err(RecvError::Lagged(lost)) => Event::default().event("lost").data(lost.to_string()),
+            Err(RecvError::Closed) => return None,
+        };
+        Some((Ok(event), lines))
+    })
+}
+
+fn json<T: serde::Serialize>(code: StatusCode, value: &T) -> Result<Response, Problem> {
+    let text = serde_json::to_string(value).map_err(|error| Problem::new(INTERNAL, error.to_string()))?;
+    Ok((code, [(header::CONTENT_TYPE, "application/json")], text).into_response())
+}

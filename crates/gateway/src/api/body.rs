@@ -1,0 +1,66 @@
+//! Reads a request's body within its bounds, without a copy where it came in one piece.
+
+use super::problem::{INVALID_REQUEST, PAYLOAD_TOO_LARGE, Problem, REQUEST_TIMEOUT};
+use bytes::{Bytes, BytesMut};
+use contract::Clock;
+use http_body::Body;
+use http_body_util::BodyExt;
+use std::time::Duration;
+
+/// How long a caller may pause within its body.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// Reads the whole body, at most `max` bytes of it.
+///
+/// # Errors
+/// A [`Problem`]: too large (told before the first byte is read, where the length is given), too slow, or broken off.
+pub async fn read<B>(mut body: B, max: usize, clock: &dyn Clock) -> Result<Bytes, Problem>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let too_large = || Problem::new(PAYLOAD_TOO_LARGE, format!("the body may have {max} bytes here"));
+    if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > max {
+        return Err(too_large());
+    }
+    let Some(first) = next(&mut body, clock).await? else { return Ok(Bytes::new()) };
+    if first.len() > max {
+        return Err(too_large());
+    }
+    if body.is_end_stream() {
+        return Ok(first);
+    }
+    let mut whole = BytesMut::from(first);
+    while let Some(more) = next(&mut body, clock).await? {
+        if whole.len() + more.len() > max {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(&more);
+    }
+    Ok(whole.freeze())
+}
+
+/// The next piece that has bytes in it; none at the end.
+async fn next<B>(body: &mut B, clock: &dyn Clock) -> Result<Option<Bytes>, Problem>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    loop {
+        // Most bodies came with their headers: the timer is made only for those that did not.
+        let frame = tokio::select! {
+            biased;
+            frame = body.frame() => frame,
+            () = async { clock.sleep(PAUSE_MAX).await } => {
+                return Err(Problem::new(REQUEST_TIMEOUT, format!("the body paused for more than {} s", PAUSE_MAX.as_secs())));
+            }
+        };
+        match frame {
+            None => return Ok(None),
+            Some(Err(_)) => return Err(Problem::new(INVALID_REQUEST, "the body broke off or is not what its length or coding says")),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) if !data.is_empty() => return Ok(Some(data)),
+                // Trailers, or an empty piece.
+                Ok(_) | Err(_) => {}
+            },
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Errors as `application/problem+json` (RFC 9457), each kind with a stable `type`.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+
+/// What kind of problem. The slug is part of the API: never change one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// The last part of `type`.
+    pub slug: &'static str,
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// For people.
+    pub title: &'static str,
+    /// When it is given and what to do: the reference is made from this.
+    pub help: &'static str,
+}
+
+macro_rules! kinds {
+    ($($name:ident = $slug:literal $status:ident $title:literal $help:literal;)*) => {
+        $(#[doc = $help] pub const $name: Kind = Kind { slug: $slug, status: StatusCode::$status, title: $title, help: $help };)*
+        /// Every kind, in the order of the reference.
+        pub const KINDS: &[Kind] = &[$($name),*];
+    };
+}
+
+kinds! {
+    INVALID_REQUEST = "invalid-request" BAD_REQUEST "The request is not valid" "Something in the request cannot be read; `detail` says what. Correct it and send it again.";
+    INVALID_IDEMPOTENCY_KEY = "invalid-idempotency-key" BAD_REQUEST "The Idempotency-Key is not valid" "The key is empty, longer than 255 bytes, given twice, or has characters other than visible ASCII.";
+    INVALID_EVENT = "invalid-event" BAD_REQUEST "The event is not valid" "A CloudEvent or an envelope lacks a required attribute or has one of the wrong form.";
+    NOT_FOUND = "not-found" NOT_FOUND "Nothing is here" "No route has this path, or no ticket, delivery, target or redrive has this name.";
+    METHOD_NOT_ALLOWED = "method-not-allowed" METHOD_NOT_ALLOWED "Not with this method" "The path exists; `Allow` names its methods.";
+    REQUEST_TIMEOUT = "request-timeout" REQUEST_TIMEOUT "The request came too slowly" "The body paused for too long. Nothing was kept.";
+    IN_PROGRESS = "in-progress" CONFLICT "The same request is in progress" "A request with this Idempotency-Key has not been committed yet. Send it again after `Retry-After`.";
+    FINAL = "final" CONFLICT "It is final" "Every delivery of the ticket has ended: there is nothing to cancel.";
+    NOT_DEAD = "not-dead" CONFLICT "It is not dead" "Only dead deliveries can be edited, redriven or discarded.";
+    GONE = "gone" GONE "It is no longer kept" "The ticket is older than retention.";
+    PAYLOAD_TOO_LARGE = "payload-too-large" PAYLOAD_TOO_LARGE "The body is too large" "`limits.body` or the route's `body` says how large a body may be. Nothing was kept.";
+    UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE "Not this content type" "The route names the content types that it takes.";
+    IDEMPOTENCY_MISMATCH = "idempotency-mismatch" UNPROCESSABLE_ENTITY "The key stands for another request" "This Idempotency-Key was used with another body within the last 24 hours. Use a new key.";
+    NO_ROUTE = "no-route" UNPROCESSABLE_ENTITY "No route takes this event" "No route lists this event type under `types`. Nothing was kept.";
+    HEADERS_TOO_LARGE = "headers-too-large" REQUEST_HEADER_FIELDS_TOO_LARGE "The headers are too large" "The headers that are passed on may have 16 KiB together.";
+    INTERNAL = "internal" INTERNAL_SERVER_ERROR "This side failed" "The log says why. It is not known whether anything was kept: send it again with the same Idempotency-Key.";
+    BUSY = "busy" SERVICE_UNAVAILABLE "Too many requests wait" "The accept queue is full. Nothing was kept; send it again after `Retry-After`.";
+    UNAVAILABLE = "unavailable" SERVICE_UNAVAILABLE "The process is ending" "It is not known whether the message was kept: send it again with the same Idempotency-Key.";
+    STORAGE_FULL = "storage-full" INSUFFICIENT_STORAGE "There is no room" "The disk or `retention.bytes` is full. Nothing was kept; what was accepted before is still delivered.";
+}
+
+/// One problem.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    kind: Kind,
+    detail: String,
+    retry_after: Option<u32>,
+    allow: Option<HeaderValue>,
+}
+
+impl Problem {
+    /// A problem with what happened, in one sentence.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), retry_after: None, allow: None }
+    }
+
+    /// With `Retry-After`, in seconds.
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// With `Allow`.
+    #[must_use]
+    pub fn allow(self, methods: &str) -> Self {
+        Self { allow: HeaderValue::from_str(methods).ok(), ..self }
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.kind.status
+    }
+
+    /// The JSON form.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        json!({
+            "type": format!("urn:fanlight:problem:{}", self.kind.slug),
+            "title": self.kind.title,
+            "status": self.kind.status.as_u16(),
+            "detail": self.detail,
+        })
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.json().to_string()));
+        *response.status_mut() = self.kind.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(header::ALLOW, allow);
+        }
+        response
+    }
+}

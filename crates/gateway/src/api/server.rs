@@ -1,0 +1,102 @@
+//! One listener: accepts connections within a bound, speaks HTTP/1.1 and HTTP/2, and drains at the end.
+
+use axum::response::Response;
+use contract::Clock;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_util::task::TaskTracker;
+
+/// How long a client may take for its request's headers.
+const HEADERS_MAX: Duration = Duration::from_secs(30);
+/// Bytes of a request's headers together.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// What follows an accept that failed: no file handles left, most likely.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The address is taken or forbidden.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} (`{key}`): {source}")]
+pub struct ListenError {
+    key: &'static str,
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+/// Opens a listener; `key` is the configuration's word for it.
+///
+/// # Errors
+/// [`ListenError`]
+pub async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(address).await.map_err(|source| ListenError { key, address, source })
+}
+
+/// Serves at most `connections` at once, further ones wait in the kernel's queue; until `stop` is true, then ends idle connections and
+/// waits for the requests under way, at most for `grace`.
+pub async fn serve<S, F>(listener: TcpListener, connections: usize, mut stop: watch::Receiver<bool>, grace: Duration, clock: Arc<dyn Clock>, service: S)
+where
+    S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
+    let room = Arc::new(Semaphore::new(connections));
+    let drain = GracefulShutdown::new();
+    let tasks = TaskTracker::new();
+    loop {
+        let (stream, permit) = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => break,
+            accepted = next(&listener, &room) => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    clock.sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        tasks.spawn(connection(stream, permit, service.clone(), drain.watcher()));
+    }
+    drop(listener);
+    tokio::select! {
+        biased;
+        () = drain.shutdown() => {}
+        () = clock.sleep(grace) => {}
+    }
+}
+
+async fn next(listener: &TcpListener, room: &Arc<Semaphore>) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(room).acquire_owned().await.map_err(std::io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok((stream, permit))
+}
+
+async fn connection<S, F>(stream: TcpStream, permit: OwnedSemaphorePermit, service: S, drain: hyper_util::server::graceful::Watcher)
+where
+    S: Fn(Request<Incoming>) -> F + Send + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_MAX).max_buf_size(HEADER_BYTES_MAX);
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX));
+    let service = service_fn(move |request| {
+        let response = service(request);
+        async move { Ok::<_, Infallible>(response.await) }
+    });
+    let served = builder.serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = drain.watch(served).await {
+        // The other side broke off or sent no HTTP: its affair.
+        tracing::debug!(%error, "a connection ended early");
+    }
+    drop(permit);
+}

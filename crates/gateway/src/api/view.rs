@@ -1,0 +1,202 @@
+//! How tickets, deliveries and attempts look as JSON.
+
+use contract::delivery::{Attempt, AttemptResult, CaptureEnd, Standing, Suspicion, Timings};
+use contract::ticket::{Ray, Ticket};
+use contract::{DeliveryId, MessageId, Name, Timestamp};
+use engine::policy::hold::Reason;
+use engine::status::{self, Phase, State};
+use serde::Serialize;
+use std::time::Duration;
+
+/// A ticket.
+#[derive(Debug, Serialize)]
+pub struct TicketView<'a> {
+    id: MessageId,
+    route: &'a Name,
+    state: State,
+    decided: bool,
+    settled: bool,
+    received: Moment,
+    deliveries: Vec<RayView<'a>>,
+}
+
+/// One delivery of a ticket.
+#[derive(Debug, Serialize)]
+pub struct RayView<'a> {
+    id: DeliveryId,
+    target: &'a Name,
+    state: Phase,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_attempt: Option<Moment>,
+    run: u32,
+    attempts: Vec<AttemptView<'a>>,
+}
+
+/// One attempt.
+#[derive(Debug, Serialize)]
+pub struct AttemptView<'a> {
+    number: u32,
+    run: u32,
+    began: Moment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    possible_duplicate: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_attempt: Option<Moment>,
+    timings_ms: TimingsView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<ResponseView<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct TimingsView {
+    queue: Millis,
+    dns: Millis,
+    connect: Millis,
+    tls: Millis,
+    first_byte: Millis,
+    body: Millis,
+}
+
+#[derive(Debug, Serialize)]
+struct ResponseView<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'a str>,
+    /// Text; bytes that are no UTF-8 are shown as U+FFFD.
+    body: std::borrow::Cow<'a, str>,
+    capture: CaptureEnd,
+}
+
+/// A wall-clock time as RFC 3339 with microseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment(pub Timestamp);
+
+impl Serialize for Moment {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl std::fmt::Display for Moment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let micros = i64::try_from(self.0.as_micros()).unwrap_or(i64::MAX);
+        match jiff::Timestamp::from_microsecond(micros) {
+            Ok(time) => write!(f, "{time:.6}"),
+            Err(_) => f.write_str("9999-12-31T23:59:59.999999Z"),
+        }
+    }
+}
+
+/// Milliseconds with microseconds behind the point.
+#[derive(Clone, Copy, Debug)]
+struct Millis(Duration);
+
+impl Serialize for Millis {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        #[expect(clippy::cast_precision_loss, reason = "a duration of an attempt is far below 2^53 microseconds")]
+        to.serialize_f64(self.0.as_micros() as f64 / 1000.0)
+    }
+}
+
+/// Why a target is not called now, by its name.
+pub type Held<'a> = &'a dyn Fn(&Name) -> Option<Reason>;
+
+impl<'a> TicketView<'a> {
+    /// The ticket, with the holds of its targets as they are now.
+    pub fn new(ticket: &'a Ticket, held: Held<'_>) -> Self {
+        let status = status::fold(ticket);
+        Self {
+            id: ticket.id,
+            route: &ticket.route,
+            state: status.state,
+            decided: status.decided,
+            settled: status.settled,
+            received: Moment(ticket.received),
+            deliveries: ticket.deliveries.iter().map(|ray| RayView::new(ray, held(&ray.target))).collect(),
+        }
+    }
+}
+
+impl<'a> RayView<'a> {
+    fn new(ray: &'a Ray, held: Option<Reason>) -> Self {
+        let phase = status::phase(ray, held);
+        Self {
+            id: ray.id,
+            target: &ray.target,
+            state: phase,
+            reason: reason(ray.standing, held.filter(|_| phase == Phase::Held)),
+            next_attempt: next_attempt(ray.standing),
+            run: ray.run,
+            attempts: ray.attempts.iter().map(AttemptView::new).collect(),
+        }
+    }
+}
+
+impl<'a> AttemptView<'a> {
+    /// The attempt.
+    #[must_use]
+    pub fn new(attempt: &'a Attempt) -> Self {
+        let (detail, response) = match &attempt.result {
+            AttemptResult::Failed { detail, .. } => (Some(detail.as_str()), None),
+            AttemptResult::Answered { capture, .. } => {
+                let content_type = capture.content_type.as_deref();
+                let body = String::from_utf8_lossy(&capture.body);
+                (None, Some(ResponseView { content_type, body, capture: capture.end }))
+            }
+        };
+        Self {
+            number: attempt.number,
+            run: attempt.run,
+            began: Moment(attempt.began),
+            status: attempt.result.status(),
+            class: attempt.result.class().map(contract::delivery::ErrorClass::word),
+            detail,
+            possible_duplicate: attempt.suspect == Suspicion::PossiblyDuplicate,
+            next_attempt: attempt.next.map(Moment),
+            timings_ms: TimingsView::new(&attempt.timings),
+            response,
+        }
+    }
+}
+
+impl TimingsView {
+    fn new(timings: &Timings) -> Self {
+        Self {
+            queue: Millis(timings.queue),
+            dns: Millis(timings.dns),
+            connect: Millis(timings.connect),
+            tls: Millis(timings.tls),
+            first_byte: Millis(timings.first_byte),
+            body: Millis(timings.body),
+        }
+    }
+}
+
+/// The word that explains a standing: why it is dead, or why it is held.
+#[must_use]
+pub fn reason(standing: Standing, held: Option<Reason>) -> Option<&'static str> {
+    match (standing, held) {
+        (Standing::Dead(death), _) => Some(death.word()),
+        (_, Some(held)) => Some(held.word()),
+        (_, None) => None,
+    }
+}
+
+fn next_attempt(standing: Standing) -> Option<Moment> {
+    match standing {
+        Standing::Due(at) => Some(Moment(at)),
+        Standing::Leased
+        | Standing::Delivered
+        | Standing::Dead(_)
+        | Standing::Cancelled
+        | Standing::Expired
+        | Standing::Skipped => None,
+    }
+}

@@ -1,0 +1,117 @@
+//! Structured logs: text on a terminal, JSON elsewhere. What happens to targets is told here, grouped.
+
+use contract::Name;
+use contract::delivery::ErrorClass;
+use contract::{Clock, Tick};
+use engine::happened::{Happened, Listener};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{debug, error, info, warn};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// How lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Starts logging to standard error. A second call changes nothing.
+pub fn start(level: &str, format: Format) {
+    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let json = match format {
+        Format::Auto => !std::io::stderr().is_terminal(),
+        Format::Text => false,
+        Format::Json => true,
+    };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if json { builder.json().finish().try_init() } else { builder.with_target(false).finish().try_init() };
+    if let Err(error) = started {
+        debug!(%error, "logging had been started before");
+    }
+}
+
+/// Tells what happens to targets; failures at most once per target and class per second, with a count of what was left out.
+pub struct Log {
+    clock: Arc<dyn Clock>,
+    groups: Mutex<HashMap<(Name, ErrorClass), Group>>,
+}
+
+struct Group {
+    told: Tick,
+    since: u64,
+}
+
+const ONCE_PER: Duration = Duration::from_secs(1);
+
+impl Log {
+    /// A log on this clock.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, groups: Mutex::default() }
+    }
+
+    /// How many failures of this kind to tell of now; none: later.
+    fn due(&self, target: &Name, class: ErrorClass) -> Option<u64> {
+        let now = self.clock.tick();
+        let mut groups = self.groups.lock();
+        match groups.get_mut(&(target.clone(), class)) {
+            None => {
+                groups.insert((target.clone(), class), Group { told: now, since: 0 });
+                Some(1)
+            }
+            Some(group) if now.since(group.told) < ONCE_PER => {
+                group.since += 1;
+                None
+            }
+            Some(group) => {
+                group.told = now;
+                Some(std::mem::take(&mut group.since) + 1)
+            }
+        }
+    }
+}
+
+impl Listener for Log {
+    fn on(&self, happened: &Happened<'_>) {
+        match happened {
+            Happened::Accepted { message, deliveries } => {
+                debug!(message = %message.id, route = %message.route, deliveries, "accepted");
+            }
+            Happened::Attempted { delivery, target, attempt, .. } => match attempt.result.class() {
+                None => debug!(%delivery, %target, status = attempt.result.status(), "delivered"),
+                Some(class) => {
+                    if let Some(count) = self.due(target, class) {
+                        let (class, status) = (class.word(), attempt.result.status());
+                        warn!(%target, class, status, count, %delivery, "attempts failed");
+                    }
+                }
+            },
+            Happened::Stumbled { target, class, detail, delivery } => {
+                if let Some(count) = self.due(target, *class) {
+                    warn!(%target, class = class.word(), count, %delivery, detail, "this side failed before a request was made");
+                }
+            }
+            Happened::Held { target, reason: Some(reason), hold } => {
+                info!(%target, reason = reason.word(), until = hold.throttled_until.map(contract::Timestamp::as_millis), "target held");
+            }
+            Happened::Held { target, reason: None, .. } => info!(%target, "target open"),
+            Happened::Refused { route, why } => debug!(%route, ?why, "refused"),
+            Happened::Corrupted { message } => {
+                error!(%message, "stored bytes do not match their checksum: the message is dead(corrupt); restore it from its source");
+            }
+            Happened::Fenced { delivery } => warn!(%delivery, "settled too late: another session has the delivery"),
+            Happened::Repeated { route } => debug!(%route, "repeated"),
+            Happened::Settled { delivery, target, standing, .. } => debug!(%delivery, %target, ?standing, "settled"),
+            Happened::Committed(commit) => debug!(items = commit.items, took = ?commit.took, "committed"),
+        }
+    }
+}

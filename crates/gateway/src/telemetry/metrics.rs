@@ -1,0 +1,240 @@
+//! Counters and histograms for Prometheus. Counted as things happen; a scrape scans nothing.
+
+use contract::Name;
+use contract::delivery::{ErrorClass, Standing};
+use contract::store::{Fault, Readiness};
+use engine::Engine;
+use engine::happened::{Happened, Listener, Refusal};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use std::fmt::Write;
+use std::sync::atomic::AtomicU64;
+
+/// Everything that is counted.
+pub struct Metrics {
+    registry: Registry,
+    accepted: Family<Route, Counter>,
+    repeated: Family<Route, Counter>,
+    refused: Family<RouteWhy, Counter>,
+    deliveries: Family<TargetOutcome, Counter>,
+    attempts: Family<TargetClass, Counter>,
+    attempt_seconds: Family<Target, Histogram>,
+    delivery_seconds: Family<Target, Histogram>,
+    stumbles: Family<TargetClass, Counter>,
+    fenced: Counter,
+    corrupted: Counter,
+    commit_seconds: Histogram,
+    commit_items: Histogram,
+    in_flight: Family<Target, Gauge>,
+    waiting: Family<Target, Gauge>,
+    dead: Family<Target, Gauge>,
+    oldest_due: Family<Target, Gauge<f64, AtomicU64>>,
+    held: Family<TargetReason, Gauge>,
+    ready: Gauge,
+}
+
+/// A name as a label, without copying its text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Label(Name);
+
+impl EncodeLabelValue for Label {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        encoder.write_str(self.0.as_str())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: Label,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteWhy {
+    route: Label,
+    why: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Target {
+    target: Label,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TargetOutcome {
+    target: Label,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TargetClass {
+    target: Label,
+    class: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TargetReason {
+    target: Label,
+    reason: &'static str,
+}
+
+fn seconds() -> Histogram {
+    // 1 ms to 65 s.
+    Histogram::new(exponential_buckets(0.001, 2.0, 17))
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("fanlight"),
+            accepted: Family::default(),
+            repeated: Family::default(),
+            refused: Family::default(),
+            deliveries: Family::default(),
+            attempts: Family::default(),
+            attempt_seconds: Family::new_with_constructor(seconds),
+            delivery_seconds: Family::new_with_constructor(seconds),
+            stumbles: Family::default(),
+            fenced: Counter::default(),
+            corrupted: Counter::default(),
+            commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
+            commit_items: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
+            in_flight: Family::default(),
+            waiting: Family::default(),
+            dead: Family::default(),
+            oldest_due: Family::default(),
+            held: Family::default(),
+            ready: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("messages_accepted", "Messages made durable", self.accepted.clone());
+        r.register("messages_repeated", "Requests whose Idempotency-Key was seen before", self.repeated.clone());
+        r.register("messages_refused", "Requests that were not kept, by reason", self.refused.clone());
+        r.register("deliveries", "Deliveries that ended, by outcome", self.deliveries.clone());
+        r.register("attempts", "Attempts made, by error class (none: success)", self.attempts.clone());
+        r.register_with_unit("attempt", "Duration of attempts", Unit::Seconds, self.attempt_seconds.clone());
+        r.register_with_unit("delivery", "From accept to delivered", Unit::Seconds, self.delivery_seconds.clone());
+        r.register("stumbles", "Faults of this side before a request was made", self.stumbles.clone());
+        r.register("fenced", "Settlements that came too late: another session had the delivery", self.fenced.clone());
+        r.register("corrupted", "Messages whose stored bytes were damaged", self.corrupted.clone());
+        r.register_with_unit("commit", "Duration of group commits", Unit::Seconds, self.commit_seconds.clone());
+        r.register("commit_items", "Items in a group commit", self.commit_items.clone());
+        r.register("in_flight", "Calls on the wire", self.in_flight.clone());
+        r.register("backlog", "Deliveries that wait on disk, now due or later", self.waiting.clone());
+        r.register("dead", "Deliveries that are dead and kept", self.dead.clone());
+        r.register_with_unit("oldest_due", "Age of the oldest due delivery", Unit::Seconds, self.oldest_due.clone());
+        r.register("target_held", "1 while a target is not called, by reason", self.held.clone());
+        r.register("ready", "1 while messages can be kept", self.ready.clone());
+    }
+
+    /// The page for a scrape.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn page(&self, engine: &Engine) -> Result<String, Fault> {
+        let now = engine.clock().now();
+        self.held.clear();
+        for view in engine.views() {
+            self.in_flight.get_or_create(&target(&view.name)).set(view.in_flight.try_into().unwrap_or(i64::MAX));
+            if let Some(reason) = view.reason {
+                let labels = TargetReason { target: Label(view.name.clone()), reason: reason.word() };
+                self.held.get_or_create(&labels).set(1);
+            }
+        }
+        for backlog in engine.store().backlog().await? {
+            let labels = target(&backlog.target);
+            self.waiting.get_or_create(&labels).set(backlog.waiting.try_into().unwrap_or(i64::MAX));
+            self.dead.get_or_create(&labels).set(backlog.dead.try_into().unwrap_or(i64::MAX));
+            let age = backlog.oldest_due.map(|due| now.since(due)).unwrap_or_default();
+            self.oldest_due.get_or_create(&labels).set(age.as_secs_f64());
+        }
+        self.ready.set(i64::from(engine.store().ready() == Readiness::Ready));
+        let mut page = String::with_capacity(16 * 1024);
+        // Writing to a String cannot fail.
+        drop(encode(&mut page, &self.registry));
+        Ok(page)
+    }
+}
+
+impl Listener for Metrics {
+    fn on(&self, happened: &Happened<'_>) {
+        match happened {
+            Happened::Accepted { message, .. } => {
+                self.accepted.get_or_create(&Route { route: Label(message.route.clone()) }).inc();
+            }
+            Happened::Repeated { route } => {
+                self.repeated.get_or_create(&Route { route: Label((*route).clone()) }).inc();
+            }
+            Happened::Refused { route, why } => {
+                let labels = RouteWhy { route: Label((*route).clone()), why: refusal(*why) };
+                self.refused.get_or_create(&labels).inc();
+            }
+            Happened::Attempted { target: name, attempt, .. } => {
+                let class = attempt.result.class().map_or("none", ErrorClass::word);
+                self.attempts.get_or_create(&TargetClass { target: Label((*name).clone()), class }).inc();
+                let took = attempt.timings.total().as_secs_f64();
+                self.attempt_seconds.get_or_create(&target(name)).observe(took);
+            }
+            Happened::Stumbled { target, class, .. } => {
+                let labels = TargetClass { target: Label((*target).clone()), class: class.word() };
+                self.stumbles.get_or_create(&labels).inc();
+            }
+            Happened::Settled { target: name, standing, age, .. } => {
+                let Some(outcome) = outcome(*standing) else { return };
+                let labels = TargetOutcome { target: Label((*name).clone()), outcome };
+                self.deliveries.get_or_create(&labels).inc();
+                if *standing == Standing::Delivered {
+                    self.delivery_seconds.get_or_create(&target(name)).observe(age.as_secs_f64());
+                }
+            }
+            Happened::Committed(commit) => {
+                self.commit_seconds.observe(commit.took.as_secs_f64());
+                #[expect(clippy::cast_precision_loss, reason = "a commit has at most a few thousand items")]
+                self.commit_items.observe(commit.items as f64);
+            }
+            Happened::Corrupted { .. } => {
+                self.corrupted.inc();
+            }
+            Happened::Fenced { .. } => {
+                self.fenced.inc();
+            }
+            Happened::Held { .. } => {}
+        }
+    }
+}
+
+fn target(name: &Name) -> Target {
+    Target { target: Label(name.clone()) }
+}
+
+fn refusal(why: Refusal) -> &'static str {
+    match why {
+        Refusal::Busy => "busy",
+        Refusal::Full => "full",
+        Refusal::Conflict => "conflict",
+        Refusal::Unavailable => "unavailable",
+    }
+}
+
+/// The word for an end; none while it goes on.
+fn outcome(standing: Standing) -> Option<&'static str> {
+    match standing {
+        Standing::Leased | Standing::Due(_) => None,
+        Standing::Delivered => Some("delivered"),
+        Standing::Dead(_) => Some("dead"),
+        Standing::Cancelled => Some("cancelled"),
+        Standing::Expired => Some("expired"),
+        Standing::Skipped => Some("skipped"),
+    }
+}

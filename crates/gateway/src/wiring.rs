@@ -1,0 +1,118 @@
+//! From a valid configuration to what the engine and the front door need.
+
+use crate::api::accept::Entry;
+use crate::api::events::TypePattern;
+use crate::api::front::Routing;
+use crate::config::{self, Config, Private};
+use aws_lc_rs::digest::{SHA256, digest};
+use connectors::http::settings::{Roots, Settings, Timeouts, Tls};
+use connectors::http::{Dial, Guard, HttpTarget, dial};
+use contract::Clock;
+use contract::delivery::ShapeId;
+use contract::expression::Expression;
+use engine::plan::{Compile, Plan, Route, RoutePlan, Shape, TargetPlan};
+use expressions::{Program, Runner};
+use std::sync::Arc;
+
+/// Builds plans from configurations, with what all of them share.
+pub struct Wiring {
+    runner: Runner,
+    clock: Arc<dyn Clock>,
+    dial: Arc<dyn Dial>,
+}
+
+/// A target cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[error("target {target}: {source}")]
+pub struct WiringError {
+    target: contract::Name,
+    source: connectors::http::Fault,
+}
+
+impl Wiring {
+    /// With the machine's network.
+    #[must_use]
+    pub fn new(runner: Runner, clock: Arc<dyn Clock>) -> Self {
+        let dial = Arc::new(dial::Tcp::new(Arc::clone(&clock)));
+        Self { runner, clock, dial }
+    }
+
+    /// What the engine does with this configuration.
+    ///
+    /// # Errors
+    /// [`WiringError`] names the target that cannot be built.
+    pub fn plan(&self, config: &Config) -> Result<Plan, WiringError> {
+        let routes = config.routes.iter().map(|route| RoutePlan {
+            name: route.name.clone(),
+            to: route.to.clone(),
+            deadline: route.deadline,
+            key: route.key.clone().map(|key| self.runner.expression(key)),
+        });
+        let targets = config.targets.iter().map(|target| self.target(target)).collect::<Result<_, _>>()?;
+        Ok(Plan { routes: routes.collect(), targets })
+    }
+
+    fn target(&self, target: &config::Target) -> Result<TargetPlan, WiringError> {
+        let settings = Settings {
+            method: target.method.clone(),
+            headers: target.headers.clone(),
+            timeouts: Timeouts {
+                connect: target.timeouts.connect,
+                total: target.timeouts.total,
+                idle: target.timeouts.idle,
+            },
+            tls: Tls { roots: target.ca.clone().map_or(Roots::System, Roots::Pem) },
+            connections_max_idle: target.concurrency,
+            guard: match target.private {
+                Private::Allow => Guard::AllowAll,
+                Private::Deny => Guard::GlobalOnly { allow: Vec::new() },
+            },
+            ..Settings::new(target.url.clone())
+        };
+        settings.check().map_err(|source| WiringError { target: target.name.clone(), source })?;
+        let http = HttpTarget::new(settings, Arc::clone(&self.clock), Arc::clone(&self.dial));
+        Ok(TargetPlan {
+            name: target.name.clone(),
+            retry: target.retry.clone(),
+            statuses: target.statuses.clone(),
+            concurrency: target.concurrency,
+            when: target.when.clone().map(|when| self.runner.expression(when)),
+            shape: target.body.clone().map(|body| self.shape(body)),
+            target: Arc::new(http),
+        })
+    }
+
+    fn shape(&self, body: Program) -> Shape {
+        let text: Arc<str> = body.text().into();
+        Shape { id: shape_id(&text), text, expression: self.runner.expression(body) }
+    }
+}
+
+impl Compile for Wiring {
+    fn compile(&self, text: &str) -> Option<Arc<dyn Expression>> {
+        Program::compile(text).ok().map(|program| self.runner.expression(program))
+    }
+}
+
+/// The identity of a shape goes to disk, so it is a hash that never changes: the first 64 bits of SHA-256.
+fn shape_id(text: &str) -> ShapeId {
+    let hash = digest(&SHA256, text.as_bytes());
+    ShapeId(hash.as_ref().iter().take(8).fold(0, |bits, byte| (bits << 8) | u64::from(*byte)))
+}
+
+/// What the front door does with this configuration; `routes` are the engine's, in the same order.
+#[must_use]
+pub fn routing(config: &Config, routes: Vec<Arc<Route>>) -> Routing {
+    let entries = config.routes.iter().zip(routes).map(|(route, engines)| {
+        Arc::new(Entry { route: engines, body_max: route.body_max, content_types: route.content_types.clone() })
+    });
+    let types = config.routes.iter().enumerate().flat_map(|(index, route)| {
+        route.types.iter().map(move |pattern: &TypePattern| (pattern.clone(), index))
+    });
+    Routing {
+        table: config.routing(),
+        entries: entries.collect(),
+        types: types.collect(),
+        body_max: config.limits.body,
+    }
+}

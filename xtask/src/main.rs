@@ -1,1 +1,48 @@
-fn main() {}
+//! Every developer command of Fanlight: `cargo xtask test`, `tidy`, `bench`, `crash`, `sim`.
+
+mod bench;
+mod crash;
+mod runner;
+mod sim;
+mod test;
+mod tidy;
+mod tools;
+
+use anyhow::Result;
+use clap::Parser;
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Every developer command of Fanlight")]
+enum Command {
+    /// Everything that checks the project, installing what it needs.
+    Test,
+    /// House rules that no compiler knows, each finding with its mend.
+    Tidy,
+    /// How fast: Fanlight against the floor, appended to bench/RESULTS.md.
+    Bench(bench::Options),
+    /// Kills the real binary at random moments and checks that nothing acknowledged is lost.
+    Crash(crash::Options),
+    /// Seeded simulation of the whole world; with a seed: replays that one.
+    Sim(sim::Options),
+}
+
+fn main() -> ExitCode {
+    match run(Command::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Test => test::run(),
+        Command::Tidy => tidy::run(),
+        Command::Bench(options) => bench::run(&options),
+        Command::Crash(options) => crash::run(&options),
+        Command::Sim(options) => sim::run(&options),
+    }
+}

@@ -176,7 +176,13 @@ impl Engine {
                     first_wait: target.retry.wait(0, self.doors.entropy.bits()).unwrap_or_default(),
                 })
             });
-            Arc::new(Route { name: route.name, deadline: route.deadline, key: route.key, rays: rays.collect() })
+            Arc::new(Route {
+                name: route.name,
+                deadline: route.deadline,
+                key: route.key,
+                rays: rays.collect(),
+                targets: route.to.into(),
+            })
         });
         let routes = routes.collect();
         self.wake.wake();

@@ -37,7 +37,7 @@ pub struct Receipt {
     /// The id of its first delivery.
     pub first: DeliveryId,
     /// Its targets, in order of ordinal.
-    pub targets: Vec<Name>,
+    pub targets: Arc<[Name]>,
     /// Whether this is the first time.
     pub novelty: Novelty,
 }
@@ -166,7 +166,7 @@ fn answered(engine: &Arc<Engine>, offered: Offered, answer: Accepted) {
             let receipt = Receipt {
                 id: offered.accept.message.id,
                 first: offered.accept.message.first,
-                targets: offered.accept.deliveries.into_iter().map(|start| start.target).collect(),
+                targets: Arc::clone(&offered.route.targets),
                 novelty: Novelty::New,
             };
             // A caller that went away does not need its receipt.
@@ -174,7 +174,7 @@ fn answered(engine: &Arc<Engine>, offered: Offered, answer: Accepted) {
         }
         Accepted::Same { id, first, targets } => {
             break_promises(&offered);
-            drop(offered.reply.send(Ok(Receipt { id, first, targets, novelty: Novelty::Repeated })));
+            drop(offered.reply.send(Ok(Receipt { id, first, targets: targets.into(), novelty: Novelty::Repeated })));
         }
         Accepted::Conflict => refuse(offered, Refusal::Conflict),
         Accepted::Full => refuse(offered, Refusal::Full),

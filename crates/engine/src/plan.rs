@@ -73,6 +73,8 @@ pub struct Route {
     pub deadline: Option<Duration>,
     /// The order key's expression.
     pub(crate) key: Option<Arc<dyn Expression>>,
+    /// The targets' names, in order of ordinal.
+    pub(crate) targets: Arc<[Name]>,
     /// One per target, in order of ordinal.
     pub(crate) rays: Vec<Ray>,
 }

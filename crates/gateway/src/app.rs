@@ -3,7 +3,7 @@
 pub mod watcher;
 
 use crate::api::admin::{self, Admin};
-use crate::api::front::{Door, Front, Routing};
+use crate::api::front::{Door, Front};
 use crate::api::server::{ListenError, listen, serve};
 use crate::config::{Config, StoreLocation};
 use crate::doors::{SystemClock, SystemEntropy};
@@ -220,12 +220,9 @@ impl App {
 
 fn open_store(config: &Config, clock: &Arc<dyn Clock>, relay: Relay) -> Result<(Arc<dyn Store>, Opened), stores::sqlite::OpenError> {
     match &config.store {
-        StoreLocation::Memory => Ok((Arc::new(stores::memory::Memory::default()), Opened::Memory)),
-        StoreLocation::Sqlite { folder, sync } => {
-            let options = stores::sqlite::Options {
-                sync: *sync,
-                ..stores::sqlite::Options::new(Arc::new(relay), Arc::clone(clock))
-            };
+        StoreLocation::Memory => Ok((Arc::new(stores::memory::Memory::new(Arc::clone(clock))), Opened::Memory)),
+        StoreLocation::Sqlite(folder) => {
+            let options = stores::sqlite::Options::new(Arc::new(relay), Arc::clone(clock));
             let store = Arc::new(stores::sqlite::Sqlite::open(folder, options)?);
             Ok((store.clone(), Opened::Sqlite(store)))
         }

@@ -1,1 +1,9 @@
-//! .
+//! Fanlight's gateway: configuration, the two listeners, the command line, and the wiring of all parts.
+
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod doors;
+pub mod telemetry;
+pub mod wiring;

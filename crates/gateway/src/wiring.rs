@@ -1,7 +1,6 @@
 //! From a valid configuration to what the engine and the front door need.
 
 use crate::api::accept::Entry;
-use crate::api::events::TypePattern;
 use crate::api::front::Routing;
 use crate::config::{self, Config, Private};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -106,13 +105,10 @@ pub fn routing(config: &Config, routes: Vec<Arc<Route>>) -> Routing {
     let entries = config.routes.iter().zip(routes).map(|(route, engines)| {
         Arc::new(Entry { route: engines, body_max: route.body_max, content_types: route.content_types.clone() })
     });
-    let types = config.routes.iter().enumerate().flat_map(|(index, route)| {
-        route.types.iter().map(move |pattern: &TypePattern| (pattern.clone(), index))
-    });
     Routing {
         table: config.routing(),
         entries: entries.collect(),
-        types: types.collect(),
+        types: Vec::new(),
         body_max: config.limits.body,
     }
 }

@@ -5,6 +5,7 @@ use super::problem::{
     BUSY, HEADERS_TOO_LARGE, IDEMPOTENCY_MISMATCH, Problem, STORAGE_FULL, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE,
 };
 use super::{body, once, prefer, tickets};
+use crate::config::media::ContentTypes;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -14,7 +15,6 @@ use contract::{Name, Timestamp, limits};
 use engine::happened::Refusal;
 use engine::intake::{Offer, Receipt};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ pub struct Entry {
     pub route: Arc<engine::plan::Route>,
     /// The largest body.
     pub body_max: usize,
-    /// The content types it takes; empty: all.
-    pub content_types: Vec<String>,
+    /// The content types it takes; none: all.
+    pub content_types: Option<ContentTypes>,
 }
 
 /// What a request asks of one accepted message.
@@ -91,14 +91,13 @@ fn accepted(json: String) -> Response {
 /// Only what never changes, so that a repeat gets the same answer. Names and ids need no escapes.
 pub(super) fn receipt_json(receipt: &Receipt) -> String {
     let mut json = String::with_capacity(160 + 96 * receipt.targets.len());
-    // Writing to a String cannot fail.
-    let mut put = |text: std::fmt::Arguments<'_>| drop(json.write_fmt(text));
-    put(format_args!(r#"{{"id":"{id}","status_url":"/v1/tickets/{id}","deliveries":["#, id = receipt.id));
+    let id = receipt.id;
+    json.push_str(&format!(r#"{{"id":"{id}","status_url":"/v1/tickets/{id}","deliveries":["#));
     for (target, ordinal) in receipt.targets.iter().zip(0u16..) {
         let comma = if ordinal == 0 { "" } else { "," };
-        put(format_args!(r#"{comma}{{"id":"{}","target":"{target}"}}"#, receipt.first.at(ordinal)));
+        json.push_str(&format!(r#"{comma}{{"id":"{}","target":"{target}"}}"#, receipt.first.at(ordinal)));
     }
-    put(format_args!("]}}"));
+    json.push_str("]}");
     json
 }
 
@@ -115,16 +114,12 @@ fn refused(why: Refusal) -> Problem {
 }
 
 fn check_content_type(entry: &Entry, headers: &HeaderMap) -> Result<(), Problem> {
-    if entry.content_types.is_empty() {
-        return Ok(());
-    }
+    let Some(types) = &entry.content_types else { return Ok(()) };
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = given.split(';').next().unwrap_or_default().trim();
-    if entry.content_types.iter().any(|taken| taken.eq_ignore_ascii_case(essence)) {
+    if types.allow(given) {
         return Ok(());
     }
-    let taken = entry.content_types.join(", ");
-    Err(Problem::new(UNSUPPORTED_MEDIA_TYPE, format!("this route takes {taken}")))
+    Err(Problem::new(UNSUPPORTED_MEDIA_TYPE, format!("this route takes {types}, not {given:?}")))
 }
 
 /// What goes with the message. Credentials are never kept; what is about this connection or this answer is not passed on.

@@ -52,19 +52,20 @@ where
     let drain = GracefulShutdown::new();
     let tasks = TaskTracker::new();
     loop {
-        let (stream, permit) = tokio::select! {
+        let accepted = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => break,
-            accepted = next(&listener, &room) => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    clock.sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            },
+            accepted = next(&listener, &room) => accepted,
         };
-        tasks.spawn(connection(stream, permit, service.clone(), drain.watcher()));
+        match accepted {
+            Ok((stream, permit)) => {
+                tasks.spawn(connection(stream, permit, service.clone(), drain.watcher()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                clock.sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
     drop(listener);
     tokio::select! {

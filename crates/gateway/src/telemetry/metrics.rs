@@ -161,8 +161,7 @@ impl Metrics {
         }
         self.ready.set(i64::from(engine.store().ready() == Readiness::Ready));
         let mut page = String::with_capacity(16 * 1024);
-        // Writing to a String cannot fail.
-        drop(encode(&mut page, &self.registry));
+        encode(&mut page, &self.registry).map_err(|error| Fault::Failed { detail: error.to_string() })?;
         Ok(page)
     }
 }

@@ -265,7 +265,7 @@ fn merge(base: &mut Value, patch: Value) {
 
 fn shown(detail: &Detail) -> Value {
     let headers = |headers: &Headers| -> Value {
-        headers.iter().map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into())).collect()
+        headers.iter().map(|(name, value)| (name.to_owned(), Value::from(String::from_utf8_lossy(value)))).collect()
     };
     let body = |bytes: &Bytes| Value::from(String::from_utf8_lossy(bytes));
     let attempts: Vec<AttemptView<'_>> = detail.attempts.iter().map(AttemptView::new).collect();

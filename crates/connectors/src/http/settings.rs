@@ -1,0 +1,83 @@
+//! What a target is told by its configuration.
+
+use super::guard::Guard;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Uri};
+use std::time::Duration;
+
+/// An HTTP target.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where requests go: `http://` or `https://`, without user and password.
+    pub url: Uri,
+    /// Mostly POST.
+    pub method: Method,
+    /// Sent with every request; they win over the message's. Mark secrets with [`HeaderValue::set_sensitive`].
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// How long what may take.
+    pub timeouts: Timeouts,
+    /// For `https://`.
+    pub tls: Tls,
+    /// HTTP/1 connections kept open while nothing is sent.
+    pub connections_max_idle: usize,
+    /// How long an unused connection is kept.
+    pub idle_timeout: Duration,
+    /// Which addresses may be dialled.
+    pub guard: Guard,
+    /// Who we say we are.
+    pub user_agent: HeaderValue,
+}
+
+impl Settings {
+    /// The defaults for a URL.
+    #[must_use]
+    pub fn new(url: Uri) -> Self {
+        Self {
+            url,
+            method: Method::POST,
+            headers: Vec::new(),
+            timeouts: Timeouts::default(),
+            tls: Tls::default(),
+            connections_max_idle: 64,
+            // Common load balancers close after 60 s: we want to be first.
+            idle_timeout: Duration::from_secs(45),
+            guard: Guard::AllowAll,
+            user_agent: HeaderValue::from_static(concat!("fanlight/", env!("CARGO_PKG_VERSION"))),
+        }
+    }
+}
+
+/// Time-outs of one attempt. The capture of the body ends at `total` too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the look-up of the name to the end of the TLS handshake.
+    pub connect: Duration,
+    /// From the beginning to status and headers.
+    pub total: Duration,
+    /// A pause in the body.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { connect: seconds(5), total: seconds(15), idle: seconds(5) }
+    }
+}
+
+/// How a target is trusted.
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    /// Who may vouch for it.
+    pub roots: Roots,
+}
+
+/// The authorities that are trusted.
+#[derive(Clone, Debug, Default)]
+pub enum Roots {
+    /// The machine's.
+    #[default]
+    System,
+    /// Those of a PEM text, and no others.
+    Pem(Bytes),
+}

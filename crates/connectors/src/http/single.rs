@@ -1,0 +1,88 @@
+//! An HTTP/1.1 connection: one exchange at a time, driven by whoever uses it.
+
+use super::alarm::Alarm;
+use super::exchange::Carrier;
+use super::line::{Meter, Stream};
+use super::request::Body;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+/// Bytes of an answer's head, and of what is read at once.
+const BUFFER_BYTES_MAX: usize = 64 * 1024;
+
+/// A connection with no task of its own. While it is idle nobody polls it; a call that uses it polls it together with its
+/// answer, so that no wake-up has to cross from task to task. What happened while it was idle (the server closed it) shows
+/// at the first poll, before a byte is written.
+pub(super) struct Single {
+    sender: http1::SendRequest<Body>,
+    connection: http1::Connection<TokioIo<Stream>, Body>,
+    ended: bool,
+    meter: Meter,
+    /// Kept with the connection, because most calls can go on with the timer of an earlier one.
+    pub(super) alarm: Alarm,
+}
+
+impl Single {
+    pub(super) async fn start(stream: Stream) -> hyper::Result<Self> {
+        let meter = stream.meter();
+        let (sender, connection) =
+            http1::Builder::new().max_buf_size(BUFFER_BYTES_MAX).handshake(TokioIo::new(stream)).await?;
+        Ok(Self { sender, connection, ended: false, meter, alarm: Alarm::default() })
+    }
+
+    /// Reads how many bytes have left on this connection.
+    pub(super) fn meter(&self) -> Meter {
+        self.meter.clone()
+    }
+
+    /// Queues the request; it leaves when the connection is carried on.
+    pub(super) fn send(
+        &mut self,
+        request: Request<Body>,
+    ) -> impl Future<Output = hyper::Result<Response<Incoming>>> + use<> {
+        self.sender.send_request(request)
+    }
+
+    /// Whether the exchange is over on both sides and the connection can carry another.
+    pub(super) async fn is_reusable(&mut self) -> bool {
+        if !self.sender.is_ready() {
+            // The end of the body may not have been seen yet.
+            poll_fn(|cx| {
+                self.drive(cx);
+                Poll::Ready(())
+            })
+            .await;
+        }
+        !self.ended && self.sender.is_ready()
+    }
+
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        // The error, if there is one, is told to the exchange.
+        self.ended = self.ended || Pin::new(&mut self.connection).poll(cx).is_ready();
+    }
+}
+
+impl Carrier for Single {
+    fn carry<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut step: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<Option<T>> {
+        // Only the connection makes a step ready, and it is polled right here: a waker would but wake this very task again.
+        let mut unwoken = Context::from_waker(Waker::noop());
+        if let Poll::Ready(output) = step(&mut unwoken) {
+            return Poll::Ready(Some(output));
+        }
+        self.drive(cx);
+        match step(&mut unwoken) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if self.ended => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}

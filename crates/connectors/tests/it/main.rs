@@ -1,0 +1,16 @@
+//! The HTTP target against real servers on loopback, and against streams in memory.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that meets the unexpected must fail; clippy sees that only inside #[test]"
+)]
+
+mod alpn;
+mod body;
+mod clock;
+mod faults;
+mod limits;
+mod reuse;
+mod server;
+mod world;

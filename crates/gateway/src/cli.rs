@@ -1,0 +1,114 @@
+//! The command line: one file per command.
+
+mod answers;
+mod check;
+mod client;
+mod completions;
+mod dead;
+//mod demo;
+mod payload;
+mod schema;
+mod screen;
+mod send;
+pub mod serve;
+mod tail;
+mod target;
+mod ticket;
+
+use clap::{Parser, Subcommand};
+use std::io;
+use std::process::ExitCode;
+
+/// One door in, many rays out: accepts a request once, makes it durable, and delivers it to every API.
+#[derive(Debug, Parser)]
+#[command(name = "fanlight", version, max_term_width = 100, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  fanlight demo
+  fanlight serve --config fanlight.yaml
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Check(check::Check),
+    Send(send::Send),
+    Ticket(ticket::Show),
+    Tail(tail::Tail),
+    Dead(dead::Dead),
+    Target(target::Target),
+    Schema(schema::Schema),
+    Completions(completions::Completions),
+//    Demo(demo::Demo),
+    /// Runs expressions for a parent process; not for people.
+    #[command(name = expressions::worker::SUBCOMMAND, hide = true)]
+    Worker,
+}
+
+/// What was asked for makes no sense: exit code 2, as for arguments that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct Misuse(Box<dyn std::error::Error + Send + Sync>);
+
+impl Misuse {
+    fn new(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the person at the terminal is told; the exit code is then 1.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command.run() {
+            Ok(code) => Ok(code),
+            Err(error) if is_closed_output(&error) => Ok(ExitCode::SUCCESS),
+            Err(error) if error.is::<Misuse>() => {
+                anstream::eprintln!("error: {error:#}\n\nFor more information, try '--help'.");
+                Ok(ExitCode::from(2))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Serve(serve) => server()?.block_on(serve.run()),
+            Self::Check(check) => check.run(),
+            Self::Send(send) => client()?.block_on(send.run()),
+            Self::Ticket(ticket) => client()?.block_on(ticket.run()),
+            Self::Tail(tail) => client()?.block_on(tail.run()),
+            Self::Dead(dead) => client()?.block_on(dead.run()),
+            Self::Target(target) => client()?.block_on(target.run()),
+            Self::Schema(schema) => schema.run(),
+            Self::Completions(completions) => completions.run(),
+//            Self::Demo(demo) => server()?.block_on(demo.run()),
+            Self::Worker => {
+                expressions::worker::run(io::stdin().lock(), io::stdout().lock())?;
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+}
+
+/// Whoever read our output has seen enough (`fanlight tail | head`). Errors of connections have a cause around them.
+fn is_closed_output(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn server() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+fn client() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}

@@ -1,0 +1,225 @@
+//! What the API answers, as far as the command line shows it. Words are kept as they came: the server may be newer.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error};
+use std::time::Duration;
+
+/// 202 for a message.
+#[derive(Debug, Deserialize)]
+pub(super) struct Receipt {
+    pub(super) id: String,
+    pub(super) deliveries: Vec<Ray>,
+}
+
+/// One delivery of a receipt.
+#[derive(Debug, Deserialize)]
+pub(super) struct Ray {
+    pub(super) id: String,
+    pub(super) target: String,
+}
+
+/// A ticket.
+#[derive(Debug, Deserialize)]
+pub(super) struct Ticket {
+    pub(super) id: String,
+    pub(super) route: String,
+    pub(super) state: String,
+    pub(super) settled: bool,
+    pub(super) received: Moment,
+    pub(super) deliveries: Vec<Delivery>,
+}
+
+/// One delivery of a ticket.
+#[derive(Debug, Deserialize)]
+pub(super) struct Delivery {
+    pub(super) id: String,
+    pub(super) target: String,
+    pub(super) state: String,
+    pub(super) reason: Option<String>,
+    pub(super) next_attempt: Option<Moment>,
+    pub(super) run: u32,
+    pub(super) attempts: Vec<Attempt>,
+}
+
+/// One attempt.
+#[derive(Debug, Deserialize)]
+pub(super) struct Attempt {
+    pub(super) number: u32,
+    pub(super) run: u32,
+    pub(super) began: Moment,
+    pub(super) status: Option<u16>,
+    pub(super) class: Option<String>,
+    pub(super) detail: Option<String>,
+    #[serde(default)]
+    pub(super) possible_duplicate: bool,
+    pub(super) next_attempt: Option<Moment>,
+    pub(super) timings_ms: Timings,
+    pub(super) response: Option<Response>,
+}
+
+/// How long each phase took.
+#[derive(Debug, Deserialize)]
+pub(super) struct Timings {
+    pub(super) queue: Millis,
+    pub(super) dns: Millis,
+    pub(super) connect: Millis,
+    pub(super) tls: Millis,
+    pub(super) first_byte: Millis,
+    pub(super) body: Millis,
+}
+
+/// What a target answered.
+#[derive(Debug, Deserialize)]
+pub(super) struct Response {
+    pub(super) content_type: Option<String>,
+    pub(super) body: String,
+    pub(super) capture: String,
+}
+
+/// A page of dead deliveries.
+#[derive(Debug, Deserialize)]
+pub(super) struct DeadPage {
+    pub(super) dead: Vec<DeadRow>,
+    pub(super) next: Option<String>,
+}
+
+/// One dead delivery of a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct DeadRow {
+    pub(super) id: String,
+    pub(super) route: String,
+    pub(super) target: String,
+    pub(super) received: Moment,
+    pub(super) reason: Option<String>,
+    pub(super) run: u32,
+    pub(super) last_attempt: Option<Attempt>,
+}
+
+/// One delivery in full.
+#[derive(Debug, Deserialize)]
+pub(super) struct DeadDetail {
+    pub(super) id: String,
+    pub(super) ticket: String,
+    pub(super) route: String,
+    pub(super) target: String,
+    pub(super) received: Moment,
+    pub(super) dead: bool,
+    pub(super) reason: Option<String>,
+    pub(super) run: u32,
+    pub(super) revision: u32,
+    pub(super) message: Content,
+    pub(super) edit: Option<Content>,
+    pub(super) attempts: Vec<Attempt>,
+}
+
+/// What is sent.
+#[derive(Debug, Deserialize)]
+pub(super) struct Content {
+    pub(super) headers: serde_json::Map<String, serde_json::Value>,
+    pub(super) body: String,
+}
+
+/// How far a redrive is.
+#[derive(Debug, Deserialize)]
+pub(super) struct Redrive {
+    pub(super) id: String,
+    pub(super) revived: u64,
+    pub(super) done: bool,
+}
+
+/// All targets.
+#[derive(Debug, Deserialize)]
+pub(super) struct Targets {
+    pub(super) targets: Vec<Target>,
+}
+
+/// One target.
+#[derive(Debug, Deserialize)]
+pub(super) struct Target {
+    pub(super) name: String,
+    pub(super) state: String,
+    pub(super) reason: Option<String>,
+    pub(super) until: Option<Moment>,
+    pub(super) in_flight: u64,
+    pub(super) waiting_in_memory: u64,
+    pub(super) waiting_on_disk: u64,
+    pub(super) oldest_due: Option<Moment>,
+    pub(super) dead: u64,
+}
+
+/// One attempt of the live tail.
+#[derive(Debug, Deserialize)]
+pub(super) struct Line {
+    pub(super) message: String,
+    pub(super) delivery: String,
+    pub(super) target: String,
+    pub(super) outcome: String,
+    pub(super) reason: Option<String>,
+    pub(super) attempt: Attempt,
+}
+
+/// A time as RFC 3339.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment(pub(super) Timestamp);
+
+/// A duration as a number of milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Millis(pub(super) Duration);
+
+impl Moment {
+    /// The time from `earlier` to here; zero when it is later.
+    pub(super) fn since(self, earlier: Self) -> Duration {
+        self.0.duration_since(earlier.0).try_into().unwrap_or_default()
+    }
+}
+
+impl Timings {
+    /// Until there is a connection: name, TCP and TLS.
+    pub(super) fn connected(&self) -> Duration {
+        self.dns.0 + self.connect.0 + self.tls.0
+    }
+
+    /// All of the call.
+    pub(super) fn total(&self) -> Duration {
+        self.connected() + self.first_byte.0 + self.body.0
+    }
+}
+
+impl Attempt {
+    /// A status, a class of failure, or both: the shortest word for what happened.
+    pub(super) fn outcome(&self) -> String {
+        match (self.status, &self.class) {
+            (Some(status), _) => status.to_string(),
+            (None, Some(class)) => class.clone(),
+            (None, None) => "unknown".to_owned(),
+        }
+    }
+
+    /// When its end was known, as time from `start`.
+    pub(super) fn ended_after(&self, start: Moment) -> Duration {
+        self.began.since(start) + self.timings_ms.total()
+    }
+}
+
+impl Ticket {
+    /// From accept to the end of the last attempt.
+    pub(super) fn took(&self) -> Duration {
+        let attempts = self.deliveries.iter().flat_map(|delivery| &delivery.attempts);
+        attempts.map(|attempt| attempt.ended_after(self.received)).max().unwrap_or_default()
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        text.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Millis {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let milliseconds = f64::deserialize(from)?;
+        Duration::try_from_secs_f64(milliseconds / 1000.0).map(Self).map_err(D::Error::custom)
+    }
+}

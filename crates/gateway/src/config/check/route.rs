@@ -1,0 +1,185 @@
+//! Checks of routes: paths that do not clash, targets that exist.
+
+use super::Check;
+use crate::config::field::{Field, One, Several, Written};
+use crate::config::form::Accept;
+use crate::config::media::{ContentTypes, MediaRange};
+use crate::config::pattern::{Methods, Overlap, Pattern, Routes};
+use crate::config::raw;
+use crate::config::settings::Route;
+use crate::config::suggest::nearest;
+use crate::config::tree::{Place, Tree};
+use contract::{Name, limits};
+use std::collections::HashSet;
+use std::time::Duration;
+
+impl Check<'_> {
+    /// The routes that can be used. `None` stands for a mapping that could not be read at all.
+    pub(super) fn routes(
+        &mut self,
+        routes: Option<&[(Written<Name>, Field<raw::Route>)]>,
+        targets: Option<&[(Written<Name>, Field<raw::Target>)]>,
+        body_max: usize,
+    ) -> Vec<Route> {
+        if routes.is_some_and(<[_]>::is_empty) {
+            let help = "for example routes: { signup: { accept: POST /signup, to: [crm] } }";
+            self.error(Tree::ROOT, "there is no route: nothing would be accepted", Some(help.to_owned()));
+        }
+        let known: Option<Vec<&str>> = targets
+            .map(|targets| targets.iter().filter_map(|(key, _)| self.tree.key(key.place()?)).collect());
+        let mut found = Vec::new();
+        for (key, field) in routes.unwrap_or_default() {
+            let name = self.written(key);
+            let Some(raw) = field.good() else { continue };
+            if let Some(route) = self.route(key, name, raw, known.as_deref(), body_max) {
+                found.push((key.place(), route));
+            }
+        }
+        self.report_clashes(&found);
+        let routes = found.into_iter().map(|(_, route)| route).collect::<Vec<_>>();
+        self.warn_unused(targets.unwrap_or_default(), &routes);
+        routes
+    }
+
+    fn route(
+        &mut self,
+        key: &Written<Name>,
+        name: Option<Name>,
+        raw: &raw::Route,
+        known: Option<&[&str]>,
+        body_max: usize,
+    ) -> Option<Route> {
+        let accept = self.accept(key, &raw.accept);
+        let to = self.to(key, &raw.to, known);
+        let body = self.body(&raw.body);
+        let deadline = self.deadline(&raw.deadline);
+        let content_types = self.content_types(&raw.content_types);
+        let types = self.several(&raw.types).unwrap_or_default();
+        let order = self.one(&raw.key);
+        let Accept { methods, pattern } = accept?;
+        Some(Route {
+            name: name?,
+            methods,
+            pattern,
+            to,
+            body_max: body.unwrap_or(body_max),
+            deadline,
+            content_types,
+            types,
+            key: order,
+        })
+    }
+
+    fn accept(&mut self, key: &Written<Name>, field: &One<Accept>) -> Option<Accept> {
+        if let (Field::Absent, Some(place)) = (field, key.place()) {
+            self.error(place, "`accept` is missing", Some("for example accept: POST /signup".to_owned()));
+        }
+        let accept = self.one(field)?;
+        let reserved = match accept.pattern.first() {
+            Some("v1") => true,
+            Some("healthz") => accept.pattern.literal().as_deref() == Some("/healthz"),
+            Some(_) | None => false,
+        };
+        if reserved {
+            let help = "/healthz and everything under /v1 are Fanlight's own: use another path";
+            self.refuse(field, "this path is reserved", Some(help.to_owned()));
+        }
+        Some(accept)
+    }
+
+    fn to(&mut self, key: &Written<Name>, field: &Field<Several<Name>>, known: Option<&[&str]>) -> Vec<Name> {
+        let (place, items) = match field {
+            Field::Good(Several { place, items }) => (place.or(key.place()), items.as_slice()),
+            Field::Bad => return Vec::new(),
+            Field::Absent => (key.place(), [].as_slice()),
+        };
+        if let (true, Some(place)) = (items.is_empty(), place) {
+            self.error(place, "the route has no target", Some("for example to: [crm, mailing]".to_owned()));
+        }
+        if let Some(place) = items.get(limits::FAN_OUT_MAX).and_then(place_of) {
+            let message =
+                format!("a route has at most {} targets, this one has {}", limits::FAN_OUT_MAX, items.len());
+            self.error(place, message, Some("send the message on to a second route".to_owned()));
+        }
+        let mut names: Vec<Name> = Vec::new();
+        for item in items.iter().take(limits::FAN_OUT_MAX) {
+            let (Some(name), Some(place)) = (self.one(item), place_of(item)) else { continue };
+            if names.contains(&name) {
+                self.error(
+                    place,
+                    format!("`{name}` stands there twice"),
+                    Some("remove one of them".to_owned()),
+                );
+            } else if let Some(known) = known.filter(|known| !known.contains(&name.as_str())) {
+                let help = match nearest(name.as_str(), known.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if known.is_empty() => "there are no targets: add them under `targets`".to_owned(),
+                    None => format!("the targets are: {}", known.join(", ")),
+                };
+                self.error(place, format!("there is no target `{name}`"), Some(help));
+            }
+            names.push(name);
+        }
+        names
+    }
+
+    fn deadline(&mut self, field: &One<Duration>) -> Option<Duration> {
+        let deadline = self.one(field)?;
+        if deadline.is_zero() {
+            let help = "give a duration such as 1h, or remove the key for no deadline";
+            self.refuse(field, "no attempt would ever be made", Some(help.to_owned()));
+        }
+        Some(deadline)
+    }
+
+    fn content_types(&mut self, field: &Field<Several<MediaRange>>) -> Option<ContentTypes> {
+        let ranges = self.several(field)?;
+        if let Some(Several { place: Some(place), items }) = field.good()
+            && items.is_empty()
+        {
+            let help = "name at least one type, or remove the key to take all";
+            self.error(*place, "no message would be accepted", Some(help.to_owned()));
+        }
+        Some(ContentTypes::new(ranges))
+    }
+
+    fn report_clashes(&mut self, routes: &[(Option<Place>, Route)]) {
+        let requests: Vec<(&Methods, &Pattern)> =
+            routes.iter().map(|(_, route)| (&route.methods, &route.pattern)).collect();
+        for clash in Routes::clashes(&requests) {
+            let (Some((_, first)), Some((Some(place), second))) =
+                (routes.get(clash.first), routes.get(clash.second))
+            else {
+                continue;
+            };
+            let (message, help) = match clash.overlap {
+                Overlap::Same | Overlap::Apart | Overlap::Nested => (
+                    format!("the routes `{}` and `{}` take the same requests", first.name, second.name),
+                    "give one of them another method or path".to_owned(),
+                ),
+                Overlap::Crossing => (
+                    format!("the routes `{}` and `{}` both take {}", first.name, second.name, clash.example),
+                    "neither path is more specific: make the first segment where they differ the same in both".to_owned(),
+                ),
+            };
+            self.error(*place, message, Some(help));
+        }
+    }
+
+    fn warn_unused(&mut self, targets: &[(Written<Name>, Field<raw::Target>)], routes: &[Route]) {
+        // A route with an error may be the one that uses it.
+        if self.findings.refuse() {
+            return;
+        }
+        let used: HashSet<&str> = routes.iter().flat_map(|route| &route.to).map(Name::as_str).collect();
+        for place in targets.iter().filter_map(|(key, _)| key.place()) {
+            if let Some(name) = self.tree.key(place).filter(|name| !used.contains(name)) {
+                self.warn(place, format!("no route sends to the target `{name}`"), None);
+            }
+        }
+    }
+}
+
+fn place_of<T>(field: &One<T>) -> Option<Place> {
+    field.good().and_then(Written::place)
+}

@@ -1,0 +1,245 @@
+//! Checks of targets: URL, headers, retries, time-outs, certificates.
+
+use super::Check;
+use crate::config::field::{Either, Entries, Field, One, Several, Written};
+use crate::config::form::{Share, Statuses as Range};
+use crate::config::interpolate::Origin;
+use crate::config::raw;
+use crate::config::settings::{Target, Timeouts};
+use bytes::Bytes;
+use contract::Name;
+use engine::policy::{retry, statuses};
+use expressions::Program;
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderName, HeaderValue, Uri};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A call that takes longer holds a slot of its target for longer than people expect.
+const TIMEOUT_WARN: Duration = Duration::from_secs(300);
+
+impl Check<'_> {
+    /// The targets that can be used.
+    pub(super) fn targets(&mut self, targets: &[(Written<Name>, Field<raw::Target>)]) -> Vec<Target> {
+        let mut found = Vec::new();
+        for (key, field) in targets {
+            let name = self.written(key);
+            let Some(raw) = field.good() else { continue };
+            if let (Field::Absent, Some(place)) = (&raw.url, key.place()) {
+                let help = "for example url: https://crm.example.com/users";
+                self.error(place, "`url` is missing", Some(help.to_owned()));
+            }
+            found.extend(self.target(name, raw));
+        }
+        found
+    }
+
+    fn target(&mut self, name: Option<Name>, raw: &raw::Target) -> Option<Target> {
+        let url = self.url(&raw.url);
+        let method = self.one(&raw.method);
+        let when = self.one(&raw.when);
+        let body = self.one(&raw.body);
+        self.warn_unbounded(&raw.when, when.as_ref());
+        self.warn_unbounded(&raw.body, body.as_ref());
+        let headers = self.headers(&raw.headers);
+        let standard = raw::Retry::default();
+        let retry = self.retry(raw.retry.good().unwrap_or(&standard));
+        let statuses = self.statuses(&raw.success, raw.retry.good().unwrap_or(&standard));
+        let timeouts = self.timeouts(&raw.timeout);
+        let concurrency = self.one(&raw.concurrency);
+        let ca = raw.tls.good().and_then(|tls| self.ca(&tls.ca, url.as_ref()));
+        let private = self.one(&raw.private);
+        let url_shown = raw.url.good().and_then(Written::place).map(|place| self.tree.written(place));
+        Some(Target {
+            name: name?,
+            url: url?,
+            url_shown: url_shown?.trim_matches(['"', '\'']).to_owned(),
+            method: method?,
+            when,
+            body,
+            headers,
+            retry: retry?,
+            statuses,
+            timeouts: timeouts?,
+            concurrency: concurrency?.0,
+            ca,
+            private: private?,
+        })
+    }
+
+    fn url(&mut self, field: &One<Uri>) -> Option<Uri> {
+        let url = self.one(field)?;
+        let place = field.good().and_then(Written::place)?;
+        let host = url.host().unwrap_or_default();
+        if url.scheme_str() == Some("http") && !is_loopback(host) {
+            let message = "messages go to this target unencrypted";
+            self.warn(place, message, Some("use https:// if the API has it".to_owned()));
+        }
+        Some(url)
+    }
+
+    fn warn_unbounded(&mut self, field: &One<Program>, program: Option<&Program>) {
+        let Some(place) = field.good().and_then(Written::place) else { return };
+        if program.is_some_and(|program| !program.is_bounded()) {
+            let message =
+                "this expression is not proven to end quickly: each run takes a child process with a limit";
+            let help = "recursion, range, reduce, regular expressions and * are what cannot be proven";
+            self.warn(place, message, Some(help.to_owned()));
+        }
+    }
+
+    fn headers(
+        &mut self,
+        field: &Field<Entries<HeaderName, Written<HeaderValue>>>,
+    ) -> Vec<(HeaderName, HeaderValue)> {
+        let mut seen = HashSet::new();
+        let mut headers = Vec::new();
+        for (key, value) in field.good().map(|Entries(entries)| entries.as_slice()).unwrap_or_default() {
+            let (name, read) = (self.written(key), self.one(value));
+            let (Some(name), Some(place)) = (name, key.place()) else { continue };
+            if !seen.insert(name.clone()) {
+                self.error(
+                    place,
+                    format!("the header `{name}` stands there twice"),
+                    Some("remove one of them".to_owned()),
+                );
+            }
+            let Some(mut read) = read else { continue };
+            let scalar = value.good().and_then(Written::place).and_then(|place| self.tree.scalar(place));
+            let outside = scalar.is_some_and(|scalar| scalar.origin == Origin::Outside);
+            read.set_sensitive(outside || name == AUTHORIZATION || name == COOKIE);
+            headers.push((name, read));
+        }
+        headers
+    }
+
+    fn retry(&mut self, raw: &raw::Retry) -> Option<retry::Policy> {
+        let jitter = self.one(&raw.jitter);
+        let waits = self.several(&raw.schedule);
+        let place = raw.schedule.good().and_then(|list| list.place);
+        let schedule = match &raw.exponential {
+            Field::Absent => retry::Schedule::List(waits?),
+            Field::Bad => return None,
+            Field::Good(exponential) => {
+                if let Some(place) = place {
+                    let message = "there is a `schedule` and an `exponential`";
+                    self.error(place, message, Some("remove one of them".to_owned()));
+                }
+                self.exponential(exponential)?
+            }
+        };
+        let Share(jitter) = jitter?;
+        let policy = retry::Policy::try_new(schedule, jitter);
+        if let (Err(nonsense), Some(place)) = (&policy, place) {
+            self.error(place, nonsense.to_string(), None);
+        }
+        policy.ok()
+    }
+
+    fn exponential(&mut self, raw: &raw::Exponential) -> Option<retry::Schedule> {
+        let first = self.one(&raw.first);
+        let factor = self.one(&raw.factor);
+        let max = self.one(&raw.max);
+        let attempts = self.one(&raw.attempts);
+        if first > max && max.is_some() {
+            let field = if raw.max.good().and_then(Written::place).is_some() { &raw.max } else { &raw.first };
+            self.refuse(field, "`max` is shorter than `first`", None);
+        }
+        Some(retry::Schedule::Exponential {
+            first: first?,
+            factor: factor?.0,
+            max: max?,
+            attempts: u32::try_from(attempts?.0).ok()?,
+        })
+    }
+
+    fn statuses(&mut self, success: &Field<Several<Range>>, raw: &raw::Retry) -> statuses::Statuses {
+        let sets = [("success", success), ("retry.on", &raw.on), ("retry.never", &raw.never)];
+        let mut earlier: Vec<(&str, Vec<std::ops::RangeInclusive<u16>>)> = Vec::new();
+        for (key, field) in sets {
+            let mut ranges = Vec::new();
+            for item in field.good().map(|list| list.items.as_slice()).unwrap_or_default() {
+                let Some(Range(range)) = self.one(item) else { continue };
+                let meets = |other: &std::ops::RangeInclusive<u16>| {
+                    other.start() <= range.end() && range.start() <= other.end()
+                };
+                if let Some((other, _)) = earlier.iter().find(|(_, ranges)| ranges.iter().any(meets)) {
+                    let message = format!("a status here is also in `{other}`");
+                    self.refuse(item, message, Some("name each status in one of them only".to_owned()));
+                }
+                ranges.push(range);
+            }
+            earlier.push((key, ranges));
+        }
+        let mut sets = earlier.into_iter().map(|(_, ranges)| statuses::Set(ranges));
+        let mut next = || sets.next().unwrap_or_default();
+        statuses::Statuses { success: next(), retried: next(), refused: next() }
+    }
+
+    fn timeouts(&mut self, field: &Field<Either<Duration, raw::Timeouts>>) -> Option<Timeouts> {
+        let standard = raw::Timeouts::default();
+        let (connect, total, idle) = match field {
+            Field::Absent | Field::Bad => return None,
+            Field::Good(Either::Long(parts)) => (
+                self.timeout(parts.connect.good()),
+                self.timeout(parts.total.good()),
+                self.timeout(parts.idle.good()),
+            ),
+            Field::Good(Either::Short(total)) => {
+                (self.one(&standard.connect), self.timeout(Some(total)), self.one(&standard.idle))
+            }
+        };
+        let (connect, total, idle) = (connect?, total?, idle?);
+        Some(Timeouts { connect: connect.min(total), total, idle })
+    }
+
+    fn timeout(&mut self, written: Option<&Written<Duration>>) -> Option<Duration> {
+        let written = written?;
+        let time = self.written(written)?;
+        if let Some(place) = written.place() {
+            if time.is_zero() {
+                self.error(
+                    place,
+                    "every call would end at once",
+                    Some("give a duration such as 15s".to_owned()),
+                );
+            } else if time > TIMEOUT_WARN {
+                let message =
+                    "a call may hold its place among the target's calls in flight for more than 5 minutes";
+                self.warn(place, message, None);
+            }
+        }
+        Some(time)
+    }
+
+    fn ca(&mut self, field: &One<PathBuf>, url: Option<&Uri>) -> Option<Bytes> {
+        let path = self.one(field)?;
+        if url.is_some_and(|url| url.scheme_str() == Some("http")) {
+            self.refuse(field, "certificates are only used with an https:// URL", None);
+        }
+        let content = match self.env.file(&path) {
+            Ok(content) => content,
+            Err(error) => {
+                let help = "a relative path starts at the working directory".to_owned();
+                self.refuse(field, format!("`{}` cannot be read: {error}", path.display()), Some(help));
+                return None;
+            }
+        };
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
+        if certificates.is_ok_and(|certificates| !certificates.is_empty()) {
+            return Some(content.into());
+        }
+        let help = "it holds one or more blocks that begin with -----BEGIN CERTIFICATE-----".to_owned();
+        self.refuse(field, format!("`{}` is not a file of PEM certificates", path.display()), Some(help));
+        None
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let local = bare.eq_ignore_ascii_case("localhost") || bare.to_ascii_lowercase().ends_with(".localhost");
+    local || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}

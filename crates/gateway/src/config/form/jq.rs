@@ -1,0 +1,24 @@
+//! The form of a jq expression.
+
+use super::{Form, Misread};
+use expressions::Program;
+use serde_json::{Value as Json, json};
+
+impl Form for Program {
+    const NAME: &'static str = "a jq expression";
+
+    fn allowed() -> String {
+        "jq, such as `.consent == true` or `{email: .email}`".to_owned()
+    }
+
+    fn read(text: &str) -> Result<Self, Misread> {
+        Self::compile(text).map_err(|error| {
+            let part = error.offset.map(|start| start..start + 1);
+            Misread { part, ..Misread::new(error) }
+        })
+    }
+
+    fn schema() -> Json {
+        json!({ "type": ["string", "number", "boolean"] })
+    }
+}

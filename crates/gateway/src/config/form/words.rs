@@ -1,0 +1,61 @@
+//! Forms that are one of a few words.
+
+use super::super::suggest::nearest;
+use super::{Form, Misread};
+use crate::config::settings::{LogFormat, LogLevel, Private};
+
+use serde_json::{Value as Json, json};
+
+/// A type whose values are a few words.
+pub(crate) trait Word: Copy + 'static {
+    /// What it is called, with its article.
+    const NAME: &'static str;
+    /// Every word.
+    const ALL: &'static [(&'static str, Self)];
+}
+
+impl<T: Word> Form for T {
+    const NAME: &'static str = <T as Word>::NAME;
+
+    fn allowed() -> String {
+        let words: Vec<&str> = T::ALL.iter().map(|(word, _)| *word).collect();
+        format!("one of {}", words.join(", "))
+    }
+
+    fn read(text: &str) -> Result<Self, Misread> {
+        let known = T::ALL.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        known.ok_or_else(|| match nearest(text, T::ALL.iter().map(|(word, _)| *word)) {
+            Some(near) => {
+                Misread::default().help(format!("did you mean `{near}`? It is {}", Self::allowed()))
+            }
+            None => Misread::default(),
+        })
+    }
+
+    fn schema() -> Json {
+        let words: Vec<&str> = T::ALL.iter().map(|(word, _)| *word).collect();
+        json!({ "type": "string", "anyOf": [{ "enum": words }, { "pattern": r"\$\{" }] })
+    }
+}
+
+impl Word for LogLevel {
+    const NAME: &'static str = "a log level";
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+}
+
+impl Word for LogFormat {
+    const NAME: &'static str = "a log format";
+    const ALL: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("text", Self::Text), ("json", Self::Json)];
+}
+
+impl Word for Private {
+    const NAME: &'static str = "allow or deny";
+    const ALL: &'static [(&'static str, Self)] = &[("allow", Self::Allow), ("deny", Self::Deny)];
+}

@@ -1,0 +1,279 @@
+//! The configuration as it is written; the comments on its keys are their reference.
+
+use super::field::{Either, Entries, Field, One, Several, Written};
+use super::form::{Accept, Count, Factor, Share, Statuses};
+use super::media::MediaRange;
+use super::settings::{LogFormat, LogLevel, Private, StoreLocation};
+use super::units::ByteSize;
+use crate::api::events::TypePattern;
+use contract::{Name, limits};
+use expressions::Program;
+use http::{HeaderName, HeaderValue, Method, Uri};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The configuration of Fanlight.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The address of the front door: routes, `/v1/messages`, `/v1/tickets`, `/healthz`.
+    pub listen: One<SocketAddr>,
+    /// The address of the operators' door: everything else under `/v1`, `/metrics`, `/readyz`. It must be a loopback address while it has no authentication.
+    pub admin: One<SocketAddr>,
+    /// Where messages are kept: `sqlite:FOLDER` (a relative folder starts at the working directory), or `memory`, which forgets everything at the end of the process.
+    pub store: One<StoreLocation>,
+    /// The name of this node.
+    pub node: One<Name>,
+    /// What may be forgotten, and when.
+    pub retention: Field<Retention>,
+    /// What is taken at once.
+    pub limits: Field<Limits>,
+    /// How the process ends.
+    pub shutdown: Field<Shutdown>,
+    /// What is logged, and how.
+    pub log: Field<Log>,
+    /// What comes in, and where it goes: one entry per route, under a name of your choice.
+    pub routes: Field<Entries<Name, Route>>,
+    /// The APIs that messages go to: one entry per target, under a name of your choice.
+    pub targets: Field<Entries<Name, Target>>,
+}
+
+/// What may be forgotten, and when. What is still to be delivered is never forgotten.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Retention {
+    /// Finished messages are kept at least this long.
+    pub time: One<Duration>,
+    /// Dead deliveries are kept this long.
+    pub dead: One<Duration>,
+    /// Bytes on disk, at least 16 MiB. When what is alive needs more, new messages are refused with 507.
+    pub bytes: One<ByteSize>,
+}
+
+/// What is taken at once.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// The largest body of a message, at most 16 MiB. Beyond it the answer is 413. A route may say otherwise.
+    pub body: One<ByteSize>,
+    /// Requests that may wait for the disk at once. Beyond it the answer is 503.
+    pub accept_queue: One<Count<1, 65536>>,
+    /// Client connections that are open at once. Further ones wait to be accepted.
+    pub connections: One<Count<1, 1_000_000>>,
+    /// Bytes of message bodies that wait in memory, at least 16 MiB; the rest of a backlog stays on disk.
+    pub memory: One<ByteSize>,
+}
+
+/// How the process ends.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Shutdown {
+    /// How long calls in flight may go on after a stop signal.
+    pub grace: One<Duration>,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    /// Nothing below this level: `error`, `warn`, `info`, `debug` (every message), `trace`.
+    pub level: One<LogLevel>,
+    /// `text` for people, `json` for machines; `auto` is text on a terminal and JSON elsewhere.
+    pub format: One<LogFormat>,
+}
+
+/// One route: which requests it takes, and where they go.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["accept", "to"]))]
+pub(crate) struct Route {
+    /// Method and path, such as `POST /signup`, `POST|PUT /orders/{id}` or `ANY /hooks/{*rest}`. A segment `{name}` takes exactly one segment, `{*name}` at the end takes everything that follows. Of several routes that match, the most specific one wins. `/healthz` and everything under `/v1/` are taken by Fanlight itself.
+    pub accept: One<Accept>,
+    /// The targets, by name: 1 to 256.
+    pub to: Field<Several<Name>>,
+    /// The largest body of this route, instead of `limits.body`.
+    pub body: One<ByteSize>,
+    /// No attempt is made later than this after the message was accepted; what is not delivered by then is `expired`.
+    pub deadline: One<Duration>,
+    /// The content types that are taken, such as `application/json` or `text/*`; any other is answered with 415. Without this key all are taken.
+    pub content_types: Field<Several<MediaRange>>,
+    /// The types of event that this route takes from `POST /v1/messages`, such as `com.example.signup`, `com.example.*` or `*`. The first route that lists an event's type takes it.
+    pub types: Field<Several<TypePattern>>,
+    /// jq: the order key of a message. To each target, messages with the same key go one after the other, in the order they came.
+    pub key: One<Program>,
+}
+
+/// One target: an HTTP API.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["url"]))]
+pub(crate) struct Target {
+    /// Where the API is: `http://` or `https://`, without user name and fragment.
+    pub url: One<Uri>,
+    /// The method of each call.
+    pub method: One<Method>,
+    /// jq: a message goes to this target only if this gives `true`; otherwise its delivery is `skipped`.
+    pub when: One<Program>,
+    /// jq: the body that is sent. Without this key the message is sent byte for byte.
+    pub body: One<Program>,
+    /// Headers of each call, by name. Use `${NAME}` or `${file:PATH}` for secrets.
+    pub headers: Field<Entries<HeaderName, Written<HeaderValue>>>,
+    /// When and after what to try again.
+    pub retry: Field<Retry>,
+    /// How long a call may take: one duration until status and headers are in, or each part on its own.
+    pub timeout: Field<Either<Duration, Timeouts>>,
+    /// Calls in flight at once.
+    pub concurrency: One<Count<1, { limits::WINDOW_ITEMS_MAX }>>,
+    /// Statuses that mean success, such as `200`, `200-204` or `2xx`.
+    pub success: Field<Several<Statuses>>,
+    /// How the API is recognised; only for `https://`.
+    pub tls: Field<Tls>,
+    /// Whether the URL may lead to loopback, private and other addresses that are not public.
+    pub private: One<Private>,
+}
+
+/// When and after what to try again.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Retry {
+    /// The wait before each attempt, the first one included: 1 to 100 attempts.
+    pub schedule: Field<Several<Duration>>,
+    /// Waits that grow, instead of `schedule`. The first attempt is made at once.
+    pub exponential: Field<Exponential>,
+    /// Each wait is longer or shorter by at most this share, by chance.
+    pub jitter: One<Share>,
+    /// Statuses that are tried again although they would not be. Without this key: 404, 408, 409, 425, 429 and all 5xx but 501 and 505.
+    pub on: Field<Several<Statuses>>,
+    /// Statuses that are not tried again although they would be: the delivery is dead at once.
+    pub never: Field<Several<Statuses>>,
+}
+
+/// Waits that grow.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Exponential {
+    /// The wait before the second attempt.
+    pub first: One<Duration>,
+    /// Each wait is this many times the one before.
+    pub factor: One<Factor>,
+    /// The longest wait.
+    pub max: One<Duration>,
+    /// Attempts in all.
+    pub attempts: One<Count<1, { limits::ATTEMPTS_MAX as usize }>>,
+}
+
+/// How long each part of a call may take.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Timeouts {
+    /// Name look-up, TCP and TLS.
+    pub connect: One<Duration>,
+    /// From the begin of the call until status and headers are in.
+    pub total: One<Duration>,
+    /// Between two pieces of the answer's body.
+    pub idle: One<Duration>,
+}
+
+/// How the API is recognised.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Tls {
+    /// A file of PEM certificates that are trusted instead of the system's.
+    pub ca: One<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: Written::default("127.0.0.1:8080"),
+            admin: Written::default("127.0.0.1:8081"),
+            store: Written::default("sqlite:./fanlight-data"),
+            node: Written::default("local"),
+            retention: Field::Absent,
+            limits: Field::Absent,
+            shutdown: Field::Absent,
+            log: Field::Absent,
+            routes: Field::Absent,
+            targets: Field::Absent,
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { time: Written::default("7d"), dead: Written::default("30d"), bytes: Written::default("10GB") }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: Written::default("256KiB"),
+            accept_queue: Written::default("4096"),
+            connections: Written::default("10000"),
+            memory: Written::default("64MiB"),
+        }
+    }
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self { grace: Written::default("30s") }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: Written::default("info"), format: Written::default("auto") }
+    }
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Self {
+            url: Field::Absent,
+            method: Written::default("POST"),
+            when: Field::Absent,
+            body: Field::Absent,
+            headers: Field::Absent,
+            retry: Field::Absent,
+            timeout: Field::Good(Either::default("15s")),
+            concurrency: Written::default("64"),
+            success: Several::default(&["2xx"]),
+            tls: Field::Absent,
+            private: Written::default("allow"),
+        }
+    }
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            schedule: Several::default(&["0s", "5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"]),
+            exponential: Field::Absent,
+            jitter: Written::default("20%"),
+            on: Field::Absent,
+            never: Field::Absent,
+        }
+    }
+}
+
+impl Default for Exponential {
+    fn default() -> Self {
+        Self {
+            first: Written::default("5s"),
+            factor: Written::default("2"),
+            max: Written::default("1h"),
+            attempts: Written::default("10"),
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Written::default("5s"), total: Written::default("15s"), idle: Written::default("5s") }
+    }
+}

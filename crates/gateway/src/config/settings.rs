@@ -1,0 +1,181 @@
+//! A valid configuration: every text read once, every reference checked.
+
+use super::media::ContentTypes;
+use super::pattern::{Methods, Pattern, Routes};
+use super::report::Report;
+use crate::api::events::TypePattern;
+use bytes::Bytes;
+use contract::Name;
+use contract::store::Retention;
+use engine::policy::{retry, statuses::Statuses};
+use expressions::Program;
+use http::{HeaderName, HeaderValue, Method, Uri};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The whole configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The front door: routes, `/v1/messages`, `/v1/tickets`, `/healthz`.
+    pub listen: SocketAddr,
+    /// The operators' door: everything else. A loopback address.
+    pub admin: SocketAddr,
+    /// Where messages are kept.
+    pub store: StoreLocation,
+    /// The name of this node.
+    pub node: Name,
+    /// What may be forgotten, and when.
+    pub retention: Retention,
+    /// What one installation takes at once.
+    pub limits: Limits,
+    /// How long calls in flight may go on after a stop signal.
+    pub shutdown_grace: Duration,
+    /// What is logged, and how.
+    pub log: Log,
+    /// In the order of the file.
+    pub routes: Vec<Route>,
+    /// In the order of the file.
+    pub targets: Vec<Target>,
+    /// What works, but probably not as meant.
+    pub warnings: Report,
+}
+
+/// Where messages are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreLocation {
+    /// A folder with SQLite files. A relative path starts at the working directory.
+    Sqlite(PathBuf),
+    /// Nowhere: everything is lost when the process ends.
+    Memory,
+}
+
+/// What one installation takes at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a message's body, unless its route says otherwise.
+    pub body: usize,
+    /// Requests that may wait for a commit; beyond it the answer is 503.
+    pub accept_queue: usize,
+    /// Client connections that are open at once.
+    pub connections: usize,
+    /// Bytes of message bodies that wait in memory; the rest of a backlog stays on disk.
+    pub memory: usize,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Nothing below this level.
+    pub level: LogLevel,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Someone must act.
+    Error,
+    /// Recovered, but worth a look.
+    Warn,
+    /// The state of targets and of the process.
+    Info,
+    /// Every message.
+    Debug,
+    /// Every step.
+    Trace,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// One route: what comes in, and where it goes.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Its name.
+    pub name: Name,
+    /// The methods it takes.
+    pub methods: Methods,
+    /// The paths it takes.
+    pub pattern: Pattern,
+    /// The targets, each of which is in [`Config::targets`].
+    pub to: Vec<Name>,
+    /// Bytes of a message's body.
+    pub body_max: usize,
+    /// No attempt is made later than this after accept.
+    pub deadline: Option<Duration>,
+    /// Types of body that are taken; none: all.
+    pub content_types: Option<ContentTypes>,
+    /// Types of published event that it takes.
+    pub types: Vec<TypePattern>,
+    /// Messages with the same key go in order.
+    pub key: Option<Program>,
+}
+
+/// One target: an HTTP API.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its name.
+    pub name: Name,
+    /// Where the API is.
+    pub url: Uri,
+    /// The same for people: as it stands in the file, so that `${…}` stays covered.
+    pub url_shown: String,
+    /// The method of each call.
+    pub method: Method,
+    /// Whether a message goes there at all.
+    pub when: Option<Program>,
+    /// How the body is made; none: byte for byte.
+    pub body: Option<Program>,
+    /// Headers of each call. Values that came from outside, and credentials, are marked sensitive: they print as `Sensitive`.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// When to try again.
+    pub retry: retry::Policy,
+    /// How to read its answers.
+    pub statuses: Statuses,
+    /// How long each part of a call may take.
+    pub timeouts: Timeouts,
+    /// Calls in flight at once.
+    pub concurrency: usize,
+    /// PEM certificates that are trusted instead of the system's.
+    pub ca: Option<Bytes>,
+    /// Whether its address may be private.
+    pub private: Private,
+}
+
+/// How long each part of a call may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Name look-up, TCP and TLS.
+    pub connect: Duration,
+    /// From the begin of the call until status and headers are in.
+    pub total: Duration,
+    /// Between two pieces of the answer's body.
+    pub idle: Duration,
+}
+
+/// Whether loopback, private and other non-global addresses may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Private {
+    /// They may.
+    Allow,
+    /// They may not.
+    Deny,
+}
+
+impl Config {
+    /// The routing table; its indices are those of [`Config::routes`].
+    #[must_use]
+    pub fn routing(&self) -> Routes {
+        Routes::new(self.routes.iter().map(|route| (&route.methods, &route.pattern)))
+    }
+}

@@ -1,0 +1,303 @@
+//! What the memory store holds, and the happy path over it.
+
+use contract::delivery::{Attempt, Death, Delivery, Standing, Suspicion};
+use contract::query::Edit;
+use contract::store::{
+    Accept, Accepted, Ask, Backlog, Claimed, Fault, Lease, Position, Scope, Session, Settled, Settlement, Start,
+    Versioned,
+};
+use contract::{DeliveryId, Message, MessageId, Name, Timestamp, limits};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// As the SQLite store: the next look at a target whose whole backlog waits behind leased heads of keys.
+const BLOCKED_RECHECK: Duration = Duration::from_millis(50);
+
+/// A delivery's place: its message's position and its ordinal.
+pub(super) type Spot = (u64, u16);
+type Lane = (Name, Name);
+type Key = (Name, Name, Arc<str>);
+type OnceKey = (Name, Name, String, String);
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) messages: BTreeMap<u64, Kept>,
+    pub(super) ids: HashMap<MessageId, u64>,
+    pub(super) firsts: HashMap<DeliveryId, u64>,
+    due: BTreeMap<Lane, BTreeSet<(Timestamp, Spot)>>,
+    /// Unfinished deliveries of each order key.
+    keys: BTreeMap<Key, BTreeSet<Spot>>,
+    pub(super) once: HashMap<OnceKey, (u128, u64, Timestamp)>,
+    newest: u64,
+    sessions: u64,
+    pub(super) alive: Option<Session>,
+    pub(super) states: BTreeMap<Scope, Versioned>,
+    pub(super) gone_until: Option<Timestamp>,
+    pub(super) crowded: bool,
+}
+
+pub(super) struct Kept {
+    pub(super) message: Arc<Message>,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// One delivery.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) start: Start,
+    pub(super) standing: Standing,
+    pub(super) attempts: u32,
+    pub(super) run: u32,
+    pub(super) revision: u32,
+    pub(super) orphaned: u32,
+    pub(super) suspect: Suspicion,
+    pub(super) edit: Option<Edit>,
+    pub(super) history: Vec<Attempt>,
+    pub(super) died: Timestamp,
+}
+
+impl State {
+    pub(super) fn open(&mut self, now: Timestamp, wall: Timestamp) -> Session {
+        for spot in self.spots(|entry| entry.standing == Standing::Leased) {
+            self.alter(spot, wall, |entry| {
+                entry.suspect = Suspicion::PossiblyDuplicate;
+                entry.orphaned += 1;
+                let poison = entry.orphaned >= limits::ORPHANED_MAX;
+                entry.standing = if poison { Standing::Dead(Death::Poison) } else { Standing::Due(now) };
+            });
+        }
+        self.sessions += 1;
+        let session = Session(self.sessions);
+        self.alive = Some(session);
+        session
+    }
+
+    pub(super) fn accept(&mut self, session: Session, batch: &[Accept]) -> Result<Vec<Accepted>, Fault> {
+        if batch.iter().any(|item| item.deliveries.len() > limits::FAN_OUT_MAX) {
+            let detail = format!("a message may have at most {} deliveries", limits::FAN_OUT_MAX);
+            return Err(Fault::Failed { detail });
+        }
+        Ok(batch.iter().map(|item| self.accept_one(session, item)).collect())
+    }
+
+    fn accept_one(&mut self, session: Session, item: &Accept) -> Accepted {
+        let message = &item.message;
+        let once = item.once.as_ref().map(|once| {
+            let key = (message.tenant.clone(), message.route.clone(), once.caller.clone(), once.key.clone());
+            (key, once.fingerprint)
+        });
+        if let Some((key, fingerprint)) = &once
+            && let Some((first, position, at)) = self.once.get(key)
+            && *at >= message.received - limits::IDEMPOTENCY_WINDOW
+            && let Some(kept) = self.messages.get(position)
+        {
+            let targets = kept.entries.iter().map(|entry| entry.start.target.clone()).collect();
+            let same = Accepted::Same { id: kept.message.id, first: kept.message.first, targets };
+            return if first == fingerprint { same } else { Accepted::Conflict };
+        }
+        if self.crowded {
+            return Accepted::Full;
+        }
+        self.newest += 1;
+        let position = self.newest;
+        if let Some((key, fingerprint)) = once {
+            self.once.insert(key, (fingerprint, position, message.received));
+        }
+        self.ids.insert(message.id, position);
+        self.firsts.insert(message.first.at(0), position);
+        self.messages.insert(position, Kept { message: Arc::clone(message), entries: Vec::new() });
+        let mut demoted = Vec::new();
+        for (ordinal, start) in (0..).zip(&item.deliveries) {
+            let mut standing = start.standing;
+            let behind = self.key_of(&message.tenant, start).is_some_and(|key| self.keys.contains_key(&key));
+            if standing == Standing::Leased && (behind || self.alive != Some(session)) {
+                standing = Standing::Due(message.received);
+                demoted.push(ordinal);
+            }
+            let entry = Entry::new(start.clone(), standing, message.received);
+            if let Some(kept) = self.messages.get_mut(&position) {
+                kept.entries.push(entry);
+            }
+            self.index((position, ordinal));
+        }
+        Accepted::New { position: Position(position), demoted }
+    }
+
+    pub(super) fn claim(&mut self, session: Session, ask: &Ask, now: Timestamp) -> Claimed {
+        let mut claimed = Claimed { leases: Vec::new(), next_due: None };
+        let lane = (ask.tenant.clone(), ask.target.clone());
+        if self.alive != Some(session) {
+            return claimed;
+        }
+        let waiting: Vec<(Timestamp, Spot)> = self.due.get(&lane).into_iter().flatten().copied().collect();
+        let mut bytes = 0;
+        for (_, spot) in waiting.iter().filter(|(at, _)| *at <= now) {
+            if claimed.leases.len() >= ask.items || (bytes >= ask.bytes && !claimed.leases.is_empty()) {
+                break;
+            }
+            if !self.is_head(*spot) {
+                continue;
+            }
+            self.alter(*spot, now, |entry| entry.standing = Standing::Leased);
+            if let Some(lease) = self.lease(*spot) {
+                bytes += lease.edit.as_ref().map_or(lease.message.body.len(), |edit| edit.body.len());
+                claimed.leases.push(lease);
+            }
+        }
+        let left = self.due.get(&lane).into_iter().flatten();
+        let head = left.clone().find(|(_, spot)| self.is_head(*spot)).map(|(at, _)| *at);
+        claimed.next_due = head.or(left.clone().next().map(|_| now + BLOCKED_RECHECK));
+        claimed
+    }
+
+    fn lease(&self, spot: Spot) -> Option<Lease> {
+        let kept = self.messages.get(&spot.0)?;
+        let entry = kept.entries.get(usize::from(spot.1))?;
+        let delivery = Delivery {
+            id: kept.message.first.at(spot.1),
+            target: entry.start.target.clone(),
+            shape: entry.start.shape,
+            attempts: entry.attempts,
+            run: entry.run,
+            revision: entry.revision,
+            suspect: entry.suspect,
+        };
+        let message = Arc::clone(&kept.message);
+        Some(Lease { position: Position(spot.0), delivery, message, edit: entry.edit.clone() })
+    }
+
+    pub(super) fn settle(&mut self, session: Session, one: &Settlement, wall: Timestamp) -> Settled {
+        let spot = (one.position.0, one.delivery.ordinal());
+        let leased = self.entry(spot).is_some_and(|entry| entry.standing == Standing::Leased);
+        if self.alive != Some(session) || !leased || one.standing == Standing::Leased {
+            return Settled::Fenced;
+        }
+        self.alter(spot, wall, |entry| {
+            entry.standing = one.standing;
+            if let Some(attempt) = &one.attempt {
+                entry.attempts += 1;
+                entry.orphaned = 0;
+                entry.history.push(attempt.clone());
+            }
+        });
+        Settled::Recorded
+    }
+
+    pub(super) fn backlog(&self) -> Vec<Backlog> {
+        let mut lanes: BTreeMap<Lane, Backlog> = BTreeMap::new();
+        for kept in self.messages.values() {
+            for entry in &kept.entries {
+                let (tenant, target) = (kept.message.tenant.clone(), entry.start.target.clone());
+                let none =
+                    Backlog { tenant: tenant.clone(), target: target.clone(), waiting: 0, oldest_due: None, dead: 0 };
+                match entry.standing {
+                    Standing::Due(at) => {
+                        let lane = lanes.entry((tenant, target)).or_insert(none);
+                        lane.waiting += 1;
+                        lane.oldest_due = lane.oldest_due.into_iter().chain([at]).min();
+                    }
+                    Standing::Dead(_) => lanes.entry((tenant, target)).or_insert(none).dead += 1,
+                    Standing::Leased
+                    | Standing::Delivered
+                    | Standing::Cancelled
+                    | Standing::Expired
+                    | Standing::Skipped => {}
+                }
+            }
+        }
+        lanes.into_values().collect()
+    }
+
+    pub(super) fn entry(&self, spot: Spot) -> Option<&Entry> {
+        self.messages.get(&spot.0)?.entries.get(usize::from(spot.1))
+    }
+
+    /// The places of all deliveries that are like this.
+    pub(super) fn spots(&self, like: impl Fn(&Entry) -> bool) -> Vec<Spot> {
+        let of = |(position, kept): (&u64, &Kept)| {
+            let position = *position;
+            let found: Vec<Spot> = (0..)
+                .zip(&kept.entries)
+                .filter(|(_, entry)| like(entry))
+                .map(|(ordinal, _)| (position, ordinal))
+                .collect();
+            found
+        };
+        self.messages.iter().flat_map(of).collect()
+    }
+
+    /// Changes a delivery and keeps the indexes right.
+    pub(super) fn alter(&mut self, spot: Spot, wall: Timestamp, change: impl FnOnce(&mut Entry)) {
+        self.unindex(spot);
+        if let Some(entry) =
+            self.messages.get_mut(&spot.0).and_then(|kept| kept.entries.get_mut(usize::from(spot.1)))
+        {
+            change(entry);
+            entry.died = wall;
+        }
+        self.index(spot);
+    }
+
+    fn index(&mut self, spot: Spot) {
+        let Some((tenant, entry)) = self.with_tenant(spot) else { return };
+        let lane = (tenant.clone(), entry.start.target.clone());
+        let key = self.key_of(&tenant, &entry.start).filter(|_| !entry.standing.is_final());
+        if let Standing::Due(at) = entry.standing {
+            self.due.entry(lane).or_default().insert((at, spot));
+        }
+        if let Some(key) = key {
+            self.keys.entry(key).or_default().insert(spot);
+        }
+    }
+
+    fn unindex(&mut self, spot: Spot) {
+        let Some((tenant, entry)) = self.with_tenant(spot) else { return };
+        let lane = (tenant.clone(), entry.start.target.clone());
+        if let (Standing::Due(at), Some(due)) = (entry.standing, self.due.get_mut(&lane)) {
+            due.remove(&(at, spot));
+        }
+        if let Some(key) = self.key_of(&tenant, &entry.start)
+            && let Some(spots) = self.keys.get_mut(&key)
+        {
+            spots.remove(&spot);
+            if spots.is_empty() {
+                self.keys.remove(&key);
+            }
+        }
+    }
+
+    fn with_tenant(&self, spot: Spot) -> Option<(Name, Entry)> {
+        Some((self.messages.get(&spot.0)?.message.tenant.clone(), self.entry(spot)?.clone()))
+    }
+
+    fn key_of(&self, tenant: &Name, start: &Start) -> Option<Key> {
+        let key = start.key.as_ref()?;
+        Some((tenant.clone(), start.target.clone(), Arc::clone(&key.0)))
+    }
+
+    /// Whether a delivery has no key, or is the earliest unfinished one of it and none of it is leased.
+    fn is_head(&self, spot: Spot) -> bool {
+        let key = self.with_tenant(spot).and_then(|(tenant, entry)| self.key_of(&tenant, &entry.start));
+        let Some(spots) = key.and_then(|key| self.keys.get(&key)) else { return true };
+        let leased = |spot: &Spot| self.entry(*spot).is_some_and(|entry| entry.standing == Standing::Leased);
+        spots.first() == Some(&spot) && !spots.iter().any(leased)
+    }
+}
+
+impl Entry {
+    fn new(start: Start, standing: Standing, received: Timestamp) -> Self {
+        Self {
+            start,
+            standing,
+            attempts: 0,
+            run: 1,
+            revision: 0,
+            orphaned: 0,
+            suspect: Suspicion::Clear,
+            edit: None,
+            history: Vec::new(),
+            died: received,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Keeps new messages.
+
+use super::batch::{Admission, Batch};
+use super::code::Code;
+use super::files::{Number, Spot};
+use super::pack::{self, Beginning, Form};
+use super::slice::{Head, Row, checksum, halves, micros};
+use super::trouble::{Result, Trouble};
+use contract::delivery::Standing;
+use contract::limits;
+use contract::store::{Accept, Accepted, Once, Position, Session};
+use contract::{Message, Name, Timestamp};
+use rusqlite::{OptionalExtension, params};
+
+pub(super) const INSERT: &str = "INSERT INTO message(row, hi, lo, first_hi, first_lo, tenant, route, received, deadline,
+  crc, starts, headers, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+
+/// Tenant and route of a message as numbers.
+#[derive(Clone, Copy)]
+struct Origin {
+    tenant: u32,
+    route: u32,
+}
+
+/// What a key was first used for.
+struct First {
+    position: Position,
+    fingerprint: u128,
+}
+
+impl Batch<'_> {
+    pub(super) fn accept(&mut self, session: Session, batch: &[Accept]) -> Result<Vec<Accepted>> {
+        if batch.iter().any(|item| item.deliveries.len() > limits::FAN_OUT_MAX) {
+            let detail = format!("a message may have at most {} deliveries", limits::FAN_OUT_MAX);
+            return Err(Trouble::Failed(detail));
+        }
+        batch.iter().map(|item| self.accept_one(session, item)).collect()
+    }
+
+    fn accept_one(&mut self, session: Session, item: &Accept) -> Result<Accepted> {
+        let message = item.message.as_ref();
+        let origin = Origin {
+            tenant: self.files.catalog.name(&message.tenant)?,
+            route: self.files.catalog.name(&message.route)?,
+        };
+        if let Some(once) = &item.once
+            && let Some(first) = self.first_use(origin, once, message.received)?
+        {
+            return if first.fingerprint == once.fingerprint {
+                self.same(&self.head(first.position)?)
+            } else {
+                Ok(Accepted::Conflict)
+            };
+        }
+        if self.admission == Admission::Closed {
+            return Ok(Accepted::Full);
+        }
+        let (beginnings, rows, demoted) = self.begin_deliveries(session, item, origin)?;
+        let row = self.ledger.next_row(self.files.current);
+        self.insert_message(row, message, origin, &beginnings)?;
+        let slice = self.slice(self.files.current)?;
+        let position = slice.position(row);
+        let spot = |ordinal| Spot::new(position, ordinal).ok_or(Trouble::Failed("too many deliveries".into()));
+        for (ordinal, row) in rows {
+            self.insert(slice, &Row { spot: spot(ordinal)?, ..row }, None)?;
+        }
+        for (ordinal, beginning) in (0..).zip(&beginnings) {
+            if beginning.form == Form::Implied {
+                self.ledger.hold(spot(ordinal)?, beginning.lane);
+            }
+        }
+        if let Some(once) = &item.once {
+            let mut put = slice.file.prepare_cached(
+                "INSERT OR REPLACE INTO once(tenant, route, caller, key, row, fingerprint, at)
+                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?;
+            let fingerprint = once.fingerprint.to_le_bytes();
+            let at = micros(message.received);
+            put.execute(params![origin.tenant, origin.route, once.caller, once.key, row, fingerprint, at])?;
+        }
+        Ok(Accepted::New { position, demoted })
+    }
+
+    /// How each delivery begins, the rows that say so (their spot is not known yet), and who did not get a lease.
+    #[expect(clippy::type_complexity, reason = "three lists that are taken apart at once")]
+    fn begin_deliveries(
+        &mut self,
+        session: Session,
+        item: &Accept,
+        origin: Origin,
+    ) -> Result<(Vec<Beginning>, Vec<(u16, Row)>, Vec<u16>)> {
+        let mut beginnings: Vec<Beginning> = Vec::with_capacity(item.deliveries.len());
+        let (mut rows, mut demoted): (Vec<(u16, Row)>, Vec<u16>) = (Vec::new(), Vec::new());
+        let received = item.message.received;
+        for (ordinal, start) in (0..).zip(&item.deliveries) {
+            let lane = self.files.catalog.lane(origin.tenant, &start.target)?;
+            let mut standing = start.standing;
+            let mut blocked = false;
+            if let Some(key) = start.key.as_ref().filter(|_| !standing.is_final()) {
+                let own = rows.iter().any(|(_, row)| row.lane == lane && row.key.as_deref() == Some(&*key.0));
+                blocked = own || self.has_unfinished(lane, &key.0)?;
+            }
+            if standing == Standing::Leased && (blocked || !self.is_alive(session)) {
+                standing = Standing::Due(received);
+                demoted.push(ordinal);
+            }
+            let implied = standing == Standing::Leased && start.key.is_none();
+            let form = if implied { Form::Implied } else { Form::Row };
+            beginnings.push(Beginning { lane, shape: start.shape, key: start.key.clone(), form });
+            if !implied {
+                let (code, death, at) = Code::split(standing, received);
+                let code = if code == Code::Due && blocked { Code::Blocked } else { code };
+                let key = start.key.as_ref().filter(|_| code.is_unfinished()).map(|key| key.0.to_string());
+                let rank = (code == Code::Dead).then_some(halves(item.message.first.to_bits()).0);
+                rows.push((ordinal, Row { death, at, key, rank, ..Row::new(Spot(0), lane, code) }));
+            }
+        }
+        Ok((beginnings, rows, demoted))
+    }
+
+    fn insert_message(&mut self, row: i64, message: &Message, origin: Origin, beginnings: &[Beginning]) -> Result<()> {
+        let mut starts = std::mem::take(&mut self.space);
+        starts.clear();
+        pack::pack_beginnings(beginnings, &mut starts);
+        let (hi, lo) = halves(message.id.to_bits());
+        let (first_hi, first_lo) = halves(message.first.to_bits());
+        let values = params![
+            row,
+            hi,
+            lo,
+            first_hi,
+            first_lo,
+            origin.tenant,
+            origin.route,
+            micros(message.received),
+            message.deadline.map(micros),
+            checksum(message, &starts),
+            starts,
+            message.headers.block().as_ref(),
+            message.body.as_ref(),
+        ];
+        self.hot()?.message.execute(values)?;
+        self.space = starts;
+        Ok(())
+    }
+
+    /// The first use of a key inside the window: in the current slice, or in a closed one whose filter may have it.
+    fn first_use(&self, origin: Origin, once: &Once, received: Timestamp) -> Result<Option<First>> {
+        let closed = self.seen.iter().rev().filter(|(_, seen)| {
+            seen.may_have(&(origin.tenant, origin.route, once.caller.as_str(), once.key.as_str()))
+        });
+        let oldest = micros(received - limits::IDEMPOTENCY_WINDOW);
+        for number in std::iter::once(self.files.current).chain(closed.map(|(number, _)| *number)) {
+            let slice = self.slice(number)?;
+            let mut find = slice.file.prepare_cached(
+                "SELECT row, fingerprint FROM once WHERE tenant = ?1 AND route = ?2 AND caller = ?3 AND key = ?4
+                 AND at >= ?5",
+            )?;
+            let found = find
+                .query_row(params![origin.tenant, origin.route, once.caller, once.key, oldest], |row| {
+                    let position = slice.position(row.get(0)?);
+                    Ok(First { position, fingerprint: u128::from_le_bytes(row.get(1)?) })
+                })
+                .optional()?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    fn same(&self, head: &Head) -> Result<Accepted> {
+        let names = self.files.catalog.read();
+        let targets: Result<Vec<Name>> = head.beginnings.iter().map(|one| names.target(one.lane)).collect();
+        Ok(Accepted::Same { id: head.id, first: head.first, targets: targets? })
+    }
+
+    /// Whether a key has an unfinished delivery in any slice.
+    pub(super) fn has_unfinished(&self, lane: u32, key: &str) -> Result<bool> {
+        for number in self.slices_with_keys() {
+            let slice = self.slice(number)?;
+            let mut find = slice.file.prepare_cached("SELECT 1 FROM delivery WHERE lane = ?1 AND key = ?2 LIMIT 1")?;
+            if find.exists(params![lane, key])? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The slices that have unfinished keyed rows, oldest positions first (what was carried is older than the rest
+    /// of its key or at least has its own position).
+    pub(super) fn slices_with_keys(&self) -> Vec<Number> {
+        self.ledger.tallies().iter().filter(|(_, tally)| tally.keyed > 0).map(|(number, _)| *number).collect()
+    }
+}

@@ -1,0 +1,134 @@
+//! Does what a person asks for: cancel, edit, revive, discard.
+
+use super::batch::Batch;
+use super::code::Code;
+use super::files::Spot;
+use super::slice::{Head, Row, Slice, edit_checksum};
+use super::trouble::Result;
+use contract::delivery::Standing;
+use contract::query::{Change, Changed, Edit};
+use contract::{DeliveryId, MessageId, Name, Timestamp};
+use rusqlite::params;
+
+impl<'a> Batch<'a> {
+    pub(super) fn change(&mut self, change: &Change) -> Result<Changed> {
+        let mut changed = Changed::default();
+        match change {
+            Change::Cancel { tenant, message, unsent } => self.cancel(tenant, *message, unsent, &mut changed)?,
+            Change::Edit { tenant, delivery, edit } => {
+                if let Some((slice, _, before)) = self.dead_row(tenant, *delivery)? {
+                    self.edit(slice, &before, edit)?;
+                    self.note(&mut changed, *delivery, before.lane)?;
+                }
+            }
+            Change::Revive { tenant, deliveries } => {
+                for (delivery, at) in deliveries {
+                    if let Some((slice, head, before)) = self.dead_row(tenant, *delivery)? {
+                        self.revive(slice, &head, &before, *at)?;
+                        self.note(&mut changed, *delivery, before.lane)?;
+                    }
+                }
+            }
+            Change::Discard { tenant, deliveries } => {
+                for delivery in deliveries {
+                    if let Some((slice, _, before)) = self.dead_row(tenant, *delivery)? {
+                        let mut after = before.clone();
+                        self.stand(slice, &mut after, Standing::Cancelled)?;
+                        self.update(slice, &before, &after)?;
+                        self.note(&mut changed, *delivery, before.lane)?;
+                    }
+                }
+            }
+        }
+        Ok(changed)
+    }
+
+    fn cancel(
+        &mut self,
+        tenant: &Name,
+        message: MessageId,
+        unsent: &[DeliveryId],
+        changed: &mut Changed,
+    ) -> Result<()> {
+        let Some((slice, head)) = self.find(tenant, |slice| slice.head_by_id(message))? else { return Ok(()) };
+        for ordinal in (0..).take(head.beginnings.len()) {
+            let id = head.first.at(ordinal);
+            let Some(spot) = Spot::new(head.position, ordinal) else { continue };
+            let is_unsent = unsent.contains(&id);
+            if self.ledger.held().contains_key(&spot) && !is_unsent {
+                continue;
+            }
+            let Some(before) = self.row(slice, spot)? else { continue };
+            let ends = match before.code {
+                Code::Due | Code::Blocked => true,
+                Code::Leased => is_unsent,
+                Code::Delivered | Code::Dead | Code::Cancelled | Code::Expired | Code::Skipped => false,
+            };
+            if ends {
+                let mut after = before.clone();
+                self.stand(slice, &mut after, Standing::Cancelled)?;
+                self.update(slice, &before, &after)?;
+                self.note(changed, id, before.lane)?;
+                if let Some(key) = &before.key {
+                    self.rearrange(before.lane, key)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn edit(&mut self, slice: &Slice, before: &Row, edit: &Edit) -> Result<()> {
+        let after = Row { revision: before.revision + 1, ..before.clone() };
+        let mut put = slice
+            .file
+            .prepare_cached("INSERT INTO edit(spot, revision, crc, headers, body) VALUES(?1, ?2, ?3, ?4, ?5)")?;
+        let headers = edit.headers.block().as_ref();
+        let spot = slice.local(before.spot);
+        put.execute(params![spot, after.revision, edit_checksum(edit), headers, edit.body.as_ref()])?;
+        self.update(slice, before, &after)
+    }
+
+    fn revive(&mut self, slice: &Slice, head: &Head, before: &Row, at: Timestamp) -> Result<()> {
+        let beginning = head.beginnings.get(usize::from(before.spot.ordinal()));
+        let key = beginning.and_then(|one| one.key.as_ref()).map(|key| key.0.to_string());
+        let mut after = Row { run: before.run + 1, attempts: 0, orphaned: 0, ..before.clone() };
+        self.stand(slice, &mut after, Standing::Due(at))?;
+        after.key = key;
+        if after.key.is_some() {
+            after.code = Code::Blocked;
+        }
+        self.update(slice, before, &after)?;
+        match &after.key {
+            Some(key) => self.rearrange(after.lane, key),
+            None => Ok(()),
+        }
+    }
+
+    fn note(&self, changed: &mut Changed, id: DeliveryId, lane: u32) -> Result<()> {
+        changed.deliveries.push((id, self.files.catalog.read().target(lane)?));
+        Ok(())
+    }
+
+    fn dead_row(&self, tenant: &Name, id: DeliveryId) -> Result<Option<(&'a Slice, Head, Row)>> {
+        let Some((slice, head)) = self.find(tenant, |slice| slice.head_by_delivery(id))? else { return Ok(None) };
+        let Some(spot) = Spot::new(head.position, id.ordinal()) else { return Ok(None) };
+        let row = slice.row(spot)?.filter(|row| row.code == Code::Dead);
+        Ok(row.map(|row| (slice, head, row)))
+    }
+
+    /// The newest slice that knows the message, if it is this tenant's.
+    fn find(
+        &self,
+        tenant: &Name,
+        look: impl Fn(&Slice) -> Result<Option<Head>>,
+    ) -> Result<Option<(&'a Slice, Head)>> {
+        for number in self.files.slices.keys().rev() {
+            let slice = self.slice(*number)?;
+            if let Some(head) = look(slice)? {
+                let own = self.files.catalog.read().number(tenant) == Some(head.tenant);
+                return Ok(own.then_some((slice, head)));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,195 @@
+//! Leases due deliveries.
+
+use super::batch::Batch;
+use super::code::Code;
+use super::files::Number;
+use super::ledger::Count;
+use super::slice::{Head, Row, micros, row, time};
+use super::trouble::{Result, Trouble};
+use contract::delivery::{Death, Delivery, Standing};
+use contract::store::{Ask, Backlog, Claimed, Lease, Position, Session};
+use contract::{Message, Timestamp};
+use rusqlite::{OptionalExtension, params};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// When a target's whole backlog waits behind leased heads of keys, the next look is after this: a settlement frees the
+/// next one, and nobody should spin until then.
+const BLOCKED_RECHECK: Duration = Duration::from_millis(50);
+
+/// Messages loaded in this claim: two targets of one message share it.
+type Loaded = HashMap<Position, (Head, Arc<Message>)>;
+
+impl Batch<'_> {
+    pub(super) fn claim(&mut self, session: Session, asks: &[Ask], now: Timestamp) -> Result<Vec<Claimed>> {
+        let mut loaded = Loaded::new();
+        let alive = self.is_alive(session);
+        let nothing = Claimed { leases: Vec::new(), next_due: None };
+        asks.iter().map(|ask| if alive { self.claim_one(ask, now, &mut loaded) } else { Ok(nothing.clone()) }).collect()
+    }
+
+    fn claim_one(&mut self, ask: &Ask, now: Timestamp, loaded: &mut Loaded) -> Result<Claimed> {
+        let lane = {
+            let names = self.files.catalog.read();
+            let tenant = names.number(&ask.tenant);
+            tenant.zip(names.number(&ask.target)).and_then(|(tenant, target)| names.lane(tenant, target))
+        };
+        let Some(lane) = lane else { return Ok(Claimed { leases: Vec::new(), next_due: None }) };
+        let mut leases = Vec::new();
+        let mut bytes = 0;
+        for before in self.due_rows(lane, now, ask.items)? {
+            if bytes >= ask.bytes && !leases.is_empty() {
+                break;
+            }
+            if let Some(lease) = self.lease(&before, loaded)? {
+                bytes += lease.edit.as_ref().map_or(lease.message.body.len(), |edit| edit.body.len());
+                leases.push(lease);
+            }
+        }
+        Ok(Claimed { leases, next_due: self.next_due(lane, now)? })
+    }
+
+    /// The oldest due rows of all slices.
+    fn due_rows(&self, lane: u32, now: Timestamp, items: usize) -> Result<Vec<Row>> {
+        let limit = i64::try_from(items).unwrap_or(i64::MAX);
+        let mut due: Vec<Row> = Vec::new();
+        for number in self.slices_with(lane, |count| count.due) {
+            let slice = self.slice(number)?;
+            let mut find = slice.file.prepare_cached(concat!(
+                "SELECT ",
+                row!(),
+                " FROM delivery WHERE lane = ?1 AND state = 1 AND at <= ?2 ORDER BY at, spot LIMIT ?3"
+            ))?;
+            let mut rows = find.query(params![lane, micros(now), limit])?;
+            while let Some(row) = rows.next()? {
+                due.push(slice.read_row(row)?);
+            }
+        }
+        due.sort_by_key(|row| (row.at, row.spot));
+        due.truncate(items);
+        Ok(due)
+    }
+
+    fn lease(&mut self, before: &Row, loaded: &mut Loaded) -> Result<Option<Lease>> {
+        let slice = self.holder(before.spot.position())?;
+        let found = self.load(before, loaded);
+        let (head, message, edit) = match found {
+            Ok(found) => found,
+            Err(Trouble::Corrupt(_) | Trouble::Damaged(_)) => return self.bury(before).map(|()| None),
+            Err(other @ (Trouble::Full | Trouble::Fatal(_) | Trouble::Failed(_))) => return Err(other),
+        };
+        let after = Row { code: Code::Leased, at: None, ..before.clone() };
+        self.update(slice, before, &after)?;
+        let target = self.files.catalog.read().target(before.lane)?;
+        let ordinal = before.spot.ordinal();
+        let delivery = Delivery {
+            id: head.first.at(ordinal),
+            target,
+            shape: head.beginnings.get(usize::from(ordinal)).and_then(|one| one.shape),
+            attempts: before.attempts,
+            run: before.run,
+            revision: before.revision,
+            suspect: before.suspect,
+        };
+        Ok(Some(Lease { position: head.position, delivery, message, edit }))
+    }
+
+    #[expect(clippy::type_complexity, reason = "three things that are taken apart at once")]
+    fn load(
+        &self,
+        row: &Row,
+        loaded: &mut Loaded,
+    ) -> Result<(Head, Arc<Message>, Option<contract::query::Edit>)> {
+        let position = row.spot.position();
+        let slice = self.holder(position)?;
+        let (head, message) = match loaded.get(&position) {
+            Some(found) => found.clone(),
+            None => {
+                let gone = || Trouble::Failed(format!("the message at {position:?} is gone"));
+                let head = slice.head(position)?.ok_or_else(gone)?;
+                let message = slice.message(&head, &self.files.catalog.read())?;
+                loaded.insert(position, (head.clone(), Arc::clone(&message)));
+                (head, message)
+            }
+        };
+        let edit = if row.revision == 0 { None } else { slice.edit(&head, row.spot)? };
+        Ok((head, message, edit))
+    }
+
+    /// The message's bytes are damaged: whatever of it still waits is dead, and somebody is told.
+    fn bury(&mut self, damaged: &Row) -> Result<()> {
+        let position = damaged.spot.position();
+        let slice = self.holder(position)?;
+        let (id, rank) = slice.labels(position)?;
+        for before in slice.rows(position)? {
+            if !matches!(before.code, Code::Due | Code::Blocked) {
+                continue;
+            }
+            let mut after = before.clone();
+            let (code, death, at) = Code::split(Standing::Dead(Death::Corrupt), self.now());
+            (after.code, after.death, after.at, after.key) = (code, death, at, None);
+            after.rank = Some(rank);
+            self.update(slice, &before, &after)?;
+            if let Some(key) = &before.key {
+                self.rearrange(before.lane, key)?;
+            }
+        }
+        self.damaged.push(id);
+        Ok(())
+    }
+
+    /// The slices that have such rows of a lane.
+    fn slices_with(&self, lane: u32, rows: fn(Count) -> u64) -> Vec<Number> {
+        let numbers = self.ledger.tallies().keys().copied();
+        numbers.filter(|number| rows(self.ledger.count(*number, lane)) > 0).collect()
+    }
+
+    fn next_due(&self, lane: u32, now: Timestamp) -> Result<Option<Timestamp>> {
+        let due = self.oldest(lane, Code::Due)?;
+        let blocked = self.ledger.tallies().keys().any(|number| self.ledger.count(*number, lane).blocked > 0);
+        Ok(due.or(blocked.then_some(now + BLOCKED_RECHECK)))
+    }
+
+    /// The earliest due time among the rows of a lane that are due, or that are blocked.
+    fn oldest(&self, lane: u32, code: Code) -> Result<Option<Timestamp>> {
+        let (rows, sql): (fn(Count) -> u64, _) = if code == Code::Blocked {
+            (|count| count.blocked, "SELECT at FROM delivery WHERE lane = ?1 AND state = 7 ORDER BY at LIMIT 1")
+        } else {
+            (|count| count.due, "SELECT at FROM delivery WHERE lane = ?1 AND state = 1 ORDER BY at LIMIT 1")
+        };
+        let mut oldest: Option<Timestamp> = None;
+        for number in self.slices_with(lane, rows) {
+            let mut find = self.slice(number)?.file.prepare_cached(sql)?;
+            let found = find.query_row([lane], |row| row.get(0)).optional()?.map(time);
+            oldest = oldest.into_iter().chain(found).min();
+        }
+        Ok(oldest)
+    }
+
+    pub(super) fn backlog(&self) -> Result<Vec<Backlog>> {
+        let mut lanes: BTreeMap<u32, (u64, u64, u64)> = BTreeMap::new();
+        for tally in self.ledger.tallies().values() {
+            for (lane, count) in &tally.lanes {
+                let (due, blocked, dead) = lanes.entry(*lane).or_default();
+                *due += count.due;
+                *blocked += count.blocked;
+                *dead += count.dead;
+            }
+        }
+        let mut all = Vec::new();
+        for (lane, (due, blocked, dead)) in lanes {
+            if due + blocked + dead == 0 {
+                continue;
+            }
+            let oldest_due = self.oldest(lane, Code::Due)?.into_iter().chain(self.oldest(lane, Code::Blocked)?).min();
+            let names = self.files.catalog.read();
+            let unknown = || Trouble::Failed(format!("lane {lane} is not in the catalog"));
+            let (tenant, target) = names.pair(lane).ok_or_else(unknown)?;
+            let (tenant, target) = (tenant.clone(), target.clone());
+            all.push(Backlog { tenant, target, waiting: due + blocked, oldest_due, dead });
+        }
+        all.sort_by(|a, b| (&a.tenant, &a.target).cmp(&(&b.tenant, &b.target)));
+        Ok(all)
+    }
+}

@@ -1,0 +1,378 @@
+//! The store without its threads: groups of work in, answers out, each group durable when its answers are given.
+//!
+//! ```text
+//!  work ─► one transaction per touched slice ─► commit (sync) ─► answers
+//!             │ disk full                          │ sync failed
+//!             ▼                                    ▼
+//!      roll back, give back a step of the       nothing acknowledged,
+//!      reserve, again without new messages      failed for good
+//! ```
+
+use super::batch::{Admission, Batch};
+use super::files::{Files, Number};
+use super::ledger::Ledger;
+use super::read::Shelf;
+use super::reserve::Reserve;
+use super::seen::Seen;
+use super::trouble::{Result, Trouble};
+use super::work::{Answered, Query, Reply, Work};
+use super::{OpenError, Options, load};
+use contract::clock::Tick;
+use contract::store::{Commit, Fault, Readiness, Session};
+use contract::{MessageId, Timestamp, delivery::Death};
+use rusqlite::wal::CheckpointMode;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// Pages in a log before they are copied into the file: 16 MiB, so that a hot page is copied once for many commits.
+const LOG_PAGES: i32 = 4096;
+/// How often a full disk is looked at again.
+const RECOVER_EVERY: Duration = Duration::from_millis(500);
+
+/// Owns the files. Everything is synchronous; the writer thread is a shell around it.
+pub struct Core {
+    pub(super) files: Files,
+    pub(super) ledger: Ledger,
+    pub(super) seen: BTreeMap<Number, Seen>,
+    session: Option<Session>,
+    options: Options,
+    reserve: Reserve,
+    health: Health,
+    mark: i64,
+    /// What readers may open.
+    open: Arc<RwLock<BTreeSet<Number>>>,
+    /// Slices whose commit failed for lack of space after another slice's had succeeded.
+    left_out: BTreeSet<Number>,
+}
+
+#[derive(Default)]
+struct Health {
+    disk_full: bool,
+    looked_at: Tick,
+    /// What is alive alone exceeds the bytes that retention allows.
+    crowded: bool,
+    failed: Option<String>,
+}
+
+impl Core {
+    /// Opens the folder, which is made if it is not there, and takes its lock.
+    ///
+    /// # Errors
+    /// [`OpenError`]: what is wrong with which file, and what to do.
+    pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
+        let now = options.clock.now();
+        let files = Files::open(folder, options.sync, now)?;
+        let failed = |trouble: Trouble| OpenError::Failed {
+            path: folder.to_path_buf(),
+            detail: trouble.fault().to_string(),
+        };
+        load::drop_doubles(&files).map_err(failed)?;
+        let ledger = load::ledger(&files).map_err(failed)?;
+        let seen = load::seen(&files, now).map_err(failed)?;
+        let mark = files.slices.get(&files.current).map_or(Ok(1), load::mark).map_err(failed)?;
+        let mut reserve = Reserve::new(folder, options.reserve_bytes);
+        let whole = reserve.is_whole() || reserve.rebuild().is_ok();
+        let health = Health { disk_full: !whole, ..Health::default() };
+        let open = Arc::new(RwLock::new(files.slices.keys().copied().collect()));
+        let left_out = BTreeSet::new();
+        let mut core =
+            Self { files, ledger, seen, session: None, options, reserve, health, mark, open, left_out };
+        core.transact(Admission::Open, |batch| batch.repair_order()).map_err(failed)?;
+        Ok(core)
+    }
+
+    /// Does the work: grouped into as few commits as it takes. One answer per piece, in order.
+    pub fn apply(&mut self, works: &[Work]) -> Vec<Answered> {
+        self.recover();
+        if let Err(trouble) = self.turn_slice_if_due(self.options.clock.now()) {
+            self.note(&trouble);
+        }
+        let mut answers = Vec::with_capacity(works.len());
+        let mut rest = works;
+        while let Some((first, others)) = rest.split_first() {
+            let grouped = rest.iter().take_while(|work| work.is_grouped()).count();
+            let (group, later) = rest.split_at_checked(grouped).unwrap_or((rest, &[]));
+            if grouped == 0 {
+                answers.push(self.alone(first));
+                rest = others;
+            } else {
+                answers.extend(self.group(group));
+                rest = later;
+            }
+        }
+        self.checkpoint();
+        answers
+    }
+
+    /// Looks something up on the writer's own files.
+    ///
+    /// # Errors
+    /// The contract's faults.
+    pub fn look_up(&self, query: &Query) -> Answered {
+        let names = self.files.catalog.read();
+        let shelf = Shelf { catalog: &self.files.catalog.file, names: &names, slices: &self.files.slices };
+        shelf.answer(query).map_err(Trouble::fault)
+    }
+
+    /// Whether a message could be kept now.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        match &self.health {
+            Health { failed: Some(_), .. } => Readiness::Failed,
+            Health { disk_full: true, .. } | Health { crowded: true, .. } => Readiness::Full,
+            Health { .. } => Readiness::Ready,
+        }
+    }
+
+    /// Copies every log into its file, so that a copy of the folder is small and the next start quick.
+    ///
+    /// # Errors
+    /// The contract's faults; nothing acknowledged is lost by one.
+    pub fn close(self) -> Result<(), Fault> {
+        let truncated = self.files.slices.values().try_for_each(|slice| slice.checkpoint(CheckpointMode::TRUNCATE));
+        truncated.map_err(Trouble::fault)
+    }
+
+    pub(super) fn shared(&self) -> (Arc<RwLock<BTreeSet<Number>>>, Arc<RwLock<super::catalog::Names>>) {
+        (Arc::clone(&self.open), Arc::clone(&self.files.catalog.names))
+    }
+
+    pub(super) fn publish(&self) {
+        *self.open.write().unwrap_or_else(PoisonError::into_inner) = self.files.slices.keys().copied().collect();
+    }
+
+    pub(super) fn set_crowded(&mut self, crowded: bool) {
+        self.health.crowded = crowded;
+    }
+
+    fn alone(&mut self, work: &Work) -> Answered {
+        let done = self.try_alone(work);
+        done.map_err(|trouble| {
+            self.note(&trouble);
+            trouble.fault()
+        })
+    }
+
+    fn try_alone(&mut self, work: &Work) -> Result<Reply> {
+        if let Some(detail) = &self.health.failed {
+            return Err(Trouble::Fatal(detail.clone()));
+        }
+        match work {
+            Work::Open(node, now) => {
+                self.session = None;
+                self.whatever_the_space(|core| core.transact(Admission::Open, |batch| batch.fence(*now)))?;
+                let session = self.whatever_the_space(|core| core.files.catalog.open_session(node, *now))?;
+                self.session = Some(session);
+                Ok(Reply::Opened(session))
+            }
+            Work::PutState(scope, expected, value) => self
+                .whatever_the_space(|core| core.files.catalog.put_state(scope, *expected, value))
+                .map(Reply::Put),
+            Work::Prune(retention, now) => {
+                self.whatever_the_space(|core| core.prune(*retention, *now)).map(Reply::Pruned)
+            }
+            Work::Accept(..)
+            | Work::Claim(..)
+            | Work::Settle(..)
+            | Work::Renew(_)
+            | Work::Change(_)
+            | Work::Backlog => {
+                Err(Trouble::Failed("this work is done in a group".into()))
+            }
+        }
+    }
+
+    fn group(&mut self, works: &[Work]) -> Vec<Answered> {
+        if let Some(detail) = &self.health.failed {
+            return vec![Err(Fault::Fatal { detail: detail.clone() }); works.len()];
+        }
+        let began = self.options.clock.tick();
+        let mut done = self.attempt(works);
+        if matches!(done, Err(Trouble::Full)) {
+            self.health.disk_full = true;
+            done = self.whatever_the_space(|core| core.attempt(works));
+        }
+        match done {
+            Ok(answers) => {
+                let items = works.iter().map(Work::items).sum();
+                let took = self.options.clock.tick().since(began);
+                self.options.watcher.committed(Commit { items, took });
+                answers
+            }
+            Err(Trouble::Corrupt(_) | Trouble::Failed(_)) if works.len() > 1 => {
+                works.chunks(1).flat_map(|one| self.group(one)).collect()
+            }
+            Err(trouble) => {
+                self.note(&trouble);
+                vec![Err(trouble.fault()); works.len()]
+            }
+        }
+    }
+
+    fn attempt(&mut self, works: &[Work]) -> Result<Vec<Answered>> {
+        let admission = if self.readiness() == Readiness::Ready { Admission::Open } else { Admission::Closed };
+        let replies = self.transact(admission, |batch| {
+            works.iter().map(|work| batch.run(work)).collect::<Result<Vec<Reply>>>()
+        })?;
+        let left_out = std::mem::take(&mut self.left_out);
+        if left_out.is_empty() {
+            return Ok(replies.into_iter().map(Ok).collect());
+        }
+        Ok(works.iter().zip(replies).map(|(work, reply)| salvage(work, reply, &left_out)).collect())
+    }
+
+    /// Tries again with a step of the reserve given back, for as long as there is one.
+    fn whatever_the_space<T>(&mut self, mut work: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+        loop {
+            match work(self) {
+                Err(Trouble::Full) => {
+                    self.health.disk_full = true;
+                    if !self.reserve.release()? {
+                        return Err(Trouble::Full);
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Runs the work in transactions that begin where it writes, and commits them; or leaves everything as it was.
+    fn transact<T>(
+        &mut self,
+        admission: Admission,
+        work: impl FnOnce(&mut Batch<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut batch = Batch {
+            files: &self.files,
+            ledger: &mut self.ledger,
+            seen: &self.seen,
+            session: self.session,
+            admission,
+            clock: self.options.clock.as_ref(),
+            hot: None,
+            damaged: Vec::new(),
+            space: Vec::new(),
+        };
+        let done = work(&mut batch).and_then(|done| Ok((done, batch.keep_short(self.mark)?)));
+        let damaged: Vec<MessageId> = std::mem::take(&mut batch.damaged);
+        drop(batch);
+        match done.and_then(|done| self.commit().map(|()| done)) {
+            Ok((done, mark)) => {
+                self.mark = mark;
+                self.ledger.commit();
+                damaged.into_iter().for_each(|id| self.options.watcher.corrupt(id, Death::Corrupt));
+                Ok(done)
+            }
+            Err(trouble) => {
+                self.ledger.roll_back();
+                for slice in self.files.slices.values() {
+                    slice.roll_back()?;
+                }
+                Err(trouble)
+            }
+        }
+    }
+
+    /// Commits the current slice first: when that fails for lack of space, nothing was done. Another one's failure is noted.
+    fn commit(&mut self) -> Result<()> {
+        self.left_out.clear();
+        let mut committed = false;
+        for slice in self.files.slices.values().rev().filter(|slice| slice.is_begun()) {
+            match slice.commit() {
+                Ok(()) => committed = true,
+                Err(Trouble::Full) if committed => {
+                    slice.roll_back()?;
+                    self.ledger.roll_back_of(slice.number);
+                    self.left_out.insert(slice.number);
+                    self.health.disk_full = true;
+                }
+                Err(trouble) if committed => {
+                    let Fault::Fatal { detail } = trouble.fault() else {
+                        return Err(Trouble::Fatal("a commit over two slices failed half-way".into()));
+                    };
+                    return Err(Trouble::Fatal(detail));
+                }
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a new slice when the current one is old or big enough.
+    pub(super) fn turn_slice_if_due(&mut self, now: Timestamp) -> Result<()> {
+        let current = self.files.current;
+        let used = self.ledger.tally(current).is_some_and(|tally| tally.newest > 0);
+        let opened = self.files.listed.get(&current).map_or(now, |listed| listed.opened);
+        let old = now.since(opened) >= self.options.slice_time;
+        let big = || self.ledger.tally(current).is_some_and(|tally| tally.bytes >= self.options.slice_bytes);
+        if !used || self.health.failed.is_some() || !(old || big()) {
+            return Ok(());
+        }
+        // A closed slice has a row for every delivery, so that only the current one is looked through after a crash.
+        self.transact(Admission::Open, |batch| batch.settle_down(usize::MAX))?;
+        self.files.add_slice(now)?;
+        self.mark = 1;
+        if let Some(closed) = self.files.slices.get(&current) {
+            closed.checkpoint(CheckpointMode::PASSIVE)?;
+            self.seen.extend(load::seen_in(closed)?.map(|seen| (current, seen)));
+        }
+        self.publish();
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) {
+        for number in self.files.slices.keys().copied().collect::<Vec<_>>() {
+            let Some(slice) = self.files.slices.get(&number).filter(|slice| slice.logged() >= LOG_PAGES) else {
+                continue;
+            };
+            if let Err(trouble) = slice.checkpoint(CheckpointMode::PASSIVE) {
+                slice.put_off_checkpoint();
+                self.note(&trouble);
+            }
+            let bytes = self.files.bytes(number);
+            self.ledger.set_bytes(number, bytes);
+        }
+    }
+
+    /// Looks whether space has returned.
+    pub fn recover(&mut self) {
+        let now = self.options.clock.tick();
+        if self.health.disk_full && now.since(self.health.looked_at) >= RECOVER_EVERY {
+            self.health.looked_at = now;
+            self.health.disk_full = self.reserve.rebuild().is_err();
+        }
+    }
+
+    fn note(&mut self, trouble: &Trouble) {
+        match trouble {
+            Trouble::Full => self.health.disk_full = true,
+            Trouble::Fatal(detail) | Trouble::Damaged(detail) => {
+                if self.health.failed.is_none() {
+                    self.health.failed = Some(detail.clone());
+                    self.options.watcher.failed(detail);
+                }
+            }
+            Trouble::Corrupt(_) | Trouble::Failed(_) => {}
+        }
+    }
+}
+
+/// What of a reply holds although the commit of some slices failed. The whole call may be made again: what was done is
+/// then answered as done before.
+fn salvage(work: &Work, reply: Reply, left_out: &BTreeSet<Number>) -> Answered {
+    match (work, reply) {
+        (Work::Settle(_, batch), _) if batch.iter().any(|one| left_out.contains(&Number::of(one.position))) => {
+            Err(Fault::Full)
+        }
+        (Work::Change(_), _) => Err(Fault::Full),
+        (_, Reply::Claimed(mut claimed)) => {
+            for one in &mut claimed {
+                one.leases.retain(|lease| !left_out.contains(&Number::of(lease.position)));
+            }
+            Ok(Reply::Claimed(claimed))
+        }
+        (_, reply) => Ok(reply),
+    }
+}

@@ -1,0 +1,79 @@
+//! Why a folder cannot be opened: what, where, and what to do.
+
+use rusqlite::ErrorCode;
+use std::io::{Error, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("{path} is in use by another process: stop that one, or choose another folder for `store`")]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Written by a newer version.
+    #[error("{path} was written by a newer Fanlight (schema {found}, this one knows {known}): use that version or a newer one")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// May not be written.
+    #[error("{path} is read-only: give this user the right to write it, or choose another folder for `store`")]
+    ReadOnly {
+        /// The folder or file.
+        path: PathBuf,
+    },
+    /// Holds something else.
+    #[error("{path} is not a Fanlight store: choose an empty or a new folder for `store`")]
+    Foreign {
+        /// The folder or file.
+        path: PathBuf,
+    },
+    /// A listed file is not there.
+    #[error("{path} is missing: restore it from a copy of the folder, with all files of one moment")]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The disk has no room.
+    #[error("no space to open {path}: make room on its disk")]
+    Full {
+        /// The folder or file.
+        path: PathBuf,
+    },
+    /// Anything else.
+    #[error("{path} cannot be opened: {detail}")]
+    Failed {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system said.
+        detail: String,
+    },
+}
+
+impl OpenError {
+    pub(super) fn from_io(path: &Path, error: &Error) -> Self {
+        let path = path.to_path_buf();
+        match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
+            ErrorKind::StorageFull => Self::Full { path },
+            _ => Self::Failed { path, detail: error.to_string() },
+        }
+    }
+
+    pub(super) fn from_sqlite(path: &Path, error: &rusqlite::Error) -> Self {
+        let path = path.to_path_buf();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly { path },
+            Some(ErrorCode::NotADatabase) => Self::Foreign { path },
+            Some(ErrorCode::DiskFull) => Self::Full { path },
+            _ => Self::Failed { path, detail: error.to_string() },
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The folder of a store: a lock, a catalog, a file per slice of time, and what was carried out of dropped slices.
+
+use super::OpenError;
+use super::catalog::{Catalog, Listed};
+use super::schema::{self, Mismatch};
+use super::slice::Slice;
+use super::trouble::{Result, Trouble};
+use contract::Timestamp;
+use contract::store::Position;
+use rusqlite::{Connection, OpenFlags};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+const ROW_BITS: u32 = 32;
+const ORDINAL_BITS: u32 = 8;
+/// Compiled statements kept per file.
+const STATEMENTS_MAX: usize = 64;
+/// Page cache of one connection, in KiB; it grows only with use.
+const CACHE_KIB: u32 = 16 * 1024;
+
+/// Which slice. 0 is `carried.db`, which keeps every message's first position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Number(pub(super) u32);
+
+impl Number {
+    pub(super) const CARRIED: Self = Self(0);
+
+    pub(super) fn of(position: Position) -> Self {
+        Self(u32::try_from(position.0 >> ROW_BITS).unwrap_or(u32::MAX))
+    }
+
+    /// The first position of the slice.
+    pub(super) fn base(self) -> u64 {
+        u64::from(self.0) << ROW_BITS
+    }
+
+    pub(super) fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    fn path(self, folder: &Path) -> PathBuf {
+        if self == Self::CARRIED {
+            folder.join("carried.db")
+        } else {
+            folder.join(format!("slice-{:06}.db", self.0))
+        }
+    }
+}
+
+/// One delivery's place in the whole store: `position << 8 | ordinal`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Spot(pub(super) u64);
+
+impl Spot {
+    /// None when the ordinal is beyond the fan-out that a message may have.
+    pub(super) fn new(position: Position, ordinal: u16) -> Option<Self> {
+        let ordinal = u8::try_from(ordinal).ok()?;
+        Some(Self((position.0 << ORDINAL_BITS) | u64::from(ordinal)))
+    }
+
+    pub(super) fn position(self) -> Position {
+        Position(self.0 >> ORDINAL_BITS)
+    }
+
+    pub(super) fn ordinal(self) -> u16 {
+        u16::from(self.0.to_le_bytes()[0])
+    }
+}
+
+/// How commits reach the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// Every commit is synced before it is acknowledged.
+    Full,
+    /// Nothing is synced. Only for the test that proves that the sync test can fail.
+    Off,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Write(Sync),
+    Read,
+}
+
+/// Everything open for writing.
+pub(super) struct Files {
+    pub(super) folder: PathBuf,
+    pub(super) catalog: Catalog,
+    pub(super) slices: BTreeMap<Number, Slice>,
+    pub(super) listed: BTreeMap<Number, Listed>,
+    /// The slice that takes new messages.
+    pub(super) current: Number,
+    sync: Sync,
+    _lock: File,
+}
+
+impl Files {
+    pub(super) fn open(folder: &Path, sync: Sync, now: Timestamp) -> Result<Self, OpenError> {
+        let lock = lock(folder)?;
+        let path = folder.join("catalog.db");
+        let file = open_file(&path, Access::Write(sync), schema::CATALOG)?;
+        let sqlite = |trouble: Trouble| OpenError::Failed { path: path.clone(), detail: trouble.fault().to_string() };
+        let catalog = Catalog::new(file).map_err(sqlite)?;
+        let listed: BTreeMap<_, _> =
+            catalog.slices().map_err(sqlite)?.into_iter().map(|one| (one.number, one)).collect();
+        let current = listed.keys().next_back().copied().unwrap_or(Number::CARRIED);
+        let mut files =
+            Self { folder: folder.to_path_buf(), catalog, slices: BTreeMap::new(), listed, current, sync, _lock: lock };
+        files.remove_unlisted().map_err(sqlite)?;
+        for number in files.listed.keys().copied().chain([Number::CARRIED]) {
+            let path = number.path(folder);
+            if number != Number::CARRIED && !path.exists() {
+                return Err(OpenError::Missing { path });
+            }
+            let file = open_file(&path, Access::Write(sync), schema::SLICE)?;
+            let slice = Slice::to_write(number, file).map_err(sqlite)?;
+            files.slices.insert(number, slice);
+        }
+        if files.listed.is_empty() {
+            files.add_slice(now).map_err(sqlite)?;
+        }
+        Ok(files)
+    }
+
+    /// The slice that has the message, or that it was carried to.
+    pub(super) fn holder(&self, position: Position) -> Option<&Slice> {
+        self.slices.get(&Number::of(position)).or_else(|| self.slices.get(&Number::CARRIED))
+    }
+
+    /// Opens the next slice: file first, then the catalog, so that a crash between leaves only an empty file.
+    pub(super) fn add_slice(&mut self, now: Timestamp) -> Result<()> {
+        let number = self.current.next();
+        let path = number.path(&self.folder);
+        remove(&path)?;
+        let file = open_file(&path, Access::Write(self.sync), schema::SLICE)
+            .map_err(|error| Trouble::Failed(error.to_string()))?;
+        if self.sync == Sync::Full {
+            File::open(&self.folder)?.sync_all()?;
+        }
+        let slice = Slice::to_write(number, file)?;
+        self.catalog.begin_slice(number, now)?;
+        if let Some(closed) = self.listed.get_mut(&self.current) {
+            closed.closed = Some(now);
+        }
+        self.listed.insert(number, Listed { number, opened: now, closed: None });
+        self.slices.insert(number, slice);
+        self.current = number;
+        Ok(())
+    }
+
+    /// Forgets a closed slice: catalog first, so that a crash between leaves only a file that nobody lists.
+    pub(super) fn drop_slice(&mut self, number: Number) -> Result<u64> {
+        let bytes = self.bytes(number);
+        self.catalog.drop_slice(number)?;
+        self.listed.remove(&number);
+        self.slices.remove(&number);
+        remove(&number.path(&self.folder))?;
+        Ok(bytes)
+    }
+
+    /// What a slice takes on disk, its log included.
+    pub(super) fn bytes(&self, number: Number) -> u64 {
+        let path = number.path(&self.folder);
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        size(&path) + size(&beside(&path, "-wal"))
+    }
+
+    /// A crash while a slice was made or dropped leaves a file that the catalog does not list.
+    fn remove_unlisted(&self) -> Result<()> {
+        for entry in std::fs::read_dir(&self.folder)? {
+            let name = entry?.file_name();
+            let Some(number) = name.to_str().and_then(|name| name.strip_prefix("slice-")?.strip_suffix(".db")) else {
+                continue;
+            };
+            let Ok(number) = number.parse().map(Number) else { continue };
+            if !self.listed.contains_key(&number) {
+                remove(&number.path(&self.folder))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One file of a slice, for a reader.
+pub(super) fn open_slice_to_read(folder: &Path, number: Number) -> Result<Slice, OpenError> {
+    let file = open_file(&number.path(folder), Access::Read, schema::SLICE)?;
+    Ok(Slice::to_read(number, file))
+}
+
+/// The catalog, for a reader.
+pub(super) fn open_catalog_to_read(folder: &Path) -> Result<Connection, OpenError> {
+    open_file(&folder.join("catalog.db"), Access::Read, schema::CATALOG)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        match std::fs::remove_file(beside(path, suffix)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn lock(folder: &Path) -> Result<File, OpenError> {
+    let failed = |error: std::io::Error| OpenError::from_io(folder, &error);
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    if !folder.join("catalog.db").exists() {
+        for entry in std::fs::read_dir(folder).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            if !matches!(name.to_str(), Some("lock" | "reserve")) {
+                return Err(OpenError::Foreign { path: folder.to_path_buf() });
+            }
+        }
+    }
+    let path = folder.join("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse { path: folder.to_path_buf() }),
+        Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+fn open_file(path: &Path, access: Access, steps: &[&str]) -> Result<Connection, OpenError> {
+    prepare(path, access, steps).map_err(|mismatch| match mismatch {
+        Mismatch::Foreign => OpenError::Foreign { path: path.to_path_buf() },
+        Mismatch::Newer { found, known } => OpenError::Newer { path: path.to_path_buf(), found, known },
+        Mismatch::Sqlite(error) => OpenError::from_sqlite(path, &error),
+    })
+}
+
+fn prepare(path: &Path, access: Access, steps: &[&str]) -> Result<Connection, Mismatch> {
+    let how = match access {
+        Access::Write(_) => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+    };
+    let file = Connection::open_with_flags(path, how | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    file.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    file.busy_timeout(std::time::Duration::from_secs(5))?;
+    file.execute_batch(&format!("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{CACHE_KIB};"))?;
+    if let Access::Write(sync) = access {
+        let sync = match sync {
+            Sync::Full => "FULL",
+            Sync::Off => "OFF",
+        };
+        // The core makes the checkpoints itself, so that their errors are seen.
+        file.execute_batch(&format!("PRAGMA synchronous = {sync}; PRAGMA wal_autocheckpoint = 0;"))?;
+        schema_first(&file, steps)?;
+    }
+    Ok(file)
+}
+
+/// The version is looked at before anything is written, even the journal mode.
+fn schema_first(file: &Connection, steps: &[&str]) -> Result<(), Mismatch> {
+    schema::check(file, steps)?;
+    file.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    schema::migrate(file, steps)
+}

@@ -1,0 +1,169 @@
+//! Forgets what retention allows: whole slices; what is still alive in one is carried out of it first.
+
+use super::core::Core;
+use super::files::Number;
+use super::load;
+use super::slice::{Slice, micros};
+use super::trouble::{Result, Trouble};
+use contract::store::{Position, Pruned, Retention};
+use contract::{Timestamp, limits};
+use rusqlite::types::Value;
+use rusqlite::{ToSql, params, params_from_iter};
+use std::collections::BTreeSet;
+
+/// A slice is dropped when less than one in so many of its messages is alive.
+const ALIVE_SHARE: usize = 20;
+/// The tables of a slice that are keyed by message or delivery, the key in the first column.
+const TABLES: [(&str, &str, u32); 4] =
+    [("message", "row", 0), ("delivery", "spot", 8), ("attempt", "spot", 8), ("edit", "spot", 8)];
+
+impl Core {
+    pub(super) fn prune(&mut self, retention: Retention, now: Timestamp) -> Result<Pruned> {
+        self.turn_slice_if_due(now)?;
+        let mut pruned = self.prune_carried(retention, now)?;
+        let closed: Vec<Number> = self.files.listed.keys().copied().filter(|one| *one != self.files.current).collect();
+        for number in closed {
+            if self.may_go(number, retention, now)
+                && let Some(alive) = self.few_alive(number, now - retention.dead)?
+            {
+                pruned.messages += self.drop_slice(number, &alive)?;
+                pruned.bytes += self.files.drop_slice(number)?;
+                self.ledger.forget(number);
+                self.seen.remove(&number);
+                self.publish();
+            }
+        }
+        self.seen.retain(|number, _| {
+            let closed = self.files.listed.get(number).and_then(|listed| listed.closed);
+            closed.is_some_and(|closed| now.since(closed) < limits::IDEMPOTENCY_WINDOW)
+        });
+        self.set_crowded(self.bytes() > retention.bytes);
+        Ok(pruned)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.files.slices.keys().map(|number| self.files.bytes(*number)).sum()
+    }
+
+    /// Old enough, or in the way while there is too much; never while its keys are still remembered.
+    fn may_go(&self, number: Number, retention: Retention, now: Timestamp) -> bool {
+        let Some(closed) = self.files.listed.get(&number).and_then(|listed| listed.closed) else { return false };
+        let expired = now.since(closed) >= retention.time;
+        let remembered = self.seen.contains_key(&number) && now.since(closed) < limits::IDEMPOTENCY_WINDOW;
+        !remembered && (expired || self.bytes() > retention.bytes)
+    }
+
+    /// The messages of a slice that are alive; none when they are too many to carry.
+    fn few_alive(&self, number: Number, dead_since: Timestamp) -> Result<Option<BTreeSet<Position>>> {
+        let Some(slice) = self.files.slices.get(&number) else { return Ok(None) };
+        let total = self.ledger.tally(number).map_or(0, |tally| tally.newest);
+        let most = usize::try_from(total).unwrap_or(usize::MAX) / ALIVE_SHARE;
+        let mut alive = BTreeSet::new();
+        for which in [
+            "SELECT spot FROM delivery WHERE state = 0 AND ?1 IS NOT NULL",
+            "SELECT spot FROM delivery WHERE state = 1 AND ?1 IS NOT NULL",
+            "SELECT spot FROM delivery WHERE key IS NOT NULL AND ?1 IS NOT NULL",
+            "SELECT spot FROM delivery WHERE state = 3 AND at > ?1",
+        ] {
+            let mut find = slice.file.prepare_cached(which)?;
+            let mut rows = find.query([micros(dead_since)])?;
+            while let Some(row) = rows.next()? {
+                alive.insert(slice.spot(row.get(0)?).position());
+                if alive.len() > most {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(alive))
+    }
+
+    /// Carries what is alive and notes until when ids are gone; the number of messages that go.
+    fn drop_slice(&mut self, number: Number, alive: &BTreeSet<Position>) -> Result<u64> {
+        let (Some(slice), Some(carried)) =
+            (self.files.slices.get(&number), self.files.slices.get(&Number::CARRIED))
+        else {
+            return Err(Trouble::Failed(format!("slice {} is not open", number.0)));
+        };
+        let total: i64 = slice.file.query_row("SELECT count(*) FROM message", [], |row| row.get(0))?;
+        let newest: i64 = slice.file.query_row("SELECT coalesce(max(hi), 0) FROM message", [], |row| row.get(0))?;
+        if !alive.is_empty() {
+            carried.begin()?;
+            let copied: Result<()> = alive.iter().try_for_each(|position| carry(slice, carried, *position));
+            if let Err(trouble) = copied.and_then(|()| carried.commit()) {
+                carried.roll_back()?;
+                return Err(trouble);
+            }
+            let tally = load::tally(carried)?;
+            self.ledger.load(Number::CARRIED, tally);
+        }
+        self.files.catalog.forget_until(made(newest))?;
+        Ok(total.cast_unsigned().saturating_sub(alive.len() as u64))
+    }
+
+    /// Messages that were carried go one by one.
+    fn prune_carried(&mut self, retention: Retention, now: Timestamp) -> Result<Pruned> {
+        let Some(carried) = self.files.slices.get(&Number::CARRIED) else { return Ok(Pruned::default()) };
+        let mut gone: Vec<(i64, i64)> = Vec::new();
+        {
+            let mut find = carried.file.prepare_cached(
+                "SELECT row, hi FROM message WHERE received <= ?1 AND NOT EXISTS (SELECT 1 FROM delivery
+                 WHERE spot BETWEEN row << 8 AND row << 8 | 255 AND (state IN (0, 1, 7) OR state = 3 AND at > ?2))",
+            )?;
+            let mut rows = find.query(params![micros(now - retention.time), micros(now - retention.dead)])?;
+            while let Some(row) = rows.next()? {
+                gone.push((row.get(0)?, row.get(1)?));
+            }
+        }
+        if let Some(newest) = gone.iter().map(|(_, hi)| *hi).max() {
+            self.files.catalog.forget_until(made(newest))?;
+            carried.begin()?;
+            let erased: Result<()> = gone.iter().try_for_each(|(row, _)| erase(carried, *row, row + 1));
+            if let Err(trouble) = erased.and_then(|()| carried.commit()) {
+                carried.roll_back()?;
+                return Err(trouble);
+            }
+            let tally = load::tally(carried)?;
+            self.ledger.load(Number::CARRIED, tally);
+        }
+        Ok(Pruned { messages: gone.len() as u64, bytes: 0 })
+    }
+}
+
+/// The end of the millisecond in which the id with this high half was made.
+fn made(hi: i64) -> Timestamp {
+    Timestamp::from_micros((hi >> 16).cast_unsigned().saturating_mul(1000) + 999)
+}
+
+/// Copies one message with everything of it; again if it must: rows that are there stay as they are.
+fn carry(from: &Slice, to: &Slice, position: Position) -> Result<()> {
+    let shift = from.position(0).0.cast_signed();
+    for (table, key, bits) in TABLES {
+        let row = from.row_of(position) << bits;
+        let last = row | ((1 << bits) - 1);
+        let mut find =
+            from.file.prepare_cached(&format!("SELECT * FROM {table} WHERE {key} BETWEEN ?1 AND ?2"))?;
+        let columns = find.column_count();
+        let marks = vec!["?"; columns].join(", ");
+        let mut put = to.file.prepare_cached(&format!("INSERT OR IGNORE INTO {table} VALUES({marks})"))?;
+        let mut rows = find.query([row, last])?;
+        while let Some(row) = rows.next()? {
+            let mut values: Vec<Value> = Vec::with_capacity(columns);
+            values.push(Value::Integer(row.get::<_, i64>(0)? + (shift << bits)));
+            for column in 1..columns {
+                values.push(row.get(column)?);
+            }
+            put.execute(params_from_iter(values.iter().map(|value| value as &dyn ToSql)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the messages of a range of rows with everything of them.
+pub(super) fn erase(slice: &Slice, from: i64, to: i64) -> Result<()> {
+    for (table, key, bits) in TABLES {
+        let mut erase =
+            slice.file.prepare_cached(&format!("DELETE FROM {table} WHERE {key} >= ?1 AND {key} < ?2"))?;
+        erase.execute([from << bits, to << bits])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! Look-ups: a ticket, one delivery in full, small state. Each sees one moment of a slice.
+
+use super::catalog::{self, Names};
+use super::code::Code;
+use super::files::Spot;
+use super::slice::{Head, Row, Slice, named};
+use super::trouble::{Result, Trouble};
+use super::work::{Query, Reply};
+use contract::query::{self, Detail};
+use contract::ticket::{Found, Ray, Ticket};
+use contract::{DeliveryId, MessageId, Name, Timestamp};
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+
+/// What a look-up may open.
+pub(super) struct Shelf<'a> {
+    pub(super) catalog: &'a Connection,
+    pub(super) names: &'a Names,
+    pub(super) slices: &'a BTreeMap<super::files::Number, Slice>,
+}
+
+impl Shelf<'_> {
+    pub(super) fn answer(&self, query: &Query) -> Result<Reply> {
+        Ok(match query {
+            Query::Ticket(tenant, id) => Reply::Ticket(self.ticket(tenant, *id)?),
+            Query::List(tenant, filter, after, limit) => Reply::List(self.list(tenant, filter, *after, *limit)?),
+            Query::Detail(tenant, id) => Reply::Detail(self.detail(tenant, *id)?),
+            Query::State(scope) => Reply::State(catalog::state(self.catalog, scope)?),
+            Query::States(kind) => Reply::States(catalog::states(self.catalog, *kind)?),
+        })
+    }
+
+    fn ticket(&self, tenant: &Name, id: MessageId) -> Result<Found<Ticket>> {
+        self.find(tenant, id.made(), |slice| slice.head_by_id(id), |slice, head| self.read_ticket(slice, head))
+    }
+
+    fn detail(&self, tenant: &Name, id: DeliveryId) -> Result<Found<Detail>> {
+        let look = |slice: &Slice| slice.head_by_delivery(id);
+        self.find(tenant, id.made(), look, |slice, head| self.read_detail(slice, head, id.ordinal()))
+    }
+
+    /// Looks from the newest slice to the oldest, then in what was carried.
+    fn find<T>(
+        &self,
+        tenant: &Name,
+        made: Timestamp,
+        look: impl Fn(&Slice) -> Result<Option<Head>>,
+        read: impl Fn(&Slice, &Head) -> Result<T>,
+    ) -> Result<Found<T>> {
+        for slice in self.slices.values().rev() {
+            let found = slice.at_one_moment(|| match look(slice)? {
+                Some(head) if self.names.number(tenant) == Some(head.tenant) => {
+                    read(slice, &head).map(|found| Some(Found::Here(found)))
+                }
+                Some(_) => Ok(Some(Found::Unknown)),
+                None => Ok(None),
+            })?;
+            if let Some(found) = found {
+                return Ok(found);
+            }
+        }
+        let gone = catalog::gone_until(self.catalog)?.is_some_and(|until| made <= until);
+        Ok(if gone { Found::Gone } else { Found::Unknown })
+    }
+
+    fn read_ticket(&self, slice: &Slice, head: &Head) -> Result<Ticket> {
+        let mut deliveries = Vec::with_capacity(head.beginnings.len());
+        for ordinal in (0..).take(head.beginnings.len()) {
+            let row = self.row_or_implied(slice, head, ordinal)?;
+            let attempts = if row.kept == 0 { Vec::new() } else { slice.attempts(row.spot)? };
+            deliveries.push(Ray {
+                id: head.first.at(ordinal),
+                target: self.names.target(row.lane)?,
+                standing: row.standing()?,
+                run: row.run,
+                attempts,
+            });
+        }
+        let route = named(self.names, head.route)?;
+        Ok(Ticket { id: head.id, route, received: head.received, deliveries })
+    }
+
+    fn read_detail(&self, slice: &Slice, head: &Head, ordinal: u16) -> Result<Detail> {
+        let row = self.row_or_implied(slice, head, ordinal)?;
+        let attempts = slice.attempts(row.spot)?;
+        let edit = if row.revision == 0 { None } else { slice.edit(head, row.spot)? };
+        Ok(Detail {
+            row: self.list_row(head, &row, attempts.last().cloned())?,
+            message: slice.message(head, self.names)?,
+            attempts,
+            revision: row.revision,
+            edit,
+        })
+    }
+
+    fn row_or_implied(&self, slice: &Slice, head: &Head, ordinal: u16) -> Result<Row> {
+        let none = || Trouble::Failed(format!("the message {} has no delivery {ordinal}", head.id));
+        let spot = Spot::new(head.position, ordinal).ok_or_else(none)?;
+        if let Some(row) = slice.row(spot)? {
+            return Ok(row);
+        }
+        let beginning = head.beginnings.get(usize::from(ordinal)).ok_or_else(none)?;
+        Ok(Row::new(spot, beginning.lane, Code::Leased))
+    }
+
+    pub(super) fn list_row(
+        &self,
+        head: &Head,
+        row: &Row,
+        last: Option<contract::delivery::Attempt>,
+    ) -> Result<query::Row> {
+        Ok(query::Row {
+            id: head.first.at(row.spot.ordinal()),
+            message: head.id,
+            route: named(self.names, head.route)?,
+            target: self.names.target(row.lane)?,
+            received: head.received,
+            standing: row.standing()?,
+            run: row.run,
+            last,
+        })
+    }
+}

@@ -1,0 +1,112 @@
+//! The tables of the two kinds of file, and how an older file becomes a current one.
+
+use rusqlite::Connection;
+
+/// `PRAGMA application_id` of every file: `FANL`.
+pub(super) const APPLICATION: i64 = 0x4641_4e4c;
+
+/// Brings a catalog from each version to the next; the version is the number of steps applied.
+pub(super) const CATALOG: &[&str] = &["
+CREATE TABLE slice(number INTEGER PRIMARY KEY, opened INTEGER NOT NULL, closed INTEGER) STRICT;
+CREATE TABLE name(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE lane(id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, target INTEGER NOT NULL,
+  UNIQUE(tenant, target)) STRICT;
+CREATE TABLE session(id INTEGER PRIMARY KEY, node TEXT NOT NULL, opened INTEGER NOT NULL) STRICT;
+CREATE TABLE state(kind INTEGER NOT NULL, subject TEXT NOT NULL, version INTEGER NOT NULL, value BLOB NOT NULL,
+  PRIMARY KEY(kind, subject)) STRICT, WITHOUT ROWID;
+CREATE TABLE fact(name TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+"];
+
+/// The same for a slice. A message's row is its place in the slice; a delivery's `spot` is `row << 8 | ordinal`.
+/// Rows of the happy path (no key, leased at accept, then delivered) enter no index of `delivery`.
+pub(super) const SLICE: &[&str] = &["
+CREATE TABLE message(row INTEGER PRIMARY KEY, hi INTEGER NOT NULL, lo INTEGER NOT NULL, first_hi INTEGER NOT NULL,
+  first_lo INTEGER NOT NULL, tenant INTEGER NOT NULL, route INTEGER NOT NULL, received INTEGER NOT NULL,
+  deadline INTEGER, crc INTEGER NOT NULL, starts BLOB NOT NULL, headers BLOB NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE INDEX message_made ON message(hi);
+CREATE TABLE delivery(spot INTEGER PRIMARY KEY, lane INTEGER NOT NULL, state INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0, kept INTEGER NOT NULL DEFAULT 0, run INTEGER NOT NULL DEFAULT 1,
+  revision INTEGER NOT NULL DEFAULT 0, orphaned INTEGER NOT NULL DEFAULT 0, suspect INTEGER NOT NULL DEFAULT 0,
+  death INTEGER NOT NULL DEFAULT 0, at INTEGER, rank INTEGER, key TEXT, attempt BLOB) STRICT;
+CREATE INDEX due ON delivery(lane, at) WHERE state = 1;
+CREATE INDEX blocked ON delivery(lane, at) WHERE state = 7;
+CREATE INDEX leased ON delivery(lane) WHERE state = 0;
+CREATE INDEX dead ON delivery(rank, lane) WHERE state = 3;
+CREATE INDEX keyed ON delivery(lane, key, state) WHERE key IS NOT NULL;
+CREATE TABLE attempt(spot INTEGER NOT NULL, kept INTEGER NOT NULL, attempt BLOB NOT NULL,
+  PRIMARY KEY(spot, kept)) STRICT, WITHOUT ROWID;
+CREATE TABLE edit(spot INTEGER NOT NULL, revision INTEGER NOT NULL, crc INTEGER NOT NULL, headers BLOB NOT NULL,
+  body BLOB NOT NULL, PRIMARY KEY(spot, revision)) STRICT, WITHOUT ROWID;
+CREATE TABLE once(tenant INTEGER NOT NULL, route INTEGER NOT NULL, caller TEXT NOT NULL, key TEXT NOT NULL,
+  row INTEGER NOT NULL, fingerprint BLOB NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY(tenant, route, caller, key)) STRICT, WITHOUT ROWID;
+CREATE TABLE mark(one INTEGER PRIMARY KEY CHECK(one = 1), row INTEGER NOT NULL) STRICT;
+INSERT INTO mark VALUES(1, 1);
+"];
+
+/// Why a file's tables could not be brought up to date.
+#[derive(Debug)]
+pub(super) enum Mismatch {
+    /// Another program's database.
+    Foreign,
+    /// Written by a newer Fanlight.
+    Newer { found: i64, known: i64 },
+    /// SQLite failed.
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Mismatch {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// The version of the file, if this program can work with it. Writes nothing.
+pub(super) fn check(file: &Connection, steps: &[&str]) -> Result<i64, Mismatch> {
+    let found: i64 = file.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let application: i64 = file.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let tables: i64 = file.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION && (found, tables) != (0, 0) {
+        return Err(Mismatch::Foreign);
+    }
+    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(Mismatch::Newer { found, known });
+    }
+    Ok(found)
+}
+
+/// Applies the steps that the file does not have yet, each in its own transaction.
+pub(super) fn migrate(file: &Connection, steps: &[&str]) -> Result<(), Mismatch> {
+    let found = check(file, steps)?;
+    for (version, step) in (1..).zip(steps).filter(|(version, _)| *version > found) {
+        file.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {step} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {version}; COMMIT;"
+        ))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_applied_once_and_in_order() {
+        let file = Connection::open_in_memory().unwrap();
+        let first = ["CREATE TABLE a(x INTEGER) STRICT;"];
+        migrate(&file, &first).unwrap();
+        let both = [first[0], "ALTER TABLE a ADD COLUMN y INTEGER;"];
+        migrate(&file, &both).unwrap();
+        migrate(&file, &both).unwrap();
+        file.execute("INSERT INTO a VALUES(1, 2)", []).unwrap();
+        assert!(matches!(migrate(&file, &first), Err(Mismatch::Newer { found: 2, known: 1 })));
+    }
+
+    #[test]
+    fn another_programs_database_is_refused() {
+        let file = Connection::open_in_memory().unwrap();
+        file.execute_batch("CREATE TABLE theirs(x)").unwrap();
+        assert!(matches!(migrate(&file, SLICE), Err(Mismatch::Foreign)));
+    }
+}

@@ -1,0 +1,99 @@
+//! Records attempts and where their deliveries stand now.
+
+use super::batch::Batch;
+use super::code::Code;
+use super::files::{Number, Spot};
+use super::pack;
+use super::slice::{Row, Slice};
+use super::trouble::Result;
+use contract::delivery::{Attempt, Standing};
+use contract::store::{Session, Settled, Settlement};
+use rusqlite::params;
+
+/// A delivery that was leased at accept, tried once and is done: most of them.
+pub(super) const INSERT: &str =
+    "INSERT INTO delivery(spot, lane, state, attempts, kept, attempt) VALUES(?1, ?2, ?3, 1, 1, ?4)";
+
+impl Batch<'_> {
+    pub(super) fn settle(&mut self, session: Session, batch: &[Settlement]) -> Result<Vec<Settled>> {
+        batch.iter().map(|one| self.settle_one(session, one)).collect()
+    }
+
+    fn settle_one(&mut self, session: Session, settlement: &Settlement) -> Result<Settled> {
+        let Some(spot) = Spot::new(settlement.position, settlement.delivery.ordinal()) else {
+            return Ok(Settled::Fenced);
+        };
+        if !self.is_alive(session) || settlement.standing == Standing::Leased {
+            return Ok(Settled::Fenced);
+        }
+        if let Some(lane) = self.ledger.take(spot) {
+            return self.settle_held(spot, lane, settlement);
+        }
+        let slice = self.holder(settlement.position)?;
+        let Some(before) = slice.row(spot)?.filter(|row| row.code == Code::Leased) else {
+            return Ok(Settled::Fenced);
+        };
+        let mut after = before.clone();
+        self.stand(slice, &mut after, settlement.standing)?;
+        if let Some(attempt) = &settlement.attempt {
+            self.count_attempt(&mut after);
+            let packed = self.packed(attempt);
+            slice.insert_attempt(spot, after.kept, &packed)?;
+            self.space = packed;
+        }
+        self.update(slice, &before, &after)?;
+        if let Some(key) = &before.key {
+            self.rearrange(before.lane, key)?;
+        }
+        Ok(Settled::Recorded)
+    }
+
+    /// The row appears with its first attempt in it.
+    fn settle_held(&mut self, spot: Spot, lane: u32, settlement: &Settlement) -> Result<Settled> {
+        let packed = settlement.attempt.as_ref().map(|attempt| self.packed(attempt));
+        let current = Number::of(spot.position()) == self.files.current;
+        let (code, ..) = Code::split(settlement.standing, settlement.delivery.made());
+        if let (true, Code::Delivered, Some(packed)) = (current, code, &packed) {
+            let local = self.slice(self.files.current)?.local(spot);
+            self.hot()?.settled.execute(params![local, lane, code as u8, packed])?;
+        } else {
+            let slice = self.holder(spot.position())?;
+            let mut row = Row::new(spot, lane, code);
+            self.stand(slice, &mut row, settlement.standing)?;
+            if packed.is_some() {
+                self.count_attempt(&mut row);
+            }
+            self.insert(slice, &row, packed.as_deref())?;
+        }
+        self.space = packed.unwrap_or_default();
+        Ok(Settled::Recorded)
+    }
+
+    /// An attempt whose end is known: having it did not kill the process.
+    fn count_attempt(&self, row: &mut Row) {
+        row.attempts += 1;
+        row.kept += 1;
+        row.orphaned = 0;
+    }
+
+    fn packed(&mut self, attempt: &Attempt) -> Vec<u8> {
+        let mut packed = std::mem::take(&mut self.space);
+        packed.clear();
+        pack::pack_attempt(attempt, &mut packed);
+        packed
+    }
+
+    /// Gives a row another standing, with everything that a row in it has.
+    pub(super) fn stand(&self, slice: &Slice, row: &mut Row, standing: Standing) -> Result<()> {
+        let (code, death, at) = Code::split(standing, self.now());
+        (row.code, row.death, row.at) = (code, death, at);
+        row.rank = None;
+        if code == Code::Dead {
+            row.rank = Some(slice.labels(row.spot.position())?.1);
+        }
+        if !code.is_unfinished() {
+            row.key = None;
+        }
+        Ok(())
+    }
+}

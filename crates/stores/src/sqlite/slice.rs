@@ -1,0 +1,436 @@
+//! One slice's file: its messages and its deliveries, row by row.
+
+use super::catalog::Names;
+use super::code::Code;
+use super::files::{Number, Spot};
+use super::pack::{self, Beginning};
+use super::trouble::{Result, Trouble};
+use bytes::Bytes;
+use contract::delivery::{Attempt, Standing, Suspicion};
+use contract::message::Headers;
+use contract::query::Edit;
+use contract::store::Position;
+use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::wal::CheckpointMode;
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// The bits of an ordinal in a spot.
+const ORDINALS: i64 = 0xff;
+
+/// The columns that [`Slice::read_row`] reads.
+macro_rules! row {
+    () => {
+        "spot, lane, state, attempts, kept, run, revision, orphaned, suspect, death, at, rank, key"
+    };
+}
+pub(super) use row;
+
+pub(super) struct Slice {
+    pub(super) number: Number,
+    pub(super) file: Connection,
+    begun: Cell<bool>,
+    /// Pages in the log that are not yet in the file.
+    logged: Arc<AtomicI32>,
+}
+
+/// A delivery's own row, without its attempts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) spot: Spot,
+    pub(super) lane: u32,
+    pub(super) code: Code,
+    /// Attempts of this run.
+    pub(super) attempts: u32,
+    /// Attempts of all runs.
+    pub(super) kept: u32,
+    pub(super) run: u32,
+    pub(super) revision: u32,
+    /// Dead sessions that had it since its last known attempt.
+    pub(super) orphaned: u32,
+    pub(super) suspect: Suspicion,
+    pub(super) death: u8,
+    /// When it is due, or when it died.
+    pub(super) at: Option<Timestamp>,
+    /// The high half of the first delivery's id while it is dead: the order of lists.
+    pub(super) rank: Option<i64>,
+    /// Its order key while it is unfinished.
+    pub(super) key: Option<String>,
+}
+
+impl Row {
+    pub(super) fn new(spot: Spot, lane: u32, code: Code) -> Self {
+        Self {
+            spot,
+            lane,
+            code,
+            attempts: 0,
+            kept: 0,
+            run: 1,
+            revision: 0,
+            orphaned: 0,
+            suspect: Suspicion::Clear,
+            death: 0,
+            at: None,
+            rank: None,
+            key: None,
+        }
+    }
+
+    pub(super) fn standing(&self) -> Result<Standing> {
+        let unknown = || Trouble::Failed(format!("the row of {:?} has an unknown code", self.spot));
+        self.code.join(self.death, self.at.unwrap_or_default()).ok_or_else(unknown)
+    }
+}
+
+/// What is known of a message without its body.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub(super) position: Position,
+    pub(super) id: MessageId,
+    pub(super) first: DeliveryId,
+    pub(super) tenant: u32,
+    pub(super) route: u32,
+    pub(super) received: Timestamp,
+    pub(super) beginnings: Vec<Beginning>,
+}
+
+macro_rules! head {
+    () => {
+        "row, hi, lo, first_hi, first_lo, tenant, route, received, starts"
+    };
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+pub(super) const fn halves(bits: u128) -> (i64, i64) {
+    (((bits >> 64) as u64).cast_signed(), (bits as u64).cast_signed())
+}
+
+fn whole(hi: i64, lo: i64) -> u128 {
+    (u128::from(hi.cast_unsigned()) << 64) | u128::from(lo.cast_unsigned())
+}
+
+pub(super) fn time(micros: i64) -> Timestamp {
+    Timestamp::from_micros(micros.cast_unsigned())
+}
+
+pub(super) fn micros(time: Timestamp) -> i64 {
+    time.min(Timestamp::NEVER).as_micros().cast_signed()
+}
+
+/// Over everything that a delivery depends on.
+pub(super) fn checksum(message: &Message, starts: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&message.id.to_bits().to_le_bytes());
+    crc.update(&message.first.to_bits().to_le_bytes());
+    crc.update(&message.received.as_micros().to_le_bytes());
+    crc.update(&message.deadline.map_or(u64::MAX, Timestamp::as_micros).to_le_bytes());
+    crc.update(starts);
+    crc.update(message.headers.block());
+    crc.update(&message.body);
+    crc.finalize()
+}
+
+pub(super) fn edit_checksum(edit: &Edit) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(edit.headers.block());
+    crc.update(&edit.body);
+    crc.finalize()
+}
+
+impl Slice {
+    pub(super) fn to_read(number: Number, file: Connection) -> Self {
+        Self { number, file, begun: Cell::new(false), logged: Arc::new(AtomicI32::new(0)) }
+    }
+
+    /// Every commit says how long the log is.
+    pub(super) fn to_write(number: Number, file: Connection) -> Result<Self> {
+        let mut slice = Self::to_read(number, file);
+        let logged = Arc::clone(&slice.logged);
+        slice.file.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: i32| {
+            logged.store(pages, Ordering::Relaxed);
+            Ok(())
+        }))?;
+        Ok(slice)
+    }
+
+    pub(super) fn logged(&self) -> i32 {
+        self.logged.load(Ordering::Relaxed)
+    }
+
+    /// After a failure: the next checkpoint comes when the log is longer by as much again.
+    pub(super) fn put_off_checkpoint(&self) {
+        self.logged.store(0, Ordering::Relaxed);
+    }
+
+    /// Copies the log into the file. Readers that are busy may keep a part of it back.
+    pub(super) fn checkpoint(&self, mode: CheckpointMode) -> Result<()> {
+        let (_, left) = match self.file.wal_checkpoint_v2(None::<&str>, mode) {
+            Ok((log, copied)) => (log, log.max(0) - copied.max(0)),
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        self.logged.store(left, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(super) fn begin(&self) -> Result<()> {
+        if !self.begun.get() {
+            self.file.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            self.begun.set(true);
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_begun(&self) -> bool {
+        self.begun.get()
+    }
+
+    pub(super) fn commit(&self) -> Result<()> {
+        self.file.prepare_cached("COMMIT")?.execute([])?;
+        self.begun.set(false);
+        Ok(())
+    }
+
+    pub(super) fn roll_back(&self) -> Result<()> {
+        if self.begun.replace(false) && !self.file.is_autocommit() {
+            self.file.execute_batch("ROLLBACK")?;
+        }
+        Ok(())
+    }
+
+    /// Runs several look-ups on one state of the file.
+    pub(super) fn at_one_moment<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.file.prepare_cached("BEGIN")?.execute([])?;
+        let read = read();
+        self.file.prepare_cached("COMMIT")?.execute([])?;
+        read
+    }
+
+    /// A message's row in this file. What was carried keeps its whole position.
+    pub(super) fn row_of(&self, position: Position) -> i64 {
+        (position.0 - if self.number == Number::CARRIED { 0 } else { self.number.base() }).cast_signed()
+    }
+
+    pub(super) fn position(&self, row: i64) -> Position {
+        Position(row.cast_unsigned() + self.number.base())
+    }
+
+    pub(super) fn local(&self, spot: Spot) -> i64 {
+        (self.row_of(spot.position()) << 8) | i64::from(spot.ordinal())
+    }
+
+    pub(super) fn spot(&self, local: i64) -> Spot {
+        Spot((self.position(local >> 8).0 << 8) | (local & ORDINALS).cast_unsigned())
+    }
+
+    pub(super) fn read_row(&self, row: &rusqlite::Row<'_>) -> Result<Row> {
+        let code = row.get(2)?;
+        let unknown = || Trouble::Failed(format!("a delivery has the unknown code {code}"));
+        Ok(Row {
+            spot: self.spot(row.get(0)?),
+            lane: row.get(1)?,
+            code: Code::from_number(code).ok_or_else(unknown)?,
+            attempts: row.get(3)?,
+            kept: row.get(4)?,
+            run: row.get(5)?,
+            revision: row.get(6)?,
+            orphaned: row.get(7)?,
+            suspect: if row.get(8)? { Suspicion::PossiblyDuplicate } else { Suspicion::Clear },
+            death: row.get(9)?,
+            at: row.get::<_, Option<i64>>(10)?.map(time),
+            rank: row.get(11)?,
+            key: row.get(12)?,
+        })
+    }
+
+    pub(super) fn row(&self, spot: Spot) -> Result<Option<Row>> {
+        let mut find =
+            self.file.prepare_cached(concat!("SELECT ", row!(), " FROM delivery WHERE spot = ?1"))?;
+        let mut rows = find.query([self.local(spot)])?;
+        rows.next()?.map(|row| self.read_row(row)).transpose()
+    }
+
+    pub(super) fn rows(&self, position: Position) -> Result<Vec<Row>> {
+        let mut find = self.file.prepare_cached(concat!("SELECT ", row!(), " FROM delivery WHERE spot BETWEEN ?1 AND ?2 ORDER BY spot"
+        ))?;
+        let from = self.row_of(position) << 8;
+        let mut rows = find.query([from, from | ORDINALS])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push(self.read_row(row)?);
+        }
+        Ok(all)
+    }
+
+    pub(super) fn insert(&self, row: &Row, attempt: Option<&[u8]>) -> Result<()> {
+        let mut put = self.file.prepare_cached(
+            "INSERT INTO delivery(spot, lane, state, attempts, kept, run, revision, orphaned, suspect, death, at, rank, key,
+             attempt) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        )?;
+        put.execute(params![
+            self.local(row.spot),
+            row.lane,
+            row.code as u8,
+            row.attempts,
+            row.kept,
+            row.run,
+            row.revision,
+            row.orphaned,
+            row.suspect == Suspicion::PossiblyDuplicate,
+            row.death,
+            row.at.map(micros),
+            row.rank,
+            row.key,
+            attempt,
+        ])?;
+        Ok(())
+    }
+
+    pub(super) fn update(&self, row: &Row) -> Result<()> {
+        let mut put = self.file.prepare_cached(
+            "UPDATE delivery SET state = ?2, attempts = ?3, kept = ?4, run = ?5, revision = ?6, orphaned = ?7,
+             suspect = ?8, death = ?9, at = ?10, rank = ?11, key = ?12 WHERE spot = ?1",
+        )?;
+        put.execute(params![
+            self.local(row.spot),
+            row.code as u8,
+            row.attempts,
+            row.kept,
+            row.run,
+            row.revision,
+            row.orphaned,
+            row.suspect == Suspicion::PossiblyDuplicate,
+            row.death,
+            row.at.map(micros),
+            row.rank,
+            row.key,
+        ])?;
+        Ok(())
+    }
+
+    pub(super) fn insert_attempt(&self, spot: Spot, kept: u32, packed: &[u8]) -> Result<()> {
+        let mut put = self.file.prepare_cached("INSERT INTO attempt(spot, kept, attempt) VALUES(?1, ?2, ?3)")?;
+        put.execute(params![self.local(spot), kept, packed])?;
+        Ok(())
+    }
+
+    /// Every attempt of a delivery, oldest first: the first may be in its row.
+    pub(super) fn attempts(&self, spot: Spot) -> Result<Vec<Attempt>> {
+        let mut find = self.file.prepare_cached(
+            "SELECT attempt, 0 AS kept FROM delivery WHERE spot = ?1 AND attempt IS NOT NULL
+             UNION ALL SELECT attempt, kept FROM attempt WHERE spot = ?1 ORDER BY kept",
+        )?;
+        let mut rows = find.query([self.local(spot)])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            let packed = row.get_ref(0)?.as_blob().unwrap_or_default();
+            let damaged = || Trouble::Failed(format!("an attempt of {spot:?} is damaged"));
+            all.push(pack::unpack_attempt(packed).ok_or_else(damaged)?);
+        }
+        Ok(all)
+    }
+
+    pub(super) fn last_attempt(&self, spot: Spot) -> Result<Option<Attempt>> {
+        let mut find =
+            self.file.prepare_cached("SELECT attempt FROM attempt WHERE spot = ?1 ORDER BY kept DESC LIMIT 1")?;
+        let later = find.query_row([self.local(spot)], |row| row.get::<_, Vec<u8>>(0)).optional()?;
+        if let Some(packed) = later {
+            return Ok(pack::unpack_attempt(&packed));
+        }
+        let mut find = self.file.prepare_cached("SELECT attempt FROM delivery WHERE spot = ?1")?;
+        let first = find.query_row([self.local(spot)], |row| row.get::<_, Option<Vec<u8>>>(0)).optional()?;
+        Ok(first.flatten().and_then(|packed| pack::unpack_attempt(&packed)))
+    }
+
+    fn read_head(&self, row: &rusqlite::Row<'_>) -> Result<Head> {
+        let id = MessageId::from_bits(whole(row.get(1)?, row.get(2)?));
+        let packed = row.get_ref(8)?.as_blob().unwrap_or_default();
+        Ok(Head {
+            position: self.position(row.get(0)?),
+            id,
+            first: DeliveryId::from_bits(whole(row.get(3)?, row.get(4)?)),
+            tenant: row.get(5)?,
+            route: row.get(6)?,
+            received: time(row.get(7)?),
+            beginnings: pack::unpack_beginnings(packed).ok_or(Trouble::Corrupt(id))?,
+        })
+    }
+
+    pub(super) fn head(&self, position: Position) -> Result<Option<Head>> {
+        let mut find = self.file.prepare_cached(concat!("SELECT ", head!(), " FROM message WHERE row = ?1"))?;
+        let mut rows = find.query([self.row_of(position)])?;
+        rows.next()?.map(|row| self.read_head(row)).transpose()
+    }
+
+    /// The id and the order in lists of a message whose other bytes may be damaged.
+    pub(super) fn labels(&self, position: Position) -> Result<(MessageId, i64)> {
+        let mut find = self.file.prepare_cached("SELECT hi, lo, first_hi FROM message WHERE row = ?1")?;
+        let labels = |row: &rusqlite::Row<'_>| Ok((whole(row.get(0)?, row.get(1)?), row.get(2)?));
+        let (id, rank) = find.query_row([self.row_of(position)], labels)?;
+        Ok((MessageId::from_bits(id), rank))
+    }
+
+    pub(super) fn head_by_id(&self, id: MessageId) -> Result<Option<Head>> {
+        let mut find =
+            self.file.prepare_cached(concat!("SELECT ", head!(), " FROM message WHERE hi = ?1 AND lo = ?2"))?;
+        let (hi, lo) = halves(id.to_bits());
+        let mut rows = find.query([hi, lo])?;
+        rows.next()?.map(|row| self.read_head(row)).transpose()
+    }
+
+    /// The message whose delivery this is: both ids were made in the same millisecond.
+    pub(super) fn head_by_delivery(&self, id: DeliveryId) -> Result<Option<Head>> {
+        let mut find = self.file.prepare_cached(concat!("SELECT ", head!(), " FROM message WHERE hi BETWEEN ?1 AND ?2 AND first_hi = ?3 AND first_lo = ?4"
+        ))?;
+        let (hi, lo) = halves(id.at(0).to_bits());
+        let moment = hi & !0xffff;
+        let mut rows = find.query([moment, moment | 0xffff, hi, lo])?;
+        let found = rows.next()?.map(|row| self.read_head(row)).transpose()?;
+        Ok(found.filter(|head| usize::from(id.ordinal()) < head.beginnings.len()))
+    }
+
+    /// The whole message, if its bytes match their checksum.
+    pub(super) fn message(&self, head: &Head, names: &Names) -> Result<Arc<Message>> {
+        let mut find =
+            self.file.prepare_cached("SELECT deadline, crc, starts, headers, body FROM message WHERE row = ?1")?;
+        let mut rows = find.query([self.row_of(head.position)])?;
+        let Some(row) = rows.next()? else { return Err(Trouble::Corrupt(head.id)) };
+        let bytes = |at| row.get_ref(at).map(|value| Bytes::copy_from_slice(value.as_blob().unwrap_or_default()));
+        let message = Message {
+            id: head.id,
+            first: head.first,
+            tenant: named(names, head.tenant)?,
+            route: named(names, head.route)?,
+            received: head.received,
+            deadline: row.get::<_, Option<i64>>(0)?.map(time),
+            headers: Headers::from_block(bytes(3)?),
+            body: bytes(4)?,
+        };
+        let starts = row.get_ref(2)?.as_blob().unwrap_or_default();
+        let sound = checksum(&message, starts) == row.get::<_, u32>(1)?;
+        if sound { Ok(Arc::new(message)) } else { Err(Trouble::Corrupt(head.id)) }
+    }
+
+    /// The latest edit, if its bytes match their checksum.
+    pub(super) fn edit(&self, head: &Head, spot: Spot) -> Result<Option<Edit>> {
+        let mut find = self.file.prepare_cached(
+            "SELECT crc, headers, body FROM edit WHERE spot = ?1 ORDER BY revision DESC LIMIT 1",
+        )?;
+        let mut rows = find.query([self.local(spot)])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let edit = Edit {
+            headers: Headers::from_block(row.get::<_, Vec<u8>>(1)?.into()),
+            body: row.get::<_, Vec<u8>>(2)?.into(),
+        };
+        let sound = edit_checksum(&edit) == row.get::<_, u32>(0)?;
+        if sound { Ok(Some(edit)) } else { Err(Trouble::Corrupt(head.id)) }
+    }
+}
+
+pub(super) fn named(names: &Names, number: u32) -> Result<Name> {
+    let unknown = || Trouble::Failed(format!("name {number} is not in the catalog"));
+    names.name(number).cloned().ok_or_else(unknown)
+}

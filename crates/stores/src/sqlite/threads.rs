@@ -1,0 +1,184 @@
+//! The store for production: one thread writes, a few read.
+
+use super::core::Core;
+use super::files::{self, Number};
+use super::queue::{Closed, Queue};
+use super::read::Shelf;
+use super::slice::Slice;
+use super::trouble::{Result, Trouble};
+use super::work::{Answered, Query, Work};
+use super::{Desk, OpenError, Options, Sqlite, catalog::Names};
+use contract::limits;
+use contract::store::{Fault, Readiness};
+use rusqlite::Connection;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Look-ups that run at once.
+const READERS: usize = 2;
+/// How often the writer looks whether space has returned while it has nothing else to do.
+const PATIENCE_WHEN_FULL: Duration = Duration::from_millis(500);
+
+type Call<Q> = (Q, oneshot::Sender<Answered>);
+
+/// The threads and the queues to them.
+pub struct Threads {
+    works: Arc<Queue<Call<Work>>>,
+    queries: Arc<Queue<Call<Query>>>,
+    readiness: Arc<AtomicU8>,
+    running: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Sqlite {
+    /// Opens the folder, which is made if it is not there, takes its lock and starts the threads.
+    ///
+    /// # Errors
+    /// [`OpenError`]: what is wrong with which file, and what to do.
+    pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
+        let core = Core::open(folder, options)?;
+        let failed = |detail: String| OpenError::Failed { path: folder.to_path_buf(), detail };
+        let threads = Threads {
+            works: Arc::new(Queue::new()),
+            queries: Arc::new(Queue::new()),
+            readiness: Arc::new(AtomicU8::new(core.readiness() as u8)),
+            running: Mutex::new(Vec::new()),
+        };
+        let (open, names) = core.shared();
+        let (works, readiness) = (Arc::clone(&threads.works), Arc::clone(&threads.readiness));
+        threads.start("fanlight-writer", move || write(core, &works, &readiness)).map_err(|e| failed(e.to_string()))?;
+        for _ in 0..READERS {
+            let reader = Reader {
+                folder: folder.to_path_buf(),
+                catalog: files::open_catalog_to_read(folder)?,
+                slices: BTreeMap::new(),
+                open: Arc::clone(&open),
+                names: Arc::clone(&names),
+            };
+            let queries = Arc::clone(&threads.queries);
+            threads.start("fanlight-reader", move || read(reader, &queries)).map_err(|e| failed(e.to_string()))?;
+        }
+        Ok(Self(threads))
+    }
+
+    /// Does what has been asked for, refuses the rest, and ends the threads. Blocks until then.
+    pub fn close(&self) {
+        self.0.close();
+    }
+}
+
+impl Threads {
+    fn start(&self, name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        let thread = std::thread::Builder::new().name(name.into()).spawn(run)?;
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
+    }
+
+    fn close(&self) {
+        self.works.close();
+        self.queries.close();
+        let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in running {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store ended badly");
+            }
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Desk for Threads {
+    async fn work(&self, work: Work) -> Answered {
+        ask(&self.works, work).await
+    }
+
+    async fn query(&self, query: Query) -> Answered {
+        ask(&self.queries, query).await
+    }
+
+    fn readiness(&self) -> Readiness {
+        match self.readiness.load(Ordering::Relaxed) {
+            code if code == Readiness::Ready as u8 => Readiness::Ready,
+            code if code == Readiness::Full as u8 => Readiness::Full,
+            _ => Readiness::Failed,
+        }
+    }
+}
+
+async fn ask<Q>(queue: &Queue<Call<Q>>, question: Q) -> Answered {
+    let (to, answer) = oneshot::channel();
+    queue.push((question, to)).await.map_err(|Closed| Fault::Closed)?;
+    answer.await.unwrap_or(Err(Fault::Closed))
+}
+
+/// Closes a queue when its thread ends for whatever reason, so that nobody waits for ever.
+struct Ending<'a, Q>(&'a Queue<Call<Q>>);
+
+impl<Q> Drop for Ending<'_, Q> {
+    fn drop(&mut self) {
+        self.0.close();
+        self.0.clear();
+    }
+}
+
+fn write(mut core: Core, queue: &Queue<Call<Work>>, readiness: &AtomicU8) {
+    let ending = Ending(queue);
+    loop {
+        let patience = (core.readiness() == Readiness::Full).then_some(PATIENCE_WHEN_FULL);
+        let Ok(calls) = queue.take(limits::COMMIT_ITEMS_MAX, patience, |(work, _)| work.items()) else { break };
+        let (works, to): (Vec<Work>, Vec<_>) = calls.into_iter().unzip();
+        let answers = core.apply(&works);
+        // Before the answers: who reads "full" must not be told "ready" afterwards.
+        readiness.store(core.readiness() as u8, Ordering::Relaxed);
+        for (to, answer) in to.into_iter().zip(answers) {
+            // Whoever asked may have gone away; what was done stays done.
+            drop(to.send(answer));
+        }
+    }
+    readiness.store(Readiness::Failed as u8, Ordering::Relaxed);
+    drop(ending);
+    if let Err(fault) = core.close() {
+        tracing::warn!(%fault, "the last checkpoint failed; the next start makes it");
+    }
+}
+
+struct Reader {
+    folder: PathBuf,
+    catalog: Connection,
+    slices: BTreeMap<Number, Slice>,
+    open: Arc<RwLock<BTreeSet<Number>>>,
+    names: Arc<RwLock<Names>>,
+}
+
+impl Reader {
+    fn answer(&mut self, query: &Query) -> Result<super::work::Reply> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner).clone();
+        self.slices.retain(|number, _| open.contains(number));
+        for number in open {
+            if let std::collections::btree_map::Entry::Vacant(place) = self.slices.entry(number) {
+                let slice = files::open_slice_to_read(&self.folder, number);
+                place.insert(slice.map_err(|error| Trouble::Failed(error.to_string()))?);
+            }
+        }
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        Shelf { catalog: &self.catalog, names: &names, slices: &self.slices }.answer(query)
+    }
+}
+
+fn read(mut reader: Reader, queue: &Queue<Call<Query>>) {
+    let _ending = Ending(queue);
+    while let Ok(calls) = queue.take(1, None, |_| 1) {
+        for (query, to) in calls {
+            drop(to.send(reader.answer(&query).map_err(Trouble::fault)));
+        }
+    }
+}

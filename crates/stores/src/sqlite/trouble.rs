@@ -1,0 +1,62 @@
+//! What SQLite's errors mean for a group of work.
+
+use contract::MessageId;
+use contract::store::Fault;
+use rusqlite::ErrorCode;
+use rusqlite::ffi;
+
+/// Why a group could not be done.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// No space: rolled back, may be tried again.
+    Full,
+    /// What is durable is not known any more.
+    Fatal(String),
+    /// The stored bytes of one message are damaged.
+    Corrupt(MessageId),
+    /// A page of a file is damaged.
+    Damaged(String),
+    /// This piece of work cannot be done.
+    Failed(String),
+}
+
+impl Trouble {
+    pub(super) fn fault(self) -> Fault {
+        match self {
+            Self::Full => Fault::Full,
+            Self::Fatal(detail) => Fault::Fatal { detail },
+            Self::Corrupt(message) => Fault::Corrupt { message },
+            Self::Damaged(detail) => Fault::Failed { detail },
+            Self::Failed(detail) => Fault::Failed { detail },
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        let Some(sqlite) = error.sqlite_error().copied() else {
+            return Self::Failed(error.to_string());
+        };
+        // The index beside the log is grown by writing to it, so a full disk shows as this kind of I/O error.
+        let grows = [ffi::SQLITE_IOERR_SHMSIZE, ffi::SQLITE_IOERR_SHMOPEN].contains(&sqlite.extended_code);
+        match sqlite.code {
+            ErrorCode::DiskFull => Self::Full,
+            ErrorCode::SystemIoFailure if grows => Self::Full,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Damaged(error.to_string()),
+            ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::OutOfMemory => Self::Fatal(format!("{error} (SQLite {})", sqlite.extended_code)),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<std::io::Error> for Trouble {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::StorageFull {
+            Self::Full
+        } else {
+            Self::Fatal(error.to_string())
+        }
+    }
+}
+
+pub(super) type Result<T, E = Trouble> = std::result::Result<T, E>;

@@ -1,0 +1,220 @@
+//! The binary under test: its configuration, its process, its two listeners.
+
+use crate::client::{self, Answer};
+use crate::patience::until;
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+/// A target: its name, its URL, and further keys as YAML in one line (`retry: {…}, timeout: 1s`).
+pub struct Target<'a> {
+    /// As in `to`.
+    pub name: &'a str,
+    /// Where it is.
+    pub url: String,
+    /// More keys, or nothing.
+    pub more: &'a str,
+}
+
+/// How to start it.
+pub struct Setup<'a> {
+    /// Configuration, log and, unless `store` says otherwise, the store live here.
+    pub folder: &'a Path,
+    /// The store, `sqlite:./data` by default.
+    pub store: Option<String>,
+    /// A program that starts the binary (`strace …`), or nothing.
+    pub under: &'a [&'a str],
+    /// Where `POST /signup` goes.
+    pub targets: &'a [Target<'a>],
+}
+
+impl<'a> Setup<'a> {
+    /// The usual setup.
+    #[must_use]
+    pub const fn new(folder: &'a Path, targets: &'a [Target<'a>]) -> Self {
+        Self { folder, store: None, under: &[], targets }
+    }
+}
+
+/// A running gateway, killed when dropped.
+pub struct Gateway {
+    /// The front door.
+    pub listen: SocketAddr,
+    /// The operators' door.
+    pub admin: SocketAddr,
+    folder: PathBuf,
+    under: Vec<String>,
+    child: Child,
+}
+
+impl Gateway {
+    /// Writes the configuration, starts the binary and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not become ready; with the end of its log.
+    pub fn start(setup: &Setup<'_>) -> Result<Self> {
+        let (listen, admin) = free_addresses()?;
+        let store = setup.store.as_deref().unwrap_or("sqlite:./data");
+        let names: Vec<_> = setup.targets.iter().map(|target| target.name).collect();
+        let mut text = format!(
+            "listen: {listen}\nadmin: {admin}\nstore: {store}\nroutes:\n  signup:\n    accept: POST /signup\n    \
+             to: [{}]\ntargets:\n",
+            names.join(", ")
+        );
+        for Target { name, url, more } in setup.targets {
+            let comma = if more.is_empty() { "" } else { ", " };
+            text.push_str(&format!("  {name}: {{ url: {url}{comma}{more} }}\n"));
+        }
+        fs::write(setup.folder.join("fanlight.yaml"), text)?;
+        let under: Vec<_> = setup.under.iter().map(|word| (*word).to_owned()).collect();
+        let folder = setup.folder.to_owned();
+        let child = spawn(&folder, &under)?;
+        let mut gateway = Self { listen, admin, folder, under, child };
+        gateway.ready()?;
+        Ok(gateway)
+    }
+
+    /// `kill -9`, and waits until the process is gone.
+    ///
+    /// # Errors
+    /// When the process cannot be waited for.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// SIGTERM, and waits until the process is gone.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn stop(&mut self) -> Result<ExitStatus> {
+        let id = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &id]).status()?;
+        until("the end after SIGTERM", || Ok(self.child.try_wait()?))
+    }
+
+    /// Starts it again on the same addresses and the same store.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn restart(&mut self) -> Result<()> {
+        self.child = spawn(&self.folder, &self.under)?;
+        self.ready()
+    }
+
+    /// Sends a body to the route.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn signup(&self, body: &[u8]) -> io::Result<Answer> {
+        client::request(self.listen, "POST", "/signup", &[("content-type", "application/json")], body)
+    }
+
+    /// Sends a body that must be accepted and gives the ticket's id.
+    ///
+    /// # Errors
+    /// When it is not accepted.
+    pub fn accepted(&self, body: &[u8]) -> Result<String> {
+        let answer = self.signup(body)?;
+        let json = answer.json()?;
+        if answer.status != 202 {
+            bail!("{}: {json}", answer.status);
+        }
+        Ok(json.get("id").and_then(Value::as_str).context("a 202 without an id")?.to_owned())
+    }
+
+    /// A ticket.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn ticket(&self, id: &str) -> Result<Value> {
+        let answer = client::request(self.listen, "GET", &format!("/v1/tickets/{id}"), &[], b"")?;
+        let json = answer.json()?;
+        if answer.status != 200 {
+            bail!("{}: {json}", answer.status);
+        }
+        Ok(json)
+    }
+
+    /// One delivery of a ticket, by target, once its state is one of these.
+    ///
+    /// # Errors
+    /// When that does not come; with the ticket as it was.
+    pub fn delivery(&self, ticket: &str, target: &str, states: &[&str]) -> Result<Value> {
+        let mut last = Value::Null;
+        let found = until(&format!("{target} to be {states:?}"), || {
+            last = self.ticket(ticket)?;
+            let deliveries = last.get("deliveries").and_then(Value::as_array).context("no deliveries")?;
+            let named = |delivery: &&Value| delivery.get("target").and_then(Value::as_str) == Some(target);
+            let delivery = deliveries.iter().find(named).with_context(|| format!("no {target} in {last}"))?;
+            let state = delivery.get("state").and_then(Value::as_str).context("no state")?;
+            Ok(states.contains(&state).then(|| delivery.clone()))
+        });
+        found.with_context(|| format!("{last:#}\n{}", self.log()))
+    }
+
+    /// The end of what it wrote to its log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let log = fs::read_to_string(self.folder.join("fanlight.log")).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines.get(lines.len().saturating_sub(30)..).unwrap_or_default().join("\n")
+    }
+
+    fn ready(&mut self) -> Result<()> {
+        let admin = self.admin;
+        let child = &mut self.child;
+        let ready = until("the gateway to be ready", || {
+            if let Some(status) = child.try_wait()? {
+                bail!("the gateway ended: {status}");
+            }
+            let answer = client::request(admin, "GET", "/readyz", &[], b"");
+            Ok(answer.ok().filter(|answer| answer.status == 200))
+        });
+        ready.map(|_| ()).with_context(|| self.log())
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.kill().ok();
+    }
+}
+
+fn spawn(folder: &Path, under: &[String]) -> Result<Child> {
+    let binary = binary()?;
+    let log = File::options().create(true).append(true).open(folder.join("fanlight.log"))?;
+    let mut command = match under.split_first() {
+        Some((program, arguments)) => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(&binary);
+            command
+        }
+        None => Command::new(&binary),
+    };
+    command.args(["serve", "--config", "fanlight.yaml"]).current_dir(folder);
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    command.spawn().with_context(|| format!("cannot start {}", binary.display()))
+}
+
+/// `FANLIGHT_BIN`, or what `cargo build --package fanlight` left.
+fn binary() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("FANLIGHT_BIN") {
+        return Ok(named.into());
+    }
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/debug/fanlight");
+    built.canonicalize().with_context(|| {
+        format!("{} is not there: run `cargo build --package fanlight`, or set FANLIGHT_BIN", built.display())
+    })
+}
+
+/// Two addresses that are free now; held together, so that they differ.
+fn free_addresses() -> Result<(SocketAddr, SocketAddr)> {
+    let (first, second) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+    Ok((first.local_addr()?, second.local_addr()?))
+}

@@ -1,0 +1,7 @@
+//! The real binary: killed, starved of disk, and faced with APIs that misbehave.
+
+mod crash;
+mod disk_full;
+mod faults;
+mod integrity;
+mod sync_before_answer;

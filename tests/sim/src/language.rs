@@ -1,0 +1,93 @@
+//! The world's expression language: as little as filters, order keys and shapes need.
+
+use bytes::Bytes;
+use contract::Promise;
+use contract::delivery::ShapeId;
+use contract::expression::{Expression, Fault};
+use engine::plan::{Compile, Shape};
+use std::sync::Arc;
+
+/// Makes [`Raises`] of a filter: its deliveries die of their configuration.
+pub(crate) const RAISE: &str = "\"raise\"";
+/// The process dies when it sends this.
+pub(crate) const POISON: &str = "\"poison\"";
+
+/// True when the body names the target.
+pub(crate) struct Wants(pub(crate) String);
+/// The body's order key.
+pub(crate) struct KeyOf;
+/// The body inside another one.
+pub(crate) struct Wrapped(pub(crate) u32);
+/// Compiles the texts of shapes.
+pub(crate) struct Compiler;
+
+impl Expression for Wants {
+    fn evaluate(&self, input: Bytes) -> Promise<'_, Result<Bytes, Fault>> {
+        Box::pin(async move {
+            if has(&input, RAISE) {
+                return Err(Fault::Raised { detail: "asked for".to_owned() });
+            }
+            Ok(Bytes::from_static(if has(&input, &self.0) { b"true" } else { b"false" }))
+        })
+    }
+}
+
+impl Expression for KeyOf {
+    fn evaluate(&self, input: Bytes) -> Promise<'_, Result<Bytes, Fault>> {
+        let key = field(&input, "\"key\":").unwrap_or("null").to_owned();
+        Box::pin(async move { Ok(key.into()) })
+    }
+}
+
+impl Expression for Wrapped {
+    fn evaluate(&self, input: Bytes) -> Promise<'_, Result<Bytes, Fault>> {
+        Box::pin(async move { Ok(wrap(self.0, &input)) })
+    }
+}
+
+impl Compile for Compiler {
+    fn compile(&self, text: &str) -> Option<Arc<dyn Expression>> {
+        let version = text.strip_prefix("wrap ")?.parse().ok()?;
+        Some(Arc::new(Wrapped(version)))
+    }
+}
+
+/// The shape of this version.
+pub(crate) fn shape(version: u32) -> Shape {
+    let id = ShapeId(u64::from(version));
+    Shape { id, text: format!("wrap {version}").into(), expression: Arc::new(Wrapped(version)) }
+}
+
+/// What the shape of this version makes of a body.
+pub(crate) fn wrap(version: u32, body: &[u8]) -> Bytes {
+    let body = String::from_utf8_lossy(body);
+    format!("{{\"shape\":{version},\"of\":{body}}}").into()
+}
+
+/// The number that each body carries, by which the oracle knows it whatever it is wrapped in.
+pub(crate) fn number(body: &[u8]) -> Option<u64> {
+    field(body, "\"n\":")?.parse().ok()
+}
+
+pub(crate) fn has(body: &[u8], words: &str) -> bool {
+    body.windows(words.len()).any(|window| window == words.as_bytes())
+}
+
+fn field<'a>(body: &'a [u8], name: &str) -> Option<&'a str> {
+    let text = std::str::from_utf8(body).ok()?;
+    let (_, rest) = text.split_once(name)?;
+    rest.split([',', '}']).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_found_inside_a_shape_too() {
+        let body = br#"{"n":17,"key":"k1","to":["t0"]}"#;
+        assert_eq!((number(body), number(&wrap(3, body))), (Some(17), Some(17)));
+        assert_eq!(field(body, "\"key\":"), Some("\"k1\""));
+        assert!(has(body, "\"t0\"") && !has(body, "\"t1\""));
+    }
+}

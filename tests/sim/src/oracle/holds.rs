@@ -1,0 +1,193 @@
+//! Targets that must be left alone: paused, throttled, without valid credentials, gone, or not configured.
+
+use super::fate::{Kind, OWN_WAIT, Seen, kind};
+use super::Book;
+use crate::reach::Feat;
+use crate::rule::Rule;
+use contract::store::Scope;
+use contract::target::Word;
+use contract::{DeliveryId, Timestamp, limits};
+use engine::policy::hold::Hold;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Many answers at once say nearly the same: a longer hold replaces a shorter one only if it is longer by this much.
+const HOLD_STEP: Duration = Duration::from_millis(500);
+
+/// One target as far as its calls are concerned.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    pub(super) in_flight: BTreeSet<DeliveryId>,
+    pub(super) hold: Held,
+    /// The hold as the store has it: what a new process begins with.
+    durable: Held,
+    /// Couriers that were on their way when the hold began: their calls still go out.
+    late: usize,
+    configured: bool,
+}
+
+/// Why a target is left alone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Held {
+    pub(super) paused: bool,
+    pub(super) disabled: bool,
+    throttled: Option<Timestamp>,
+    /// No probe before this; and how many have failed.
+    pub(super) auth: Option<(Timestamp, u32)>,
+    pub(super) proven: bool,
+}
+
+impl Lane {
+    pub(super) fn begin_life(&mut self) {
+        self.in_flight.clear();
+        self.hold = self.durable.clone();
+        self.late = 0;
+        self.configured = false;
+    }
+}
+
+impl Held {
+    fn of(hold: &Hold) -> Self {
+        Self {
+            paused: hold.paused,
+            disabled: hold.disabled,
+            throttled: hold.throttled_until,
+            auth: hold.auth.as_ref().map(|auth| (auth.probe_at, auth.step)),
+            proven: hold.proven,
+        }
+    }
+}
+
+impl Book {
+    /// A call is about to leave for the target.
+    pub(super) fn check_gate(&mut self, target: usize, id: DeliveryId) {
+        let now = self.now();
+        let word = self.word(id);
+        let Some(lane) = self.lanes.get_mut(target) else { return };
+        let hold = &lane.hold;
+        let auth = hold.auth.is_some();
+        let why = if !lane.configured {
+            Some("is not configured")
+        } else if hold.paused {
+            Some("is paused")
+        } else if hold.disabled {
+            Some("is disabled")
+        } else if hold.throttled.is_some_and(|until| now + HOLD_STEP < until) {
+            Some("asked for a wait")
+        } else if hold.auth.is_some_and(|(probe, _)| now < probe) {
+            Some("refuses the credentials")
+        } else if auth && !lane.in_flight.is_empty() {
+            Some("is being probed")
+        } else {
+            None
+        };
+        let (late, spare) = (lane.late, lane.late.saturating_sub(1));
+        match why {
+            None if auth => self.reached.note(Feat::Probe),
+            None => {}
+            Some(_) if late > 0 => lane.late = spare,
+            Some(why) => self.fail(Rule::Holding, format!("{word} is sent although its target {why}")),
+        }
+    }
+
+    /// An attempt's end means something for the whole target.
+    pub(super) fn hold_after(&mut self, target: usize, seen: Seen, jitter: f64) {
+        let now = self.now();
+        let Seen::Answered { status, wait, word } = seen else { return };
+        let Some(lane) = self.lanes.get_mut(target) else { return };
+        let hold = &mut lane.hold;
+        let feat = match kind(status) {
+            _ if word == Some(Word::Disable) => {
+                hold.disabled = true;
+                Some(Feat::Word)
+            }
+            Kind::Success => {
+                (hold.proven, hold.auth) = (true, None);
+                None
+            }
+            Kind::Gone => {
+                hold.disabled = true;
+                Some(Feat::Gone)
+            }
+            Kind::Credentials if hold.proven => {
+                let probe = now + OWN_WAIT.mul_f64(1.0 - jitter);
+                hold.auth = match hold.auth {
+                    None => Some((probe, 1)),
+                    Some((before, step)) if before <= now => Some((probe, step + 1)),
+                    Some(before) => Some(before),
+                };
+                Some(Feat::AuthHold)
+            }
+            Kind::Again if wait.is_some_and(|wait| !wait.is_zero()) => {
+                let until = now + wait.unwrap_or_default().min(limits::RETRY_AFTER_MAX);
+                hold.throttled = hold.throttled.max(Some(until));
+                Some(Feat::RetryAfter)
+            }
+            Kind::Credentials | Kind::Again | Kind::Never => None,
+        };
+        if let Some(feat) = feat {
+            self.reached.note(feat);
+            self.let_late_ones_go(target);
+        }
+    }
+
+    /// The engine has said that the target is paused.
+    pub(crate) fn paused(&mut self, target: usize) {
+        let Some(lane) = self.lanes.get_mut(target) else { return };
+        lane.hold.paused = true;
+        let durable = lane.durable.paused;
+        self.check(Rule::Holding, durable, || format!("the pause of t{target} was acknowledged, but is not kept"));
+        self.let_late_ones_go(target);
+    }
+
+    /// The engine is about to resume the target.
+    pub(crate) fn resuming(&mut self, target: usize) {
+        if let Some(lane) = self.lanes.get_mut(target) {
+            lane.hold = Held { proven: lane.hold.proven, ..Held::default() };
+            lane.late = 0;
+        }
+    }
+
+    /// The engine is about to use a configuration.
+    pub(crate) fn configuring(&mut self, generation: usize) {
+        let dropped = self.generations.get(generation).map(|one| one.dropped.clone()).unwrap_or_default();
+        for (target, lane) in self.lanes.iter_mut().enumerate() {
+            lane.configured |= !dropped.contains(&target);
+        }
+    }
+
+    /// The engine uses it.
+    pub(crate) fn configured(&mut self, generation: usize) {
+        let dropped = self.generations.get(generation).map(|one| one.dropped.clone()).unwrap_or_default();
+        for target in dropped {
+            if let Some(lane) = self.lanes.get_mut(target) {
+                lane.configured = false;
+            }
+            self.let_late_ones_go(target);
+        }
+    }
+
+    /// The store has kept a hold.
+    pub(crate) fn hold_kept(&mut self, scope: &Scope, value: &[u8]) {
+        let Scope::Target(_, name) = scope else { return };
+        let Some(target) = self.target_number(name) else { return };
+        match serde_json::from_slice::<Hold>(value) {
+            Ok(hold) => {
+                if let Some(lane) = self.lanes.get_mut(target) {
+                    lane.durable = Held::of(&hold);
+                }
+            }
+            Err(error) => self.fail(Rule::Holding, format!("the hold of {name} is kept unreadable: {error}")),
+        }
+    }
+
+    /// Couriers that are on their way now, but not yet on the wire, may still send.
+    fn let_late_ones_go(&mut self, target: usize) {
+        let Some(name) = self.recipe.targets.get(target).map(|target| target.name.clone()) else { return };
+        let views = self.engine.upgrade().map(|engine| engine.views()).unwrap_or_default();
+        let couriers = views.iter().find(|view| view.name == name).map_or(0, |view| view.in_flight);
+        if let Some(lane) = self.lanes.get_mut(target) {
+            lane.late = couriers.saturating_sub(lane.in_flight.len());
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What a seed makes of the world: routes, targets, their manners, and how much happens.
+
+use crate::random::Random;
+use bytes::Bytes;
+use contract::store::Once;
+use contract::{Name, Timestamp, limits};
+use engine::policy::retry::{Policy, Schedule};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Everything that is the same over the whole life of a world.
+#[derive(Debug)]
+pub(crate) struct Recipe {
+    pub(crate) keeping: Keeping,
+    pub(crate) targets: Vec<TargetRecipe>,
+    pub(crate) routes: Vec<RouteRecipe>,
+    /// Bytes of bodies that may wait in memory.
+    pub(crate) memory: usize,
+    pub(crate) accept_queue: usize,
+    /// Messages that are offered, repeats not counted.
+    pub(crate) letters: u64,
+    /// Things that happen from outside.
+    pub(crate) steps: u64,
+    /// How often a process dies, in percent of its lives.
+    pub(crate) mortality: u64,
+    /// One of the messages kills the process that sends it.
+    pub(crate) poisoned: bool,
+}
+
+/// Which store, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    Memory,
+    Sqlite { sync: stores::sqlite::Sync, slice: Duration },
+}
+
+#[derive(Debug)]
+pub(crate) struct TargetRecipe {
+    pub(crate) name: Name,
+    /// The wait before each attempt, as the oracle knows it.
+    pub(crate) waits: Vec<Duration>,
+    pub(crate) jitter: f64,
+    /// The same as the engine knows it.
+    pub(crate) policy: Policy,
+    pub(crate) concurrency: usize,
+    pub(crate) filtered: bool,
+    pub(crate) timeout: Duration,
+    pub(crate) temper: Temper,
+}
+
+/// An API's character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Temper {
+    Steady,
+    Flaky,
+    Busy,
+    Strict,
+    Suspicious,
+    Dead,
+}
+
+#[derive(Debug)]
+pub(crate) struct RouteRecipe {
+    pub(crate) name: Name,
+    pub(crate) to: Vec<usize>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) keyed: bool,
+}
+
+/// One configuration: which targets it has, and in which shape it sends.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Generation {
+    pub(crate) dropped: BTreeSet<usize>,
+    pub(crate) shapes: Vec<Option<u32>>,
+}
+
+/// What the front door was given.
+#[derive(Clone, Debug)]
+pub(crate) struct Letter {
+    pub(crate) route: usize,
+    pub(crate) generation: usize,
+    pub(crate) body: Bytes,
+    pub(crate) key: Option<String>,
+    pub(crate) once: Option<Once>,
+    pub(crate) deadline: Option<Timestamp>,
+}
+
+impl Recipe {
+    pub(crate) fn new(random: &Random) -> Self {
+        let count = random.within(1..=6);
+        let targets: Vec<_> = (0..count).filter_map(|n| target(n, random)).collect();
+        let routes = (0..random.within(1..=5)).filter_map(|n| route(n, targets.len(), random)).collect();
+        Self {
+            keeping: keeping(random),
+            targets,
+            routes,
+            memory: if random.chance(25) { 2000 } else { limits::WINDOW_BYTES_MAX },
+            accept_queue: if random.chance(10) { 4 } else { limits::ACCEPT_QUEUE_MAX },
+            letters: random.within(5..=40),
+            steps: random.within(10..=50),
+            mortality: random.weighted(&[(1, 0), (3, 60), (2, 95)]).unwrap_or(60),
+            poisoned: random.chance(12),
+        }
+    }
+
+    pub(crate) fn target(&self, name: &Name) -> Option<&TargetRecipe> {
+        self.targets.iter().find(|target| target.name == *name)
+    }
+
+    /// The targets of a route in this configuration, in order of ordinal.
+    pub(crate) fn rays(&self, route: usize, generation: &Generation) -> Vec<usize> {
+        let to = self.routes.get(route).map(|route| route.to.as_slice()).unwrap_or_default();
+        to.iter().copied().filter(|target| !generation.dropped.contains(target)).collect()
+    }
+}
+
+fn keeping(random: &Random) -> Keeping {
+    if random.chance(40) {
+        return Keeping::Memory;
+    }
+    // Crashes here keep what was written, so the sync makes no difference but for the code that runs.
+    let sync = if random.chance(20) { stores::sqlite::Sync::Full } else { stores::sqlite::Sync::Off };
+    let slice = Duration::from_secs(*random.pick(&[30, 300, 6 * 3600]).unwrap_or(&300));
+    Keeping::Sqlite { sync, slice }
+}
+
+fn target(number: u64, random: &Random) -> Option<TargetRecipe> {
+    let (schedule, waits) = schedule(random);
+    let jitter = *random.pick(&[0.0, 0.2, 0.5])?;
+    Some(TargetRecipe {
+        name: Name::try_new(&format!("t{number}")).ok()?,
+        waits,
+        jitter,
+        policy: Policy::try_new(schedule, jitter).ok()?,
+        concurrency: usize::try_from(random.within(1..=8)).ok()?,
+        filtered: random.chance(40),
+        timeout: random.millis(1_000..=15_000),
+        temper: random.weighted(&[
+            (4, Temper::Steady),
+            (4, Temper::Flaky),
+            (3, Temper::Busy),
+            (2, Temper::Strict),
+            (2, Temper::Suspicious),
+            (2, Temper::Dead),
+        ])?,
+    })
+}
+
+fn schedule(random: &Random) -> (Schedule, Vec<Duration>) {
+    let seconds = Duration::from_secs;
+    if random.chance(30) {
+        let (first, max, attempts) = (seconds(random.within(1..=4)), seconds(30), 5);
+        let factor = 2u32;
+        let later = (0..attempts - 1).map(|step| (first * factor.pow(step)).min(max));
+        let waits = std::iter::once(Duration::ZERO).chain(later).collect();
+        return (Schedule::Exponential { first, factor: f64::from(factor), max, attempts }, waits);
+    }
+    let begin = if random.chance(15) { seconds(2) } else { Duration::ZERO };
+    let later = (0..random.within(0..=5)).map(|_| seconds(*random.pick(&[0, 1, 5, 20, 90, 400]).unwrap_or(&5)));
+    let waits: Vec<_> = std::iter::once(begin).chain(later).collect();
+    (Schedule::List(waits.clone()), waits)
+}
+
+fn route(number: u64, targets: usize, random: &Random) -> Option<RouteRecipe> {
+    let mut to: Vec<usize> = (0..targets).filter(|_| random.chance(60)).collect();
+    if to.is_empty() && !random.chance(5) {
+        to.push(usize::try_from(random.within(0..=(targets as u64).saturating_sub(1))).ok()?);
+    }
+    let deadline = if random.chance(30) { Some(Duration::from_secs(random.within(2..=120))) } else { None };
+    Some(RouteRecipe { name: Name::try_new(&format!("r{number}")).ok()?, to, deadline, keyed: random.chance(45) })
+}

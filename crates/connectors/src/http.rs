@@ -9,6 +9,7 @@
 
 mod alarm;
 mod answer;
+mod bell;
 mod capture;
 mod classify;
 mod connect;
@@ -128,8 +129,11 @@ impl HttpTarget {
         watch: &mut Stopwatch,
     ) -> Result<Reply, Failure> {
         let deadline = Tick(began.0 + self.timeouts.total);
-        if let Some(connection) = self.pool.take(began) {
+        while let Some(connection) = self.pool.take(began) {
+            let is_shared = matches!(connection, Connection::Shared(_));
             match self.exchange(to, parcel, connection, deadline, watch).await {
+                Err(unmet) if unmet.resend == Resend::Harmless && is_shared => break,
+                // The server had closed it: take the next.
                 Err(unmet) if unmet.resend == Resend::Harmless => {}
                 ended => return ended.map_err(|unmet| unmet.failure),
             }
@@ -222,9 +226,9 @@ impl HttpTarget {
             Ok(Ok(answer)) => {
                 let (reply, rest, kept_for) =
                     self.read(answer, (&mut *single, &mut alarm), deadline, watch).await;
-                if rest == Rest::Nothing && single.is_reusable().await {
+                if rest == Rest::Nothing && single.is_reusable() {
                     single.alarm = alarm;
-                    self.keep_swept(self.pool.put(single, self.clock.tick(), kept_for));
+                    self.keep_swept(self.pool.put(single, watch.since(), kept_for));
                 }
                 return Ok(reply);
             }
@@ -276,10 +280,11 @@ impl HttpTarget {
         deadline: Tick,
         watch: &mut Stopwatch,
     ) -> (Reply, Rest, Option<Duration>) {
-        watch.enter(Phase::Body, self.clock.tick());
+        let since = self.clock.tick();
+        watch.enter(Phase::Body, since);
         let (head, body) = answer.into_parts();
         let mut reply = answer::reply(&head, || self.clock.now());
-        let limits = Limits { clock: &*self.clock, idle: self.timeouts.idle, deadline };
+        let limits = Limits { clock: &*self.clock, since, idle: self.timeouts.idle, deadline };
         let encoding = head.headers.get(header::CONTENT_ENCODING);
         let (kept, end, rest) = answer::read(body, encoding, by, limits).await;
         (reply.capture.body, reply.capture.end) = (kept, end);

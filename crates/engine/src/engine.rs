@@ -6,14 +6,15 @@ mod tasks;
 
 pub use holds::HoldError;
 
+use crate::commit::{self, Inbox};
 use crate::deliver;
 use crate::dispatch::lane::{Lane, Memory, View};
 use crate::dispatch::{self, Wake};
 use crate::happened::{Happened, Listener};
-use crate::intake::{self, Offered};
+use crate::intake::Offered;
 use crate::plan::{Compile, Plan, Ray, Route};
 use crate::policy::hold::Reason;
-use crate::settle::{self, Done};
+use crate::settle::Done;
 use crate::watch::Watch;
 use arc_swap::ArcSwap;
 use contract::delivery::{ErrorClass, ShapeId, Standing};
@@ -118,8 +119,9 @@ impl Engine {
         });
         engine.recall().await?;
         let services = &engine.services;
-        services.spawn(intake::run(Arc::clone(&engine), offered));
-        services.spawn(settle::run(Arc::clone(&engine), finished, engine.couriers_gone.subscribe()));
+        let (stop, couriers_gone) = (engine.stop.subscribe(), engine.couriers_gone.subscribe());
+        let inbox = Inbox { offers: offered, done: finished, stop, couriers_gone };
+        services.spawn(commit::run(Arc::clone(&engine), inbox));
         services.spawn(dispatch::run(Arc::clone(&engine)));
         services.spawn(tasks::keep_holds(Arc::clone(&engine)));
         services.spawn(tasks::renew(Arc::clone(&engine)));
@@ -162,6 +164,7 @@ impl Engine {
         for lane in self.lanes().iter().filter(|lane| !targets.iter().any(|target| target.name == lane.name))
         {
             lane.set_plan(None);
+            self.give_back(lane, lane.take_all()).await;
         }
         for target in &targets {
             self.lane(&tenant, &target.name).set_plan(Some(Arc::clone(target)));
@@ -206,9 +209,8 @@ impl Engine {
     pub async fn stop(&self, grace: Duration) {
         self.stop.send_replace(true);
         for lane in self.lanes().iter() {
-            for lease in lane.stop() {
-                self.settle(deliver::done(lane, &lease, None, Standing::Due(lease.message.received))).await;
-            }
+            lane.stop();
+            self.give_back(lane, lane.take_all()).await;
         }
         self.couriers.close();
         tokio::select! {
@@ -297,6 +299,13 @@ impl Engine {
 
     pub(crate) fn courier(self: &Arc<Self>, lane: &Arc<Lane>, lease: Lease) {
         self.couriers.spawn(deliver::courier(Arc::clone(self), Arc::clone(lane), lease));
+    }
+
+    /// What was leased and not sent goes back to the disk.
+    async fn give_back(&self, lane: &Arc<Lane>, leases: Vec<Lease>) {
+        for lease in leases {
+            self.settle(deliver::done(lane, &lease, None, Standing::Due(lease.message.received))).await;
+        }
     }
 
     pub(crate) async fn settle(&self, done: Done) {

@@ -1,4 +1,4 @@
-//! Makes messages durable: gathers what comes at the same time into one commit, then hands it to the lanes.
+//! Makes messages durable, then hands them to the lanes.
 
 use crate::dispatch::lane::Lane;
 use crate::engine::Engine;
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use contract::delivery::{Delivery, Standing, Suspicion};
 use contract::message::Headers;
 use contract::store::{Accept, Accepted, Fault, Lease, Once, Position};
-use contract::{DeliveryId, Message, MessageId, Name, Timestamp, limits};
+use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -103,22 +103,11 @@ impl Engine {
     }
 }
 
-/// Commits what is offered, a group at a time, until every sender is gone.
-pub(crate) async fn run(engine: Arc<Engine>, mut offers: mpsc::Receiver<Offered>) {
-    let mut group = Vec::with_capacity(limits::COMMIT_ITEMS_MAX);
-    let mut stop = engine.stop.subscribe();
-    loop {
-        tokio::select! {
-            biased;
-            count = offers.recv_many(&mut group, limits::COMMIT_ITEMS_MAX) => if count == 0 { return },
-            // What was already offered is still taken: the channel is closed first and then drained.
-            _ = stop.wait_for(|stop| *stop), if !offers.is_closed() => { offers.close(); continue }
-        }
-        commit(&engine, &mut group).await;
+/// Has the store keep what is offered, hands what is leased to the lanes, and answers.
+pub(crate) async fn commit(engine: &Arc<Engine>, group: &mut Vec<Offered>) {
+    if group.is_empty() {
+        return;
     }
-}
-
-async fn commit(engine: &Arc<Engine>, group: &mut Vec<Offered>) {
     let now = engine.doors.clock.now();
     let (mut waiting, mut batch) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
     for mut offered in group.drain(..) {
@@ -174,7 +163,12 @@ fn answered(engine: &Arc<Engine>, offered: Offered, answer: Accepted) {
         }
         Accepted::Same { id, first, targets } => {
             break_promises(&offered);
-            drop(offered.reply.send(Ok(Receipt { id, first, targets: targets.into(), novelty: Novelty::Repeated })));
+            drop(offered.reply.send(Ok(Receipt {
+                id,
+                first,
+                targets: targets.into(),
+                novelty: Novelty::Repeated,
+            })));
         }
         Accepted::Conflict => refuse(offered, Refusal::Conflict),
         Accepted::Full => refuse(offered, Refusal::Full),

@@ -1,5 +1,6 @@
 //! The rules of delivery: accept, route, dispatch, deliver, settle. One file per verb; what decides is pure.
 
+mod commit;
 pub mod deliver;
 pub mod dispatch;
 pub mod engine;

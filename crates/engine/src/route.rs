@@ -55,7 +55,8 @@ fn order_key(said: Result<Bytes, Fault>) -> Result<Option<OrderKey>, Fault> {
     if (1..=limits::ORDER_KEY_BYTES_MAX).contains(&text.len()) {
         return Ok(Some(OrderKey(text.into())));
     }
-    let bound = format!("an order key has 1 to {} bytes, this one {}", limits::ORDER_KEY_BYTES_MAX, text.len());
+    let bound =
+        format!("an order key has 1 to {} bytes, this one {}", limits::ORDER_KEY_BYTES_MAX, text.len());
     Err(Fault::Exceeded { bound })
 }
 

@@ -102,7 +102,7 @@ impl Verdict {
 pub fn judge(outcome: &Outcome, facts: &Facts<'_>) -> Judgement {
     match outcome {
         Outcome::Answered(reply) => answered(reply, facts),
-        Outcome::Broken { class, .. } => failure(next(facts, facts.now), Effect::None, *class),
+        Outcome::Broken { class, .. } => failure(next(facts, facts.now), unwell(facts), *class),
         Outcome::Own { class: ErrorClass::LocalCorrupt, .. } => {
             failure(Verdict::Dead { why: Death::Corrupt }, Effect::None, ErrorClass::LocalCorrupt)
         }
@@ -144,13 +144,19 @@ fn effect(weight: Weight, reply: &Reply, facts: &Facts<'_>) -> Effect {
     match (weight, facts.proven) {
         (Weight::Success, _) => Effect::Succeeded,
         (Weight::Gone, _) => Effect::Disable,
-        (Weight::Auth, Proven::Yes) => {
-            let wait = facts.retry.wait_or_last(facts.probes + 1, facts.random);
-            Effect::AuthFailed { probe_at: facts.now + wait }
-        }
-        (Weight::Retry, _) => held_until(reply, facts).map_or(Effect::None, Effect::HoldUntil),
-        (Weight::Refuse | Weight::Redirect | Weight::Auth, _) => Effect::None,
+        (Weight::Auth, Proven::Yes) => auth_failed(facts),
+        (Weight::Retry, _) => held_until(reply, facts).map_or_else(|| unwell(facts), Effect::HoldUntil),
+        (Weight::Refuse | Weight::Redirect | Weight::Auth, _) => unwell(facts),
     }
+}
+
+/// A failure of another kind: while credentials are in doubt it is no reason to probe faster.
+fn unwell(facts: &Facts<'_>) -> Effect {
+    if facts.probes > 0 { auth_failed(facts) } else { Effect::None }
+}
+
+fn auth_failed(facts: &Facts<'_>) -> Effect {
+    Effect::AuthFailed { probe_at: facts.now + facts.retry.wait_or_last(facts.probes + 1, facts.random) }
 }
 
 fn held_until(reply: &Reply, facts: &Facts<'_>) -> Option<Timestamp> {

@@ -27,6 +27,8 @@ impl Process {
         command.arg(SUBCOMMAND).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         // It needs nothing of the surroundings, and a Ctrl-C on the terminal is meant for the parent, which drains first.
         command.env_clear().current_dir("/").process_group(0).kill_on_drop(true);
+        // mimalloc, if that is the executable's allocator, reserves 1 GiB at its start, which no limit could take back.
+        command.env("MIMALLOC_ARENA_RESERVE", "0");
         let mut child = command.spawn()?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::from(ErrorKind::BrokenPipe));
@@ -34,8 +36,9 @@ impl Process {
         let output_bytes_max = usize::try_from(limits.output_bytes).unwrap_or(usize::MAX);
         let mut process = Self { child, input, output, spent: Duration::ZERO, output_bytes_max };
         process.input.write_all(&limits.encode()).await?;
-        let (kind, _) = process.answer().await?;
-        if kind == Kind::Ready { Ok(process) } else { Err(io::Error::from(ErrorKind::InvalidData)) }
+        let (kind, words) = process.answer().await?;
+        let why = || io::Error::other(String::from_utf8_lossy(&words).into_owned());
+        if kind == Kind::Ready { Ok(process) } else { Err(why()) }
     }
 
     /// Runs one expression. After an error the process is of no use any more.
@@ -64,15 +67,9 @@ impl Process {
         Ok((header.kind, bytes))
     }
 
-    /// The CPU time it has used since its last answer, where the system tells.
-    pub(crate) fn working(&self) -> Option<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()?)).ok()?;
-        // After the name, which is in parentheses and may contain anything, user and system time are fields 12 and 13.
-        let (_, fields) = stat.rsplit_once(')')?;
-        let mut times = fields.split_ascii_whitespace().skip(11).map_while(|field| field.parse::<u64>().ok());
-        let ticks = times.next()? + times.next()?;
-        let total = Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second().max(1));
-        Some(total.saturating_sub(self.spent))
+    /// Tells how long it works on the next request.
+    pub(crate) fn meter(&self) -> Option<Meter> {
+        self.child.id().map(|process| Meter { process, spent: self.spent })
     }
 
     /// Kills it, if it is not dead already, and says how it ended.
@@ -80,5 +77,28 @@ impl Process {
         // An error means that it has ended.
         drop(self.child.start_kill());
         self.child.wait().await.ok()
+    }
+}
+
+/// Tells how long a process works.
+#[derive(Clone, Copy)]
+pub(crate) struct Meter {
+    process: u32,
+    /// CPU time it had used before.
+    spent: Duration,
+}
+
+impl Meter {
+    /// The CPU time it has used since, where the system tells.
+    pub(crate) fn worked(self) -> Option<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process)).ok()?;
+        // After the name, which is in parentheses and may contain anything, user and system time are fields 12 and 13.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let mut times = fields.split_ascii_whitespace().skip(11).map_while(|field| field.parse::<u64>().ok());
+        let ticks = times.next()?.checked_add(times.next()?)?;
+        let total = Duration::from_millis(
+            ticks.saturating_mul(1000) / rustix::param::clock_ticks_per_second().max(1),
+        );
+        Some(total.saturating_sub(self.spent))
     }
 }

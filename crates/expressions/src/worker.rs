@@ -30,6 +30,12 @@ pub fn run(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
     limit(Resource::As, limits.memory_bytes)?;
     // What is in memory is somebody's message.
     limit(Resource::Core, 0)?;
+    let taken = address_space().unwrap_or(0);
+    if taken > limits.memory_bytes {
+        // An allocator that has reserved a large region before would serve from it, whatever the limit.
+        let words = format!("{taken} bytes of address space are taken before the first expression");
+        return answer(&mut output, Kind::Raised, words.as_bytes());
+    }
     answer(&mut output, Kind::Ready, &[])?;
 
     let mut programs = HashMap::new();
@@ -84,6 +90,13 @@ fn limit(resource: Resource, most: u64) -> io::Result<()> {
     let maximum = rustix::process::getrlimit(resource).maximum;
     let current = Some(maximum.map_or(most, |maximum| maximum.min(most)));
     Ok(setrlimit(resource, Rlimit { current, maximum })?)
+}
+
+/// Bytes of address space of this process, where the system tells.
+fn address_space() -> Option<u64> {
+    let sizes = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = sizes.split_ascii_whitespace().next()?.parse().ok()?;
+    pages.checked_mul(u64::try_from(rustix::param::page_size()).ok()?)
 }
 
 fn cpu_time() -> Duration {

@@ -19,6 +19,7 @@ use engine::happened::{Happened, Listener};
 use engine::{Doors, Engine};
 use expressions::{Runner, RunnerOptions};
 use parking_lot::Mutex;
+use stores::sqlite::{OpenError, Options, Sqlite, Sync};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +53,7 @@ pub enum StartError {
     Listen(#[from] ListenError),
     /// The store cannot be opened.
     #[error(transparent)]
-    Store(#[from] stores::sqlite::OpenError),
+    Store(#[from] OpenError),
     /// The store failed at once.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -73,7 +74,7 @@ pub enum ReloadError {
 }
 
 enum Opened {
-    Sqlite(Arc<stores::sqlite::Sqlite>),
+    Sqlite(Arc<Sqlite>),
     Memory,
 }
 
@@ -218,15 +219,17 @@ impl App {
 }
 
 
-fn open_store(config: &Config, clock: &Arc<dyn Clock>, relay: Relay) -> Result<(Arc<dyn Store>, Opened), stores::sqlite::OpenError> {
-    match &config.store {
-        StoreLocation::Memory => Ok((Arc::new(stores::memory::Memory::new(Arc::clone(clock))), Opened::Memory)),
-        StoreLocation::Sqlite(folder) => {
-            let options = stores::sqlite::Options::new(Arc::new(relay), Arc::clone(clock));
-            let store = Arc::new(stores::sqlite::Sqlite::open(folder, options)?);
-            Ok((store.clone(), Opened::Sqlite(store)))
+fn open_store(config: &Config, clock: &Arc<dyn Clock>, relay: Relay) -> Result<(Arc<dyn Store>, Opened), OpenError> {
+    let (folder, sync) = match &config.store {
+        StoreLocation::Memory => {
+            return Ok((Arc::new(stores::memory::Memory::new(Arc::clone(clock))), Opened::Memory));
         }
-    }
+        StoreLocation::Sqlite(folder) => (folder, Sync::Full),
+        StoreLocation::Unsynced(folder) => (folder, Sync::Off),
+    };
+    let options = Options { sync, ..Options::new(Arc::new(relay), Arc::clone(clock)) };
+    let store = Arc::new(Sqlite::open(folder, options)?);
+    Ok((store.clone(), Opened::Sqlite(store)))
 }
 
 /// Where it listens in fact: the configuration may say port 0.

@@ -5,7 +5,8 @@ mod check;
 mod client;
 mod completions;
 mod dead;
-//mod demo;
+mod demo;
+pub mod mock;
 mod payload;
 mod schema;
 mod screen;
@@ -42,9 +43,10 @@ enum Command {
     Tail(tail::Tail),
     Dead(dead::Dead),
     Target(target::Target),
+    Mock(mock::Mock),
     Schema(schema::Schema),
     Completions(completions::Completions),
-//    Demo(demo::Demo),
+    Demo(demo::Demo),
     /// Runs expressions for a parent process; not for people.
     #[command(name = expressions::worker::SUBCOMMAND, hide = true)]
     Worker,
@@ -89,9 +91,10 @@ impl Command {
             Self::Tail(tail) => client()?.block_on(tail.run()),
             Self::Dead(dead) => client()?.block_on(dead.run()),
             Self::Target(target) => client()?.block_on(target.run()),
+            Self::Mock(mock) => client()?.block_on(mock.run()),
             Self::Schema(schema) => schema.run(),
             Self::Completions(completions) => completions.run(),
-//            Self::Demo(demo) => server()?.block_on(demo.run()),
+            Self::Demo(demo) => server()?.block_on(demo.run()),
             Self::Worker => {
                 expressions::worker::run(io::stdin().lock(), io::stdout().lock())?;
                 Ok(ExitCode::SUCCESS)

@@ -70,7 +70,7 @@ pub fn parse(text: &str, file: &str, env: &dyn Environment) -> Result<Config, Re
     let mut findings = Findings::default();
     let config = match Tree::read(text) {
         Ok(mut tree) => {
-            tree.settle(env, &mut findings);
+            tree.resolve(env, &mut findings);
             let raw = raw::Config::deserialize(Reader::new(&tree, &RefCell::new(&mut findings)));
             raw.ok().and_then(|raw| Check { tree: &tree, env, findings: &mut findings }.config(raw))
         }

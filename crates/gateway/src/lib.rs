@@ -5,5 +5,6 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod doors;
+pub mod mock;
 pub mod telemetry;
 pub mod wiring;

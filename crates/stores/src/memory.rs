@@ -6,8 +6,8 @@ mod state;
 use bytes::Bytes;
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Answer, Ask, Backlog, Claimed, Fault, Pruned, Readiness, Renewed, Retention, Scope, ScopeKind,
-    Session, Settled, Settlement, Store, Versioned,
+    Accept, Accepted, Answer, Ask, Backlog, Claimed, Fault, Pruned, Readiness, Renewed, Retention, Scope,
+    ScopeKind, Session, Settled, Settlement, Store, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{Clock, DeliveryId, MessageId, Name, Timestamp};
@@ -37,7 +37,10 @@ impl Memory {
         call(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner), now)
     }
 
-    fn answer<T: Send + 'static>(&self, call: impl FnOnce(&mut State, Timestamp) -> Result<T, Fault>) -> Answer<'_, T> {
+    fn answer<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut State, Timestamp) -> Result<T, Fault>,
+    ) -> Answer<'_, T> {
         Box::pin(std::future::ready(self.with(call)))
     }
 }

@@ -14,6 +14,7 @@ mod core;
 mod error;
 mod files;
 mod front;
+mod head;
 mod inline;
 mod ledger;
 mod list;

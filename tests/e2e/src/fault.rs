@@ -74,7 +74,11 @@ pub fn byte_per_second() -> io::Result<Api> {
 /// # Errors
 /// When no port can be had.
 pub fn ten_megabytes() -> io::Result<Api> {
-    Api::start(|_, stream| answer(stream, 200, "content-type: text/plain\r\n", &vec![b'x'; 10_000_000]))
+    Api::start(|_, stream| {
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 10000000\r\n\r\n")?;
+        (0..1000).try_for_each(|_| stream.write_all(&[b'x'; 10_000]))
+    })
 }
 
 /// Answers with what is no HTTP.

@@ -10,12 +10,12 @@ mod keeping;
 mod rest;
 mod sending;
 
-pub(crate) use fate::Seen;
+use fate::Seen;
+pub(crate) use intake::GENERATION;
 pub(crate) use sending::Request;
 
 use crate::clock::WorldClock;
 use crate::fuse::{Fuse, Place, Work};
-use crate::random::Random;
 use crate::reach::{Feat, Reached};
 use crate::recipe::{Generation, Letter, Recipe};
 use crate::rule::{Rule, Violation};
@@ -43,8 +43,8 @@ pub(crate) struct Book {
     pub(crate) letters: BTreeMap<u64, Letter>,
     pub(crate) generations: Vec<Generation>,
     pub(crate) kept: BTreeMap<u64, Kept>,
-    /// Letters whose 202 the sender has.
-    pub(crate) acknowledged: BTreeMap<u64, MessageId>,
+    /// Letters whose 202 the sender has, with their tickets.
+    pub(crate) acknowledged: BTreeMap<u64, Option<MessageId>>,
     /// Deliveries whose cancellation was acknowledged.
     pub(crate) cancelled: BTreeSet<DeliveryId>,
     pub(crate) life: u32,
@@ -187,7 +187,12 @@ impl Book {
         self.engine = Arc::downgrade(engine);
     }
 
-    fn tick_event(&mut self) -> u64 {
+    /// How much has happened so far.
+    pub(crate) fn events(&self) -> u64 {
+        self.events
+    }
+
+    fn next_event(&mut self) -> u64 {
         self.events += 1;
         self.events
     }

@@ -10,40 +10,38 @@ const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A stream of random numbers that a seed determines.
 #[derive(Debug)]
-pub struct Random(AtomicU64);
+pub(crate) struct Random(AtomicU64);
 
 impl Random {
     /// The stream of a seed.
-    #[must_use]
-    pub const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
 
     /// A stream of its own, so that what one part draws does not shift what another one gets.
-    #[must_use]
-    pub fn fork(&self) -> Self {
+    pub(crate) fn fork(&self) -> Self {
         Self::new(self.bits())
     }
 
     /// A number in the range.
-    pub fn within(&self, range: RangeInclusive<u64>) -> u64 {
+    pub(crate) fn within(&self, range: RangeInclusive<u64>) -> u64 {
         let (low, high) = (*range.start(), *range.end());
         low + self.bits() % (high.saturating_sub(low).saturating_add(1)).max(1)
     }
 
     /// True in so many cases of a hundred.
-    pub fn chance(&self, percent: u64) -> bool {
+    pub(crate) fn chance(&self, percent: u64) -> bool {
         self.bits() % 100 < percent
     }
 
     /// One of them; none of none.
-    pub fn pick<'a, T>(&self, from: &'a [T]) -> Option<&'a T> {
+    pub(crate) fn pick<'a, T>(&self, from: &'a [T]) -> Option<&'a T> {
         let at = self.within(0..=(from.len() as u64).saturating_sub(1));
         from.get(usize::try_from(at).unwrap_or(usize::MAX))
     }
 
     /// One of them, each as often as its weight says.
-    pub fn weighted<T: Copy>(&self, from: &[(u64, T)]) -> Option<T> {
+    pub(crate) fn weighted<T: Copy>(&self, from: &[(u64, T)]) -> Option<T> {
         let total: u64 = from.iter().map(|(weight, _)| weight).sum();
         let mut left = self.bits() % total.max(1);
         from.iter().find_map(|(weight, one)| {
@@ -54,7 +52,7 @@ impl Random {
     }
 
     /// A time in the range of milliseconds.
-    pub fn millis(&self, range: RangeInclusive<u64>) -> Duration {
+    pub(crate) fn millis(&self, range: RangeInclusive<u64>) -> Duration {
         Duration::from_millis(self.within(range))
     }
 }

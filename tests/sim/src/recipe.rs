@@ -78,7 +78,6 @@ pub(crate) struct Generation {
 #[derive(Clone, Debug)]
 pub(crate) struct Letter {
     pub(crate) route: usize,
-    pub(crate) generation: usize,
     pub(crate) body: Bytes,
     pub(crate) key: Option<String>,
     pub(crate) once: Option<Once>,
@@ -101,10 +100,6 @@ impl Recipe {
             mortality: random.weighted(&[(1, 0), (3, 60), (2, 95)]).unwrap_or(60),
             poisoned: random.chance(12),
         }
-    }
-
-    pub(crate) fn target(&self, name: &Name) -> Option<&TargetRecipe> {
-        self.targets.iter().find(|target| target.name == *name)
     }
 
     /// The targets of a route in this configuration, in order of ordinal.

@@ -45,6 +45,8 @@ pub(super) fn kept_for(headers: &HeaderMap) -> Option<Duration> {
 /// When to stop reading.
 pub(super) struct Limits<'a> {
     pub(super) clock: &'a dyn Clock,
+    /// When the head came.
+    pub(super) since: Tick,
     /// The longest pause.
     pub(super) idle: Duration,
     /// The end of all.
@@ -71,8 +73,9 @@ pub(super) async fn read(
         return (Bytes::new(), CaptureEnd::Complete, Rest::Nothing);
     }
     let mut collector = Collector::new(encoding.map(HeaderValue::as_bytes));
+    let mut since = limits.since;
     let end = loop {
-        let pause = Tick(limits.clock.tick().0 + limits.idle);
+        let pause = Tick(since.0 + limits.idle);
         let limit = (&mut *alarm, limits.clock, pause.min(limits.deadline));
         match exchange::step(carrier, limit, |cx| Pin::new(&mut body).poll_frame(cx)).await {
             Ok(Some(Ok(frame))) => {
@@ -91,6 +94,7 @@ pub(super) async fn read(
         if !collector.wants_more() && !is_short {
             break CaptureEnd::Truncated;
         }
+        since = limits.clock.tick();
     };
     let rest = if end == CaptureEnd::Complete { Rest::Nothing } else { Rest::Unread };
     let (kept, end) = collector.finish(end);

@@ -37,6 +37,11 @@ impl Stopwatch {
         self.phase
     }
 
+    /// When it was looked at last.
+    pub(super) fn since(&self) -> Tick {
+        self.since
+    }
+
     /// Ends one phase and begins another.
     pub(super) fn enter(&mut self, phase: Phase, now: Tick) {
         let took = now.since(self.since);

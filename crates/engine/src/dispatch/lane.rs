@@ -223,11 +223,14 @@ impl Lane {
         self.forget(taken)
     }
 
-    /// Nothing starts from now on; gives what waited.
-    pub(crate) fn stop(&self) -> Vec<Lease> {
-        let mut state = self.state.lock();
-        state.stopped = true;
-        let taken = Vec::from(std::mem::take(&mut state.window));
+    /// Nothing starts from now on.
+    pub(crate) fn stop(&self) {
+        self.state.lock().stopped = true;
+    }
+
+    /// Everything that waits in memory.
+    pub(crate) fn take_all(&self) -> Vec<Lease> {
+        let taken = Vec::from(std::mem::take(&mut self.state.lock().window));
         self.forget(taken)
     }
 

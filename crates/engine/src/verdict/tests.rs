@@ -93,6 +93,14 @@ fn refused_credentials_hold_a_target_that_has_worked_and_kill_the_message_otherw
 }
 
 #[test]
+fn another_failure_while_credentials_are_in_doubt_waits_for_the_next_probe() {
+    let judged = with(1, Proven::Yes, None, |facts| {
+        judge(&reply(500, Hints::default()), &Facts { probes: 1, ..*facts })
+    });
+    assert_eq!(judged.effect, Effect::AuthFailed { probe_at: at(60) });
+}
+
+#[test]
 fn the_schedule_ends_and_the_deadline_ends_it_sooner() {
     let broken = Outcome::Broken {
         class: ErrorClass::ConnectionReset,

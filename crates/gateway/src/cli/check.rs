@@ -77,6 +77,7 @@ fn shown(config: &Config) -> String {
     let store = match &config.store {
         StoreLocation::Memory => "memory: everything is lost when the process ends".to_owned(),
         StoreLocation::Sqlite(folder) => folder.display().to_string(),
+        StoreLocation::Unsynced(folder) => format!("{}, not synced: a crash of the machine loses messages", folder.display()),
     };
     places.row([Cell::text("store"), Cell::text(&store)]);
     let mut routes = Table::new(["route", "accepts", "target", "calls", "attempts"]);

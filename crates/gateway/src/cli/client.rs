@@ -45,22 +45,22 @@ pub(super) struct Answer {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
     /// Nobody is there.
-    #[error("nothing listens at {server} ({source}): is `fanlight serve` running? {option} says where", option = door.option())]
-    Unreachable { server: ServerUrl, door: Door, source: std::io::Error },
+    #[error("nothing listens at {server} ({why}): is `fanlight serve` running? {option} says where", option = door.option())]
+    Unreachable { server: ServerUrl, door: Door, why: std::io::Error },
     /// Somebody is there, but says nothing.
     #[error("{server} did not answer within {} s", waited.as_secs())]
     Slow { server: ServerUrl, waited: Duration },
     /// The connection broke, or what came is no HTTP.
-    #[error("the connection to {server} broke: {source}")]
+    #[error("the connection to {server} broke")]
     Broken { server: ServerUrl, source: hyper::Error },
     /// The server said why not.
     #[error("{detail} ({})", status.as_u16())]
     Refused { status: StatusCode, detail: String },
     /// The request cannot be written down.
-    #[error("this cannot be sent: {0}")]
+    #[error("this cannot be sent")]
     Unsendable(#[from] http::Error),
     /// The answer is not of the form that this program knows.
-    #[error("{server} sent an answer that this version does not understand: {source}")]
+    #[error("{server} sent an answer that this version does not understand")]
     Foreign { server: ServerUrl, source: serde_json::Error },
     /// The answer does not end.
     #[error("{server} sent more than {ANSWER_BYTES_MAX} bytes")]
@@ -151,7 +151,7 @@ impl Client {
 
     async fn connect(&self) -> Result<TcpStream, CallError> {
         let connected = self.within(CONNECT_MAX, TcpStream::connect(self.server.address())).await?;
-        connected.map_err(|source| CallError::Unreachable { server: self.server.clone(), door: self.door, source })
+        connected.map_err(|why| CallError::Unreachable { server: self.server.clone(), door: self.door, why })
     }
 
     async fn within<T>(&self, time: Duration, work: impl Future<Output = T>) -> Result<T, CallError> {

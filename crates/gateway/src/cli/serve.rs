@@ -27,12 +27,14 @@ impl Serve {
         let config = match config::load(&self.config, &Process) {
             Ok(config) => config,
             Err(report) => {
-                anstream::eprint!("{report}");
+                anstream::eprintln!("{}", report.coloured());
                 return Ok(ExitCode::FAILURE);
             }
         };
         logs::start(level(config.log.level), format(config.log.format));
-        anstream::eprint!("{}", config.warnings);
+        if !config.warnings.is_empty() {
+            anstream::eprintln!("{}", config.warnings.coloured());
+        }
         let grace = config.shutdown_grace;
         let mut signals = Signals::new().context("signals cannot be handled")?;
         let watcher = FileWatcher::new(&self.config);

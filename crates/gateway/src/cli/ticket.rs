@@ -176,15 +176,15 @@ fn result(attempt: &Attempt) -> String {
         // A status alone says `status`; the other classes come without one.
         let _infallible = write!(text, " {class}");
     }
-    if let Some(detail) = &attempt.detail {
-        let _infallible = write!(text, ": {detail}");
-    }
     if attempt.possible_duplicate {
         text.push_str(", marked as a possible duplicate");
     }
     if let Some(next) = attempt.next_attempt {
         let wait = next.since(attempt.began).saturating_sub(attempt.timings_ms.total());
         let _infallible = write!(text, ", again in {}", brief(wait));
+    }
+    if let Some(detail) = &attempt.detail {
+        let _infallible = write!(text, ": {detail}");
     }
     text
 }

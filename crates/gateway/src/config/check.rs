@@ -45,10 +45,8 @@ impl Check<'_> {
         let body_max = limits.map_or(limits::BODY_BYTES_DEFAULT, |limits| limits.body);
         let targets = self.targets(raw_targets.as_deref().unwrap_or_default());
         let routes = self.routes(raw_routes.as_deref(), raw_targets.as_deref(), body_max);
-        let complete = |found: usize, raw: Option<usize>| raw == Some(found);
-        if !complete(routes.len(), raw_routes.map(|raw| raw.len()))
-            || !complete(targets.len(), raw_targets.map(|raw| raw.len()))
-        {
+        // What is missing now has been reported.
+        if raw_routes?.len() != routes.len() || raw_targets?.len() != targets.len() {
             return None;
         }
         Some(Config {
@@ -62,7 +60,7 @@ impl Check<'_> {
             log: Log { level: log.0?, format: log.1? },
             routes,
             targets,
-            warnings: Report::new("", "", Vec::new()),
+            warnings: Report::default(),
         })
     }
 
@@ -71,8 +69,8 @@ impl Check<'_> {
         if !admin.ip().is_loopback() {
             let message = "the operators' address must be a loopback address while it has no authentication";
             self.refuse(field, message, Some(format!("use 127.0.0.1:{0} or [::1]:{0}", admin.port())));
-        } else if listen == Some(admin) && admin.port() != 0 {
-            self.refuse(field, "this is the same address as `listen`", Some("use another port".to_owned()));
+        } else if listen.is_some_and(|listen| clash(listen, admin)) {
+            self.refuse(field, "`listen` has this port already", Some("use another port".to_owned()));
         }
         Some(admin)
     }
@@ -160,6 +158,14 @@ impl Check<'_> {
         self.findings.error(at, self.tree.path(place), message, Some(help));
     }
 
+    /// A text for a message: as it stands in the file where it came from outside, because it may be a secret.
+    fn shown<'t>(&'t self, place: Place, text: &'t str) -> &'t str {
+        match self.tree.scalar(place).map(|scalar| scalar.origin) {
+            Some(Origin::Outside) => self.tree.written(place),
+            Some(Origin::Written) | None => text,
+        }
+    }
+
     fn error(&mut self, place: Place, message: impl Into<String>, help: Option<String>) {
         self.findings.error_at(self.tree, place, message.into(), help);
     }
@@ -174,6 +180,12 @@ impl Check<'_> {
             self.error(place, message, help);
         }
     }
+}
+
+/// Whether one process cannot listen on both. Port 0 is any free port.
+fn clash(listen: SocketAddr, admin: SocketAddr) -> bool {
+    let same_place = listen.ip() == admin.ip() || listen.ip().is_unspecified();
+    same_place && listen.port() == admin.port() && admin.port() != 0
 }
 
 /// The entries of a mapping of names; none if it is not there.

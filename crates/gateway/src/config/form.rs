@@ -1,12 +1,16 @@
 //! What a text in the configuration can mean: each form reads its own notation and says what is allowed.
 
-mod forms;
 mod jq;
+mod naming;
+mod quantity;
+mod request;
 mod url;
 mod words;
 
-pub(crate) use forms::{Accept, Count, Factor, Share, Statuses};
+pub(crate) use quantity::{Count, Factor, Share};
+pub(crate) use request::{Accept, Statuses};
 
+use serde_json::{Value as Json, json};
 use std::ops::Range;
 
 /// A value that is written as one text, number or word.
@@ -21,7 +25,7 @@ pub(crate) trait Form: Sized {
     fn read(text: &str) -> Result<Self, Misread>;
 
     /// What an editor may check: JSON Schema keywords. A reference `${…}` must stay allowed.
-    fn schema() -> serde_json::Value;
+    fn schema() -> Json;
 }
 
 /// Why a text is not of a form.
@@ -49,4 +53,14 @@ impl Misread {
     fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
+}
+
+/// The schema of a text of this pattern, or one with a reference.
+fn text_like(pattern: &str) -> Json {
+    json!({ "type": "string", "pattern": format!(r"({pattern})|\$\{{") })
+}
+
+/// The schema of a number, or a text with a reference.
+fn number_like(number: Json) -> Json {
+    json!({ "anyOf": [number, { "type": "string", "pattern": r"\$\{" }] })
 }

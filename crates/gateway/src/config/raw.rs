@@ -117,7 +117,7 @@ pub(crate) struct Target {
     pub method: One<Method>,
     /// jq: a message goes to this target only if this gives `true`; otherwise its delivery is `skipped`.
     pub when: One<Program>,
-    /// jq: the body that is sent. Without this key the message is sent byte for byte.
+    /// jq: the body that is sent. Without this key the message is sent byte for byte. The expression itself is kept in the store: put secrets into `headers`.
     pub body: One<Program>,
     /// Headers of each call, by name. Use `${NAME}` or `${file:PATH}` for secrets.
     pub headers: Field<Entries<HeaderName, Written<HeaderValue>>>,

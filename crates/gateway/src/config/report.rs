@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub const PROBLEMS_MAX: usize = 50;
 
 /// All problems of one configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     file: Arc<str>,
     text: Arc<str>,

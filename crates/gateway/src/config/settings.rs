@@ -10,6 +10,7 @@ use contract::store::Retention;
 use engine::policy::{retry, statuses::Statuses};
 use expressions::Program;
 use http::{HeaderName, HeaderValue, Method, Uri};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub struct Config {
 pub enum StoreLocation {
     /// A folder with SQLite files. A relative path starts at the working directory.
     Sqlite(PathBuf),
+    /// The same, but nothing is synced to disk: only for the test that proves that the others are.
+    Unsynced(PathBuf),
     /// Nowhere: everything is lost when the process ends.
     Memory,
 }
@@ -122,7 +125,7 @@ pub struct Route {
 }
 
 /// One target: an HTTP API.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Target {
     /// Its name.
     pub name: Name,
@@ -170,6 +173,18 @@ pub enum Private {
     Allow,
     /// They may not.
     Deny,
+}
+
+impl fmt::Debug for Target {
+    /// Without what may hold a secret: the URL as it was resolved, and expressions.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, url, headers) = (&self.name, &self.url_shown, &self.headers);
+        f.debug_struct("Target")
+            .field("name", name)
+            .field("url", url)
+            .field("headers", headers)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Config {

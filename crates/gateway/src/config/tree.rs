@@ -74,7 +74,7 @@ pub(crate) struct Scalar {
 }
 
 impl Tree {
-    /// Reads the text. Duplicate keys and references are looked at later, by [`Tree::settle`].
+    /// Reads the text. Duplicate keys and references are looked at later, by [`Tree::resolve`].
     pub(crate) fn read(text: &str) -> Result<Self, NotYaml> {
         let yaml = yaml::read(text)?;
         let mut tree = Self { text: text.to_owned(), nodes: Vec::new() };
@@ -140,7 +140,7 @@ impl Tree {
     }
 
     /// Replaces `${…}` in every value and reports keys that stand twice in one mapping.
-    pub(crate) fn settle(&mut self, env: &dyn Environment, findings: &mut Findings) {
+    pub(crate) fn resolve(&mut self, env: &dyn Environment, findings: &mut Findings) {
         for index in 0..self.nodes.len() {
             let Ok(place) = u32::try_from(index).map(Place) else { return };
             match self.value(place) {

@@ -15,8 +15,13 @@ impl State {
         match change {
             Change::Cancel { tenant, message, unsent } => {
                 let position = self.ids.get(message).copied();
-                let count = position.and_then(|position| self.messages.get(&position)).map_or(0, |kept| kept.entries.len());
-                for spot in position.into_iter().flat_map(|position| (0..).take(count).map(move |one| (position, one))) {
+                let count = position
+                    .and_then(|position| self.messages.get(&position))
+                    .map_or(0, |kept| kept.entries.len());
+                for spot in position
+                    .into_iter()
+                    .flat_map(|position| (0..).take(count).map(move |one| (position, one)))
+                {
                     self.change_one(spot, tenant, wall, &mut changed, |id, entry| {
                         let ends = match entry.standing {
                             Standing::Due(_) => true,
@@ -31,10 +36,12 @@ impl State {
                     });
                 }
             }
-            Change::Edit { tenant, delivery, edit } => self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
-                entry.revision += 1;
-                entry.edit = Some(edit.clone());
-            }),
+            Change::Edit { tenant, delivery, edit } => {
+                self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
+                    entry.revision += 1;
+                    entry.edit = Some(edit.clone());
+                })
+            }
             Change::Revive { tenant, deliveries } => {
                 for (delivery, at) in deliveries {
                     self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
@@ -79,7 +86,9 @@ impl State {
         changed: &mut Changed,
         change: impl FnOnce(DeliveryId, &mut Entry) -> Option<()>,
     ) {
-        let Some(kept) = self.messages.get(&spot.0).filter(|kept| kept.message.tenant == *tenant) else { return };
+        let Some(kept) = self.messages.get(&spot.0).filter(|kept| kept.message.tenant == *tenant) else {
+            return;
+        };
         let id = kept.message.first.at(spot.1);
         let Some(mut after) = self.entry(spot).cloned() else { return };
         if change(id, &mut after).is_some() {

@@ -3,8 +3,8 @@
 use contract::delivery::{Attempt, Death, Delivery, Standing, Suspicion};
 use contract::query::Edit;
 use contract::store::{
-    Accept, Accepted, Ask, Backlog, Claimed, Fault, Lease, Position, Scope, Session, Settled, Settlement, Start,
-    Versioned,
+    Accept, Accepted, Ask, Backlog, Claimed, Fault, Lease, Position, Scope, Session, Settled, Settlement,
+    Start, Versioned,
 };
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp, limits};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -189,8 +189,13 @@ impl State {
         for kept in self.messages.values() {
             for entry in &kept.entries {
                 let (tenant, target) = (kept.message.tenant.clone(), entry.start.target.clone());
-                let none =
-                    Backlog { tenant: tenant.clone(), target: target.clone(), waiting: 0, oldest_due: None, dead: 0 };
+                let none = Backlog {
+                    tenant: tenant.clone(),
+                    target: target.clone(),
+                    waiting: 0,
+                    oldest_due: None,
+                    dead: 0,
+                };
                 match entry.standing {
                     Standing::Due(at) => {
                         let lane = lanes.entry((tenant, target)).or_insert(none);

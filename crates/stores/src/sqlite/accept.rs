@@ -3,8 +3,9 @@
 use super::batch::{Admission, Batch};
 use super::code::Code;
 use super::files::{Number, Spot};
+use super::head::{Head, checksum, halves};
 use super::pack::{self, Beginning, Form};
-use super::slice::{Head, Row, checksum, halves, micros};
+use super::slice::{Row, micros};
 use super::trouble::{Result, Trouble};
 use contract::delivery::Standing;
 use contract::limits;
@@ -12,7 +13,8 @@ use contract::store::{Accept, Accepted, Once, Position, Session};
 use contract::{Message, Name, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
-pub(super) const INSERT: &str = "INSERT INTO message(row, hi, lo, first_hi, first_lo, tenant, route, received, deadline,
+pub(super) const INSERT: &str =
+    "INSERT INTO message(row, hi, lo, first_hi, first_lo, tenant, route, received, deadline,
   crc, starts, headers, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
 /// Tenant and route of a message as numbers.
@@ -60,7 +62,8 @@ impl Batch<'_> {
         self.insert_message(row, message, origin, &beginnings)?;
         let slice = self.slice(self.files.current)?;
         let position = slice.position(row);
-        let spot = |ordinal| Spot::new(position, ordinal).ok_or(Trouble::Failed("too many deliveries".into()));
+        let spot =
+            |ordinal| Spot::new(position, ordinal).ok_or(Trouble::Failed("too many deliveries".into()));
         for (ordinal, row) in rows {
             self.insert(slice, &Row { spot: spot(ordinal)?, ..row }, None)?;
         }
@@ -118,7 +121,13 @@ impl Batch<'_> {
         Ok((beginnings, rows, demoted))
     }
 
-    fn insert_message(&mut self, row: i64, message: &Message, origin: Origin, beginnings: &[Beginning]) -> Result<()> {
+    fn insert_message(
+        &mut self,
+        row: i64,
+        message: &Message,
+        origin: Origin,
+        beginnings: &[Beginning],
+    ) -> Result<()> {
         let mut starts = std::mem::take(&mut self.space);
         starts.clear();
         pack::pack_beginnings(beginnings, &mut starts);
@@ -179,7 +188,8 @@ impl Batch<'_> {
     pub(super) fn has_unfinished(&self, lane: u32, key: &str) -> Result<bool> {
         for number in self.slices_with_keys() {
             let slice = self.slice(number)?;
-            let mut find = slice.file.prepare_cached("SELECT 1 FROM delivery WHERE lane = ?1 AND key = ?2 LIMIT 1")?;
+            let mut find =
+                slice.file.prepare_cached("SELECT 1 FROM delivery WHERE lane = ?1 AND key = ?2 LIMIT 1")?;
             if find.exists(params![lane, key])? {
                 return Ok(true);
             }

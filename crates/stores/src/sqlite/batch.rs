@@ -2,9 +2,10 @@
 
 use super::code::Code;
 use super::files::{Files, Number, Spot};
+use super::head::Head;
 use super::ledger::Ledger;
 use super::seen::Seen;
-use super::slice::{Head, Row, Slice};
+use super::slice::{Row, Slice};
 use super::trouble::{Result, Trouble};
 use super::work::{Reply, Work};
 use contract::store::{Position, Renewed, Session};
@@ -135,7 +136,9 @@ impl<'a> Batch<'a> {
     /// Keeps short what must be looked through after a crash; the new mark.
     pub(super) fn keep_short(&mut self, mark: i64) -> Result<i64> {
         let current = self.files.current;
-        let Some(slice) = self.files.slices.get(&current).filter(|slice| slice.is_begun()) else { return Ok(mark) };
+        let Some(slice) = self.files.slices.get(&current).filter(|slice| slice.is_begun()) else {
+            return Ok(mark);
+        };
         let newest = self.ledger.tally(current).map_or(0, |tally| tally.newest);
         let oldest = |ledger: &Ledger| {
             ledger.held().keys().next().map_or(newest + 1, |spot| slice.row_of(spot.position()))

@@ -106,7 +106,8 @@ impl Catalog {
 
     pub(super) fn open_session(&self, node: &Name, now: Timestamp) -> Result<Session> {
         let opened = now.as_micros().cast_signed();
-        self.file.execute("INSERT INTO session(node, opened) VALUES(?1, ?2)", params![node.as_str(), opened])?;
+        self.file
+            .execute("INSERT INTO session(node, opened) VALUES(?1, ?2)", params![node.as_str(), opened])?;
         let session = self.file.last_insert_rowid();
         // Only the last one can live: the folder is locked.
         self.file.execute("DELETE FROM session WHERE id < ?1", [session])?;
@@ -200,7 +201,8 @@ pub(super) fn state(file: &Connection, scope: &Scope) -> Result<Option<Versioned
 }
 
 pub(super) fn states(file: &Connection, kind: ScopeKind) -> Result<Vec<(Scope, Versioned)>> {
-    let mut listed = file.prepare("SELECT version, value, subject FROM state WHERE kind = ?1 ORDER BY subject")?;
+    let mut listed =
+        file.prepare("SELECT version, value, subject FROM state WHERE kind = ?1 ORDER BY subject")?;
     let mut rows = listed.query([kind_code(kind)])?;
     let mut states = Vec::new();
     while let Some(row) = rows.next()? {

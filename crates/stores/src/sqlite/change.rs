@@ -3,7 +3,8 @@
 use super::batch::Batch;
 use super::code::Code;
 use super::files::Spot;
-use super::slice::{Head, Row, Slice, edit_checksum};
+use super::head::Head;
+use super::slice::{Row, Slice, edit_checksum};
 use super::trouble::Result;
 use contract::delivery::Standing;
 use contract::query::{Change, Changed, Edit};
@@ -14,7 +15,9 @@ impl<'a> Batch<'a> {
     pub(super) fn change(&mut self, change: &Change) -> Result<Changed> {
         let mut changed = Changed::default();
         match change {
-            Change::Cancel { tenant, message, unsent } => self.cancel(tenant, *message, unsent, &mut changed)?,
+            Change::Cancel { tenant, message, unsent } => {
+                self.cancel(tenant, *message, unsent, &mut changed)?
+            }
             Change::Edit { tenant, delivery, edit } => {
                 if let Some((slice, _, before)) = self.dead_row(tenant, *delivery)? {
                     self.edit(slice, &before, edit)?;
@@ -50,7 +53,9 @@ impl<'a> Batch<'a> {
         unsent: &[DeliveryId],
         changed: &mut Changed,
     ) -> Result<()> {
-        let Some((slice, head)) = self.find(tenant, |slice| slice.head_by_id(message))? else { return Ok(()) };
+        let Some((slice, head)) = self.find(tenant, |slice| slice.head_by_id(message))? else {
+            return Ok(());
+        };
         for ordinal in (0..).take(head.beginnings.len()) {
             let id = head.first.at(ordinal);
             let Some(spot) = Spot::new(head.position, ordinal) else { continue };
@@ -79,9 +84,9 @@ impl<'a> Batch<'a> {
 
     fn edit(&mut self, slice: &Slice, before: &Row, edit: &Edit) -> Result<()> {
         let after = Row { revision: before.revision + 1, ..before.clone() };
-        let mut put = slice
-            .file
-            .prepare_cached("INSERT INTO edit(spot, revision, crc, headers, body) VALUES(?1, ?2, ?3, ?4, ?5)")?;
+        let mut put = slice.file.prepare_cached(
+            "INSERT INTO edit(spot, revision, crc, headers, body) VALUES(?1, ?2, ?3, ?4, ?5)",
+        )?;
         let headers = edit.headers.block().as_ref();
         let spot = slice.local(before.spot);
         put.execute(params![spot, after.revision, edit_checksum(edit), headers, edit.body.as_ref()])?;
@@ -110,7 +115,9 @@ impl<'a> Batch<'a> {
     }
 
     fn dead_row(&self, tenant: &Name, id: DeliveryId) -> Result<Option<(&'a Slice, Head, Row)>> {
-        let Some((slice, head)) = self.find(tenant, |slice| slice.head_by_delivery(id))? else { return Ok(None) };
+        let Some((slice, head)) = self.find(tenant, |slice| slice.head_by_delivery(id))? else {
+            return Ok(None);
+        };
         let Some(spot) = Spot::new(head.position, id.ordinal()) else { return Ok(None) };
         let row = slice.row(spot)?.filter(|row| row.code == Code::Dead);
         Ok(row.map(|row| (slice, head, row)))

@@ -3,8 +3,9 @@
 use super::batch::Batch;
 use super::code::Code;
 use super::files::Number;
+use super::head::Head;
 use super::ledger::Count;
-use super::slice::{Head, Row, micros, row, time};
+use super::slice::{Row, micros, row, time};
 use super::trouble::{Result, Trouble};
 use contract::delivery::{Death, Delivery, Standing};
 use contract::store::{Ask, Backlog, Claimed, Lease, Position, Session};
@@ -26,7 +27,9 @@ impl Batch<'_> {
         let mut loaded = Loaded::new();
         let alive = self.is_alive(session);
         let nothing = Claimed { leases: Vec::new(), next_due: None };
-        asks.iter().map(|ask| if alive { self.claim_one(ask, now, &mut loaded) } else { Ok(nothing.clone()) }).collect()
+        asks.iter()
+            .map(|ask| if alive { self.claim_one(ask, now, &mut loaded) } else { Ok(nothing.clone()) })
+            .collect()
     }
 
     fn claim_one(&mut self, ask: &Ask, now: Timestamp, loaded: &mut Loaded) -> Result<Claimed> {
@@ -95,7 +98,6 @@ impl Batch<'_> {
         Ok(Some(Lease { position: head.position, delivery, message, edit }))
     }
 
-    #[expect(clippy::type_complexity, reason = "three things that are taken apart at once")]
     fn load(
         &self,
         row: &Row,
@@ -154,7 +156,10 @@ impl Batch<'_> {
     /// The earliest due time among the rows of a lane that are due, or that are blocked.
     fn oldest(&self, lane: u32, code: Code) -> Result<Option<Timestamp>> {
         let (rows, sql): (fn(Count) -> u64, _) = if code == Code::Blocked {
-            (|count| count.blocked, "SELECT at FROM delivery WHERE lane = ?1 AND state = 7 ORDER BY at LIMIT 1")
+            (
+                |count| count.blocked,
+                "SELECT at FROM delivery WHERE lane = ?1 AND state = 7 ORDER BY at LIMIT 1",
+            )
         } else {
             (|count| count.due, "SELECT at FROM delivery WHERE lane = ?1 AND state = 1 ORDER BY at LIMIT 1")
         };
@@ -182,7 +187,8 @@ impl Batch<'_> {
             if due + blocked + dead == 0 {
                 continue;
             }
-            let oldest_due = self.oldest(lane, Code::Due)?.into_iter().chain(self.oldest(lane, Code::Blocked)?).min();
+            let oldest_due =
+                self.oldest(lane, Code::Due)?.into_iter().chain(self.oldest(lane, Code::Blocked)?).min();
             let names = self.files.catalog.read();
             let unknown = || Trouble::Failed(format!("lane {lane} is not in the catalog"));
             let (tenant, target) = names.pair(lane).ok_or_else(unknown)?;

@@ -27,7 +27,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Pages in a log before they are copied into the file: 16 MiB, so that a hot page is copied once for many commits.
-const LOG_PAGES: i32 = 4096;
+const LOG_PAGES: i32 = 2048;
 /// How often a full disk is looked at again.
 const RECOVER_EVERY: Duration = Duration::from_millis(500);
 
@@ -63,7 +63,14 @@ impl Core {
     /// [`OpenError`]: what is wrong with which file, and what to do.
     pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
         let now = options.clock.now();
-        let files = Files::open(folder, options.sync, now)?;
+        let mut reserve = Reserve::new(folder, options.reserve_bytes);
+        let files = loop {
+            match Files::open(folder, options.sync, now) {
+                // A start needs a little room too. The lock was taken: nobody else uses the reserve.
+                Err(OpenError::Full { .. }) if reserve.release().unwrap_or(false) => {}
+                opened => break opened?,
+            }
+        };
         let failed = |trouble: Trouble| OpenError::Failed {
             path: folder.to_path_buf(),
             detail: trouble.fault().to_string(),
@@ -72,7 +79,6 @@ impl Core {
         let ledger = load::ledger(&files).map_err(failed)?;
         let seen = load::seen(&files, now).map_err(failed)?;
         let mark = files.slices.get(&files.current).map_or(Ok(1), load::mark).map_err(failed)?;
-        let mut reserve = Reserve::new(folder, options.reserve_bytes);
         let whole = reserve.is_whole() || reserve.rebuild().is_ok();
         let health = Health { disk_full: !whole, ..Health::default() };
         let open = Arc::new(RwLock::new(files.slices.keys().copied().collect()));
@@ -131,7 +137,8 @@ impl Core {
     /// # Errors
     /// The contract's faults; nothing acknowledged is lost by one.
     pub fn close(self) -> Result<(), Fault> {
-        let truncated = self.files.slices.values().try_for_each(|slice| slice.checkpoint(CheckpointMode::TRUNCATE));
+        let truncated =
+            self.files.slices.values().try_for_each(|slice| slice.checkpoint(CheckpointMode::TRUNCATE));
         truncated.map_err(Trouble::fault)
     }
 
@@ -140,7 +147,8 @@ impl Core {
     }
 
     pub(super) fn publish(&self) {
-        *self.open.write().unwrap_or_else(PoisonError::into_inner) = self.files.slices.keys().copied().collect();
+        *self.open.write().unwrap_or_else(PoisonError::into_inner) =
+            self.files.slices.keys().copied().collect();
     }
 
     pub(super) fn set_crowded(&mut self, crowded: bool) {
@@ -178,9 +186,7 @@ impl Core {
             | Work::Settle(..)
             | Work::Renew(_)
             | Work::Change(_)
-            | Work::Backlog => {
-                Err(Trouble::Failed("this work is done in a group".into()))
-            }
+            | Work::Backlog => Err(Trouble::Failed("this work is done in a group".into())),
         }
     }
 
@@ -212,7 +218,8 @@ impl Core {
     }
 
     fn attempt(&mut self, works: &[Work]) -> Result<Vec<Answered>> {
-        let admission = if self.readiness() == Readiness::Ready { Admission::Open } else { Admission::Closed };
+        let admission =
+            if self.readiness() == Readiness::Ready { Admission::Open } else { Admission::Closed };
         let replies = self.transact(admission, |batch| {
             works.iter().map(|work| batch.run(work)).collect::<Result<Vec<Reply>>>()
         })?;
@@ -324,7 +331,8 @@ impl Core {
 
     fn checkpoint(&mut self) {
         for number in self.files.slices.keys().copied().collect::<Vec<_>>() {
-            let Some(slice) = self.files.slices.get(&number).filter(|slice| slice.logged() >= LOG_PAGES) else {
+            let Some(slice) = self.files.slices.get(&number).filter(|slice| slice.logged() >= LOG_PAGES)
+            else {
                 continue;
             };
             if let Err(trouble) = slice.checkpoint(CheckpointMode::PASSIVE) {
@@ -363,7 +371,9 @@ impl Core {
 /// then answered as done before.
 fn salvage(work: &Work, reply: Reply, left_out: &BTreeSet<Number>) -> Answered {
     match (work, reply) {
-        (Work::Settle(_, batch), _) if batch.iter().any(|one| left_out.contains(&Number::of(one.position))) => {
+        (Work::Settle(_, batch), _)
+            if batch.iter().any(|one| left_out.contains(&Number::of(one.position))) =>
+        {
             Err(Fault::Full)
         }
         (Work::Change(_), _) => Err(Fault::Full),

@@ -1,5 +1,6 @@
 //! Why a folder cannot be opened: what, where, and what to do.
 
+use super::trouble;
 use rusqlite::ErrorCode;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,9 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// Written by a newer version.
-    #[error("{path} was written by a newer Fanlight (schema {found}, this one knows {known}): use that version or a newer one")]
+    #[error(
+        "{path} was written by a newer Fanlight (schema {found}, this one knows {known}): use that version or a newer one"
+    )]
     Newer {
         /// The file.
         path: PathBuf,
@@ -24,7 +27,9 @@ pub enum OpenError {
         known: i64,
     },
     /// May not be written.
-    #[error("{path} is read-only: give this user the right to write it, or choose another folder for `store`")]
+    #[error(
+        "{path} is read-only: give this user the right to write it, or choose another folder for `store`"
+    )]
     ReadOnly {
         /// The folder or file.
         path: PathBuf,
@@ -60,20 +65,28 @@ pub enum OpenError {
 impl OpenError {
     pub(super) fn from_io(path: &Path, error: &Error) -> Self {
         let path = path.to_path_buf();
-        match error.kind() {
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
-            ErrorKind::StorageFull => Self::Full { path },
-            _ => Self::Failed { path, detail: error.to_string() },
+        let kind = error.kind();
+        if matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) {
+            Self::ReadOnly { path }
+        } else if kind == ErrorKind::StorageFull {
+            Self::Full { path }
+        } else {
+            Self::Failed { path, detail: error.to_string() }
         }
     }
 
     pub(super) fn from_sqlite(path: &Path, error: &rusqlite::Error) -> Self {
         let path = path.to_path_buf();
-        match error.sqlite_error_code() {
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly { path },
-            Some(ErrorCode::NotADatabase) => Self::Foreign { path },
-            Some(ErrorCode::DiskFull) => Self::Full { path },
-            _ => Self::Failed { path, detail: error.to_string() },
+        if trouble::is_full(error) {
+            return Self::Full { path };
+        }
+        let code = error.sqlite_error_code();
+        if matches!(code, Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied)) {
+            Self::ReadOnly { path }
+        } else if code == Some(ErrorCode::NotADatabase) {
+            Self::Foreign { path }
+        } else {
+            Self::Failed { path, detail: error.to_string() }
         }
     }
 }

@@ -4,8 +4,8 @@ use super::work::{Answered, Query, Reply, Work};
 use bytes::Bytes;
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Answer, Ask, Backlog, Claimed, Fault, Pruned, Readiness, Renewed, Retention, Scope, ScopeKind,
-    Session, Settled, Settlement, Store, Versioned,
+    Accept, Accepted, Answer, Ask, Backlog, Claimed, Fault, Pruned, Readiness, Renewed, Retention, Scope,
+    ScopeKind, Session, Settled, Settlement, Store, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
@@ -75,7 +75,8 @@ impl<D: Desk> Store for Front<D> {
 
     fn detail(&self, tenant: &Name, id: DeliveryId) -> Answer<'_, Found<Detail>> {
         let tenant = tenant.clone();
-        answer!(self.0.query(Query::Detail(tenant, id)), Detail)
+        let found: Answer<'_, Box<Found<Detail>>> = answer!(self.0.query(Query::Detail(tenant, id)), Detail);
+        Box::pin(async { Ok(*found.await?) })
     }
 
     fn backlog(&self) -> Answer<'_, Vec<Backlog>> {

@@ -150,7 +150,8 @@ impl Ledger {
 
     /// The same for one slice only.
     pub(super) fn roll_back_of(&mut self, slice: Number) {
-        let (mine, others) = std::mem::take(&mut self.undo).into_iter().partition(|undo| undo.slice() == slice);
+        let (mine, others) =
+            std::mem::take(&mut self.undo).into_iter().partition(|undo| undo.slice() == slice);
         self.undo = mine;
         self.roll_back();
         self.undo = others;

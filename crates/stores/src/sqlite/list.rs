@@ -1,7 +1,8 @@
 //! Lists of dead deliveries, a page at a time, in order of id.
 
+use super::head::halves;
 use super::read::Shelf;
-use super::slice::{Slice, halves, row};
+use super::slice::{Slice, row};
 use super::trouble::{Result, Trouble};
 use contract::delivery::{Attempt, ErrorClass, Standing};
 use contract::limits;

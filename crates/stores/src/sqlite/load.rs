@@ -36,7 +36,10 @@ pub(super) fn tally(slice: &Slice) -> Result<Tally> {
         (Code::Leased, "SELECT lane, count(*) FROM delivery INDEXED BY leased WHERE state = 0 GROUP BY lane"),
         (Code::Due, "SELECT lane, count(*) FROM delivery INDEXED BY due WHERE state = 1 GROUP BY lane"),
         (Code::Dead, "SELECT lane, count(*) FROM delivery INDEXED BY dead WHERE state = 3 GROUP BY lane"),
-        (Code::Blocked, "SELECT lane, count(*) FROM delivery INDEXED BY blocked WHERE state = 7 GROUP BY lane"),
+        (
+            Code::Blocked,
+            "SELECT lane, count(*) FROM delivery INDEXED BY blocked WHERE state = 7 GROUP BY lane",
+        ),
     ] {
         let mut find = slice.file.prepare(sql)?;
         let mut rows = find.query([])?;

@@ -69,8 +69,9 @@ impl Batch<'_> {
         let mut all = Vec::new();
         for number in self.slices_with_keys() {
             let slice = self.slice(number)?;
-            let mut find =
-                slice.file.prepare_cached("SELECT spot FROM delivery WHERE lane = ?1 AND key = ?2 AND state = ?3")?;
+            let mut find = slice
+                .file
+                .prepare_cached("SELECT spot FROM delivery WHERE lane = ?1 AND key = ?2 AND state = ?3")?;
             let mut rows = find.query(params![lane, key, code as u8])?;
             while let Some(row) = rows.next()? {
                 all.push(slice.spot(row.get(0)?));
@@ -82,7 +83,8 @@ impl Batch<'_> {
     /// Every key that has unfinished rows in a slice, with its lane.
     pub(super) fn keys_of(&self, number: Number) -> Result<Vec<(u32, String)>> {
         let slice = self.slice(number)?;
-        let mut find = slice.file.prepare_cached("SELECT DISTINCT lane, key FROM delivery WHERE key IS NOT NULL")?;
+        let mut find =
+            slice.file.prepare_cached("SELECT DISTINCT lane, key FROM delivery WHERE key IS NOT NULL")?;
         let mut rows = find.query([])?;
         let mut keys = Vec::new();
         while let Some(row) = rows.next()? {

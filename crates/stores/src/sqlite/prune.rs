@@ -21,9 +21,10 @@ impl Core {
     pub(super) fn prune(&mut self, retention: Retention, now: Timestamp) -> Result<Pruned> {
         self.turn_slice_if_due(now)?;
         let mut pruned = self.prune_carried(retention, now)?;
-        let closed: Vec<Number> = self.files.listed.keys().copied().filter(|one| *one != self.files.current).collect();
+        let closed: Vec<Number> =
+            self.files.listed.keys().copied().filter(|one| *one != self.files.current).collect();
         for number in closed {
-            if self.may_go(number, retention, now)
+            if self.may_go(number, retention, now)?
                 && let Some(alive) = self.few_alive(number, now - retention.dead)?
             {
                 pruned.messages += self.drop_slice(number, &alive)?;
@@ -46,11 +47,11 @@ impl Core {
     }
 
     /// Old enough, or in the way while there is too much; never while its keys are still remembered.
-    fn may_go(&self, number: Number, retention: Retention, now: Timestamp) -> bool {
-        let Some(closed) = self.files.listed.get(&number).and_then(|listed| listed.closed) else { return false };
-        let expired = now.since(closed) >= retention.time;
-        let remembered = self.seen.contains_key(&number) && now.since(closed) < limits::IDEMPOTENCY_WINDOW;
-        !remembered && (expired || self.bytes() > retention.bytes)
+    fn may_go(&self, number: Number, retention: Retention, now: Timestamp) -> Result<bool> {
+        let Some(slice) = self.files.slices.get(&number) else { return Ok(false) };
+        let age = now.since(made(newest(slice)?));
+        let remembered = self.seen.contains_key(&number) && age < limits::IDEMPOTENCY_WINDOW;
+        Ok(!remembered && (age >= retention.time || self.bytes() > retention.bytes))
     }
 
     /// The messages of a slice that are alive; none when they are too many to carry.
@@ -85,7 +86,7 @@ impl Core {
             return Err(Trouble::Failed(format!("slice {} is not open", number.0)));
         };
         let total: i64 = slice.file.query_row("SELECT count(*) FROM message", [], |row| row.get(0))?;
-        let newest: i64 = slice.file.query_row("SELECT coalesce(max(hi), 0) FROM message", [], |row| row.get(0))?;
+        let newest = newest(slice)?;
         if !alive.is_empty() {
             carried.begin()?;
             let copied: Result<()> = alive.iter().try_for_each(|position| carry(slice, carried, *position));
@@ -129,9 +130,14 @@ impl Core {
     }
 }
 
+/// The high half of the newest message's id.
+fn newest(slice: &Slice) -> Result<i64> {
+    Ok(slice.file.query_row("SELECT coalesce(max(hi), 0) FROM message", [], |row| row.get(0))?)
+}
+
 /// The end of the millisecond in which the id with this high half was made.
 fn made(hi: i64) -> Timestamp {
-    Timestamp::from_micros((hi >> 16).cast_unsigned().saturating_mul(1000) + 999)
+    Timestamp::from_micros((hi >> 16).cast_unsigned().saturating_mul(1000).saturating_add(999))
 }
 
 /// Copies one message with everything of it; again if it must: rows that are there stay as they are.

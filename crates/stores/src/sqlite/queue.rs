@@ -47,7 +47,12 @@ impl<T> Queue<T> {
     }
 
     /// Takes items until their weights reach `most`. Empty after `patience`; an error once closed and drained.
-    pub(super) fn take(&self, most: usize, patience: Option<Duration>, weigh: impl Fn(&T) -> usize) -> Result<Vec<T>, Closed> {
+    pub(super) fn take(
+        &self,
+        most: usize,
+        patience: Option<Duration>,
+        weigh: impl Fn(&T) -> usize,
+    ) -> Result<Vec<T>, Closed> {
         let mut inside = self.lock();
         while inside.items.is_empty() {
             if inside.closed {
@@ -109,7 +114,7 @@ mod tests {
         for weight in [3, 4, 5, 100, 1] {
             queue.push(weight).await.unwrap();
         }
-        let mut take = || queue.take(8, None, |weight| *weight).unwrap();
+        let take = || queue.take(8, None, |weight| *weight).unwrap();
         assert_eq!((take(), take(), take(), take()), (vec![3, 4], vec![5], vec![100], vec![1]));
     }
 

@@ -3,7 +3,8 @@
 use super::catalog::{self, Names};
 use super::code::Code;
 use super::files::Spot;
-use super::slice::{Head, Row, Slice, named};
+use super::head::{Head, named};
+use super::slice::{Row, Slice};
 use super::trouble::{Result, Trouble};
 use super::work::{Query, Reply};
 use contract::query::{self, Detail};
@@ -23,15 +24,22 @@ impl Shelf<'_> {
     pub(super) fn answer(&self, query: &Query) -> Result<Reply> {
         Ok(match query {
             Query::Ticket(tenant, id) => Reply::Ticket(self.ticket(tenant, *id)?),
-            Query::List(tenant, filter, after, limit) => Reply::List(self.list(tenant, filter, *after, *limit)?),
-            Query::Detail(tenant, id) => Reply::Detail(self.detail(tenant, *id)?),
+            Query::List(tenant, filter, after, limit) => {
+                Reply::List(self.list(tenant, filter, *after, *limit)?)
+            }
+            Query::Detail(tenant, id) => Reply::Detail(Box::new(self.detail(tenant, *id)?)),
             Query::State(scope) => Reply::State(catalog::state(self.catalog, scope)?),
             Query::States(kind) => Reply::States(catalog::states(self.catalog, *kind)?),
         })
     }
 
     fn ticket(&self, tenant: &Name, id: MessageId) -> Result<Found<Ticket>> {
-        self.find(tenant, id.made(), |slice| slice.head_by_id(id), |slice, head| self.read_ticket(slice, head))
+        self.find(
+            tenant,
+            id.made(),
+            |slice| slice.head_by_id(id),
+            |slice, head| self.read_ticket(slice, head),
+        )
     }
 
     fn detail(&self, tenant: &Name, id: DeliveryId) -> Result<Found<Detail>> {

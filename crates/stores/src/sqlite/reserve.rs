@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The reserve is released in this many steps.
 const STEPS: u64 = 8;
-const CHUNK: [u8; 64 * 1024] = [0; 64 * 1024];
+static CHUNK: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// A file of zeros.
 #[derive(Debug)]

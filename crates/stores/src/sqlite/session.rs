@@ -14,7 +14,10 @@ impl Batch<'_> {
     pub(super) fn fence(&mut self, now: Timestamp) -> Result<()> {
         self.settle_down(usize::MAX)?;
         for number in self.files.slices.keys().copied() {
-            let leased = self.ledger.tally(number).is_some_and(|tally| tally.lanes.values().any(|lane| lane.leased > 0));
+            let leased = self
+                .ledger
+                .tally(number)
+                .is_some_and(|tally| tally.lanes.values().any(|lane| lane.leased > 0));
             if leased {
                 let slice = self.slice(number)?;
                 for row in leased_rows(slice)? {
@@ -67,9 +70,11 @@ impl Batch<'_> {
 }
 
 fn leased_rows(slice: &Slice) -> Result<Vec<Row>> {
-    let mut find = slice
-        .file
-        .prepare_cached(concat!("SELECT ", row!(), " FROM delivery WHERE state = 0 ORDER BY spot"))?;
+    let mut find = slice.file.prepare_cached(concat!(
+        "SELECT ",
+        row!(),
+        " FROM delivery WHERE state = 0 ORDER BY spot"
+    ))?;
     let mut rows = find.query([])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {

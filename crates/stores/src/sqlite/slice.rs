@@ -1,18 +1,17 @@
 //! One slice's file: its messages and its deliveries, row by row.
 
-use super::catalog::Names;
 use super::code::Code;
 use super::files::{Number, Spot};
-use super::pack::{self, Beginning};
+use super::head::Head;
+use super::pack;
 use super::trouble::{Result, Trouble};
-use bytes::Bytes;
+use contract::Timestamp;
 use contract::delivery::{Attempt, Standing, Suspicion};
 use contract::message::Headers;
 use contract::query::Edit;
 use contract::store::Position;
-use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
 use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, OptionalExtension, params};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -85,52 +84,12 @@ impl Row {
     }
 }
 
-/// What is known of a message without its body.
-#[derive(Clone, Debug)]
-pub(super) struct Head {
-    pub(super) position: Position,
-    pub(super) id: MessageId,
-    pub(super) first: DeliveryId,
-    pub(super) tenant: u32,
-    pub(super) route: u32,
-    pub(super) received: Timestamp,
-    pub(super) beginnings: Vec<Beginning>,
-}
-
-macro_rules! head {
-    () => {
-        "row, hi, lo, first_hi, first_lo, tenant, route, received, starts"
-    };
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the two halves")]
-pub(super) const fn halves(bits: u128) -> (i64, i64) {
-    (((bits >> 64) as u64).cast_signed(), (bits as u64).cast_signed())
-}
-
-fn whole(hi: i64, lo: i64) -> u128 {
-    (u128::from(hi.cast_unsigned()) << 64) | u128::from(lo.cast_unsigned())
-}
-
 pub(super) fn time(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros.cast_unsigned())
 }
 
 pub(super) fn micros(time: Timestamp) -> i64 {
     time.min(Timestamp::NEVER).as_micros().cast_signed()
-}
-
-/// Over everything that a delivery depends on.
-pub(super) fn checksum(message: &Message, starts: &[u8]) -> u32 {
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(&message.id.to_bits().to_le_bytes());
-    crc.update(&message.first.to_bits().to_le_bytes());
-    crc.update(&message.received.as_micros().to_le_bytes());
-    crc.update(&message.deadline.map_or(u64::MAX, Timestamp::as_micros).to_le_bytes());
-    crc.update(starts);
-    crc.update(message.headers.block());
-    crc.update(&message.body);
-    crc.finalize()
 }
 
 pub(super) fn edit_checksum(edit: &Edit) -> u32 {
@@ -169,7 +128,9 @@ impl Slice {
     pub(super) fn checkpoint(&self, mode: CheckpointMode) -> Result<()> {
         let (_, left) = match self.file.wal_checkpoint_v2(None::<&str>, mode) {
             Ok((log, copied)) => (log, log.max(0) - copied.max(0)),
-            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => return Ok(()),
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                return Ok(());
+            }
             Err(error) => return Err(error.into()),
         };
         self.logged.store(left, Ordering::Relaxed);
@@ -254,7 +215,10 @@ impl Slice {
     }
 
     pub(super) fn rows(&self, position: Position) -> Result<Vec<Row>> {
-        let mut find = self.file.prepare_cached(concat!("SELECT ", row!(), " FROM delivery WHERE spot BETWEEN ?1 AND ?2 ORDER BY spot"
+        let mut find = self.file.prepare_cached(concat!(
+            "SELECT ",
+            row!(),
+            " FROM delivery WHERE spot BETWEEN ?1 AND ?2 ORDER BY spot"
         ))?;
         let from = self.row_of(position) << 8;
         let mut rows = find.query([from, from | ORDINALS])?;
@@ -312,7 +276,8 @@ impl Slice {
     }
 
     pub(super) fn insert_attempt(&self, spot: Spot, kept: u32, packed: &[u8]) -> Result<()> {
-        let mut put = self.file.prepare_cached("INSERT INTO attempt(spot, kept, attempt) VALUES(?1, ?2, ?3)")?;
+        let mut put =
+            self.file.prepare_cached("INSERT INTO attempt(spot, kept, attempt) VALUES(?1, ?2, ?3)")?;
         put.execute(params![self.local(spot), kept, packed])?;
         Ok(())
     }
@@ -334,8 +299,9 @@ impl Slice {
     }
 
     pub(super) fn last_attempt(&self, spot: Spot) -> Result<Option<Attempt>> {
-        let mut find =
-            self.file.prepare_cached("SELECT attempt FROM attempt WHERE spot = ?1 ORDER BY kept DESC LIMIT 1")?;
+        let mut find = self
+            .file
+            .prepare_cached("SELECT attempt FROM attempt WHERE spot = ?1 ORDER BY kept DESC LIMIT 1")?;
         let later = find.query_row([self.local(spot)], |row| row.get::<_, Vec<u8>>(0)).optional()?;
         if let Some(packed) = later {
             return Ok(pack::unpack_attempt(&packed));
@@ -343,75 +309,6 @@ impl Slice {
         let mut find = self.file.prepare_cached("SELECT attempt FROM delivery WHERE spot = ?1")?;
         let first = find.query_row([self.local(spot)], |row| row.get::<_, Option<Vec<u8>>>(0)).optional()?;
         Ok(first.flatten().and_then(|packed| pack::unpack_attempt(&packed)))
-    }
-
-    fn read_head(&self, row: &rusqlite::Row<'_>) -> Result<Head> {
-        let id = MessageId::from_bits(whole(row.get(1)?, row.get(2)?));
-        let packed = row.get_ref(8)?.as_blob().unwrap_or_default();
-        Ok(Head {
-            position: self.position(row.get(0)?),
-            id,
-            first: DeliveryId::from_bits(whole(row.get(3)?, row.get(4)?)),
-            tenant: row.get(5)?,
-            route: row.get(6)?,
-            received: time(row.get(7)?),
-            beginnings: pack::unpack_beginnings(packed).ok_or(Trouble::Corrupt(id))?,
-        })
-    }
-
-    pub(super) fn head(&self, position: Position) -> Result<Option<Head>> {
-        let mut find = self.file.prepare_cached(concat!("SELECT ", head!(), " FROM message WHERE row = ?1"))?;
-        let mut rows = find.query([self.row_of(position)])?;
-        rows.next()?.map(|row| self.read_head(row)).transpose()
-    }
-
-    /// The id and the order in lists of a message whose other bytes may be damaged.
-    pub(super) fn labels(&self, position: Position) -> Result<(MessageId, i64)> {
-        let mut find = self.file.prepare_cached("SELECT hi, lo, first_hi FROM message WHERE row = ?1")?;
-        let labels = |row: &rusqlite::Row<'_>| Ok((whole(row.get(0)?, row.get(1)?), row.get(2)?));
-        let (id, rank) = find.query_row([self.row_of(position)], labels)?;
-        Ok((MessageId::from_bits(id), rank))
-    }
-
-    pub(super) fn head_by_id(&self, id: MessageId) -> Result<Option<Head>> {
-        let mut find =
-            self.file.prepare_cached(concat!("SELECT ", head!(), " FROM message WHERE hi = ?1 AND lo = ?2"))?;
-        let (hi, lo) = halves(id.to_bits());
-        let mut rows = find.query([hi, lo])?;
-        rows.next()?.map(|row| self.read_head(row)).transpose()
-    }
-
-    /// The message whose delivery this is: both ids were made in the same millisecond.
-    pub(super) fn head_by_delivery(&self, id: DeliveryId) -> Result<Option<Head>> {
-        let mut find = self.file.prepare_cached(concat!("SELECT ", head!(), " FROM message WHERE hi BETWEEN ?1 AND ?2 AND first_hi = ?3 AND first_lo = ?4"
-        ))?;
-        let (hi, lo) = halves(id.at(0).to_bits());
-        let moment = hi & !0xffff;
-        let mut rows = find.query([moment, moment | 0xffff, hi, lo])?;
-        let found = rows.next()?.map(|row| self.read_head(row)).transpose()?;
-        Ok(found.filter(|head| usize::from(id.ordinal()) < head.beginnings.len()))
-    }
-
-    /// The whole message, if its bytes match their checksum.
-    pub(super) fn message(&self, head: &Head, names: &Names) -> Result<Arc<Message>> {
-        let mut find =
-            self.file.prepare_cached("SELECT deadline, crc, starts, headers, body FROM message WHERE row = ?1")?;
-        let mut rows = find.query([self.row_of(head.position)])?;
-        let Some(row) = rows.next()? else { return Err(Trouble::Corrupt(head.id)) };
-        let bytes = |at| row.get_ref(at).map(|value| Bytes::copy_from_slice(value.as_blob().unwrap_or_default()));
-        let message = Message {
-            id: head.id,
-            first: head.first,
-            tenant: named(names, head.tenant)?,
-            route: named(names, head.route)?,
-            received: head.received,
-            deadline: row.get::<_, Option<i64>>(0)?.map(time),
-            headers: Headers::from_block(bytes(3)?),
-            body: bytes(4)?,
-        };
-        let starts = row.get_ref(2)?.as_blob().unwrap_or_default();
-        let sound = checksum(&message, starts) == row.get::<_, u32>(1)?;
-        if sound { Ok(Arc::new(message)) } else { Err(Trouble::Corrupt(head.id)) }
     }
 
     /// The latest edit, if its bytes match their checksum.
@@ -428,9 +325,4 @@ impl Slice {
         let sound = edit_checksum(&edit) == row.get::<_, u32>(0)?;
         if sound { Ok(Some(edit)) } else { Err(Trouble::Corrupt(head.id)) }
     }
-}
-
-pub(super) fn named(names: &Names, number: u32) -> Result<Name> {
-    let unknown = || Trouble::Failed(format!("name {number} is not in the catalog"));
-    names.name(number).cloned().ok_or_else(unknown)
 }

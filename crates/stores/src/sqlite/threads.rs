@@ -50,7 +50,9 @@ impl Sqlite {
         };
         let (open, names) = core.shared();
         let (works, readiness) = (Arc::clone(&threads.works), Arc::clone(&threads.readiness));
-        threads.start("fanlight-writer", move || write(core, &works, &readiness)).map_err(|e| failed(e.to_string()))?;
+        threads
+            .start("fanlight-writer", move || write(core, &works, &readiness))
+            .map_err(|e| failed(e.to_string()))?;
         for _ in 0..READERS {
             let reader = Reader {
                 folder: folder.to_path_buf(),
@@ -60,7 +62,9 @@ impl Sqlite {
                 names: Arc::clone(&names),
             };
             let queries = Arc::clone(&threads.queries);
-            threads.start("fanlight-reader", move || read(reader, &queries)).map_err(|e| failed(e.to_string()))?;
+            threads
+                .start("fanlight-reader", move || read(reader, &queries))
+                .map_err(|e| failed(e.to_string()))?;
         }
         Ok(Self(threads))
     }
@@ -134,7 +138,9 @@ fn write(mut core: Core, queue: &Queue<Call<Work>>, readiness: &AtomicU8) {
     let ending = Ending(queue);
     loop {
         let patience = (core.readiness() == Readiness::Full).then_some(PATIENCE_WHEN_FULL);
-        let Ok(calls) = queue.take(limits::COMMIT_ITEMS_MAX, patience, |(work, _)| work.items()) else { break };
+        let Ok(calls) = queue.take(limits::COMMIT_ITEMS_MAX, patience, |(work, _)| work.items()) else {
+            break;
+        };
         let (works, to): (Vec<Work>, Vec<_>) = calls.into_iter().unzip();
         let answers = core.apply(&works);
         // Before the answers: who reads "full" must not be told "ready" afterwards.

@@ -34,19 +34,29 @@ impl Trouble {
 
 impl From<rusqlite::Error> for Trouble {
     fn from(error: rusqlite::Error) -> Self {
+        if is_full(&error) {
+            return Self::Full;
+        }
         let Some(sqlite) = error.sqlite_error().copied() else {
             return Self::Failed(error.to_string());
         };
-        // The index beside the log is grown by writing to it, so a full disk shows as this kind of I/O error.
-        let grows = [ffi::SQLITE_IOERR_SHMSIZE, ffi::SQLITE_IOERR_SHMOPEN].contains(&sqlite.extended_code);
-        match sqlite.code {
-            ErrorCode::DiskFull => Self::Full,
-            ErrorCode::SystemIoFailure if grows => Self::Full,
-            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Damaged(error.to_string()),
-            ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::OutOfMemory => Self::Fatal(format!("{error} (SQLite {})", sqlite.extended_code)),
-            _ => Self::Failed(error.to_string()),
+        let lasting = [ErrorCode::SystemIoFailure, ErrorCode::ReadOnly, ErrorCode::OutOfMemory];
+        if matches!(sqlite.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) {
+            Self::Damaged(error.to_string())
+        } else if lasting.contains(&sqlite.code) {
+            Self::Fatal(format!("{error} (SQLite {})", sqlite.extended_code))
+        } else {
+            Self::Failed(error.to_string())
         }
     }
+}
+
+/// Whether there was no space. The index beside a log is grown by writing to it, so there it shows as an I/O error.
+pub(super) fn is_full(error: &rusqlite::Error) -> bool {
+    let grows = [ffi::SQLITE_IOERR_SHMSIZE, ffi::SQLITE_IOERR_SHMOPEN];
+    error
+        .sqlite_error()
+        .is_some_and(|sqlite| sqlite.code == ErrorCode::DiskFull || grows.contains(&sqlite.extended_code))
 }
 
 impl From<std::io::Error> for Trouble {

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Ask, Backlog, Claimed, Fault, Pruned, Renewed, Retention, Scope, ScopeKind, Session, Settled,
-    Settlement, Versioned,
+    Accept, Accepted, Ask, Backlog, Claimed, Fault, Pruned, Renewed, Retention, Scope, ScopeKind, Session,
+    Settled, Settlement, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
@@ -104,7 +104,7 @@ pub enum Reply {
     /// To [`Query::List`].
     List(Page),
     /// To [`Query::Detail`].
-    Detail(Found<Detail>),
+    Detail(Box<Found<Detail>>),
     /// To [`Query::State`].
     State(Option<Versioned>),
     /// To [`Query::States`].

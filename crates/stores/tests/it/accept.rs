@@ -139,17 +139,17 @@ on_every_store! {
 
     async fn of_many_concurrent_calls_with_one_key_exactly_one_is_new(world: World) {
         let world = Arc::new(world);
-        let mut calls = Vec::new();
+        let mut calls = tokio::task::JoinSet::new();
         for _ in 0..32 {
             let world = Arc::clone(&world);
-            calls.push(tokio::task::spawn(async move {
+            calls.spawn(async move {
                 let item = Accept { once: once("k", 1), ..world.item(vec![leased("crm")]) };
                 world.accept_one(item).await
-            }));
+            });
         }
         let mut new = 0;
-        for call in calls {
-            match call.await.unwrap() {
+        for answer in calls.join_all().await {
+            match answer {
                 Accepted::New { .. } => new += 1,
                 Accepted::Same { .. } => {}
                 other @ (Accepted::Conflict | Accepted::Full) => panic!("{other:?}"),

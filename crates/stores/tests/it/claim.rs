@@ -1,1 +1,85 @@
-//! x
+//! Leasing due deliveries.
+
+use crate::world::{ask, due, leased, name, on_every_store};
+use contract::delivery::Standing;
+use contract::store::{Accept, Accepted, Ask, Session};
+use std::sync::Arc;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+on_every_store! {
+    async fn what_is_leased_is_not_claimed(world: World) {
+        world.keep(vec![leased("crm")]).await;
+        let claimed = world.claim("crm", 9).await;
+        assert_eq!((claimed.leases.len(), claimed.next_due), (0, None));
+        world.keep(vec![due("crm", world.now())]).await;
+        assert_eq!(world.claim("crm", 9).await.leases.len(), 1);
+        assert_eq!(world.claim("crm", 9).await.leases.len(), 0);
+    }
+
+    async fn only_what_is_due_is_claimed_oldest_first(world: World) {
+        let now = world.now();
+        let mut ids = Vec::new();
+        for wait in [3, 1, 2, 60] {
+            ids.push(world.keep(vec![due("crm", now + SECOND * wait)]).await.0.first);
+        }
+        let none = world.claim("crm", 9).await;
+        assert_eq!((none.leases.len(), none.next_due), (0, Some(now + SECOND)));
+        world.clock.advance(SECOND * 3);
+        let claimed = world.claim("crm", 2).await;
+        let order: Vec<_> = claimed.leases.iter().map(|lease| lease.delivery.id).collect();
+        assert_eq!(order, [ids[1], ids[2]]);
+        assert_eq!(claimed.next_due, Some(now + SECOND * 3));
+        let rest = world.claim("crm", 9).await;
+        assert_eq!(rest.leases[0].delivery.id, ids[0]);
+        assert_eq!((rest.leases.len(), rest.next_due), (1, Some(now + SECOND * 60)));
+        assert_eq!(world.standings(claimed.leases[0].message.id).await, [Standing::Leased]);
+    }
+
+    async fn the_same_moment_is_claimed_in_order_of_position(world: World) {
+        let mut ids = Vec::new();
+        for _ in 0..5 {
+            ids.push(world.keep(vec![due("crm", world.now())]).await.0.first);
+        }
+        let order: Vec<_> = world.claim("crm", 9).await.leases.iter().map(|lease| lease.delivery.id).collect();
+        assert_eq!(order, ids);
+    }
+
+    async fn a_claim_is_bounded_by_bytes_but_gives_at_least_one(world: World) {
+        for _ in 0..4 {
+            let message = Arc::new(world.message(&[b'x'; 1000]));
+            let item = Accept { message, deliveries: vec![due("crm", world.now())], once: None };
+            assert!(matches!(world.accept_one(item).await, Accepted::New { .. }));
+        }
+        for (bytes, given) in [(0, 1), (1500, 2), (1, 1)] {
+            let ask = Ask { bytes, ..ask("crm", 9) };
+            let claimed = world.store().claim(world.session, vec![ask], world.now()).await.unwrap();
+            assert_eq!(claimed[0].leases.len(), given);
+        }
+        assert_eq!(world.claim("crm", 9).await.leases, []);
+    }
+
+    async fn targets_and_tenants_are_claimed_apart(world: World) {
+        let now = world.now();
+        let mut message = world.message(b"");
+        message.tenant = name("other");
+        let item = Accept { message: Arc::new(message), deliveries: vec![due("crm", now)], once: None };
+        world.accept_one(item).await;
+        let (both, _) = world.keep(vec![due("crm", now), due("mailing", now)]).await;
+        let asks = vec![ask("mailing", 9), ask("nobody", 9), ask("crm", 9)];
+        let claimed = world.store().claim(world.session, asks, now).await.unwrap();
+        let ids: Vec<Vec<_>> =
+            claimed.iter().map(|one| one.leases.iter().map(|lease| lease.delivery.id).collect()).collect();
+        assert_eq!(ids, [vec![both.first.at(1)], vec![], vec![both.first.at(0)]]);
+        let other = Ask { tenant: name("other"), ..ask("crm", 9) };
+        assert_eq!(world.store().claim(world.session, vec![other], now).await.unwrap()[0].leases.len(), 1);
+    }
+
+    async fn a_session_that_is_not_alive_claims_nothing(world: World) {
+        world.keep(vec![due("crm", world.now())]).await;
+        let dead = world.store().claim(Session(99), vec![ask("crm", 9)], world.now()).await.unwrap();
+        assert_eq!((dead[0].leases.len(), dead[0].next_due), (0, None));
+        assert_eq!(world.claim("crm", 9).await.leases.len(), 1);
+    }
+}

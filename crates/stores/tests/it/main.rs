@@ -1,4 +1,11 @@
 //! The conformance suite: every case runs against every store; it is the exact specification of the joint.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may"
+)]
 
 mod accept;
 mod change;

@@ -1,1 +1,218 @@
-//! x
+//! Random sequences of operations give the same answers on memory and on SQLite.
+
+use crate::world::{Kind, Seeded, World, ask, attempt, keyed, leased, name, once, refused, tenant};
+use contract::delivery::{Death, Standing};
+use contract::query::{Change, Filter};
+use contract::store::{Accept, Accepted, Position, Settlement, Start};
+use contract::{DeliveryId, Entropy, Message, Name, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+const SEEDS: u64 = 60;
+const STEPS: u64 = 120;
+const TARGETS: [&str; 3] = ["crm", "mailing", "ledger"];
+
+/// What both stores know, and where each put it: positions differ, so they are compared by message.
+struct Pair {
+    memory: World,
+    sqlite: World,
+    dice: Seeded,
+    messages: Vec<Arc<Message>>,
+    positions: BTreeMap<usize, (Position, Position)>,
+    leased: Vec<(usize, DeliveryId, u32, u32)>,
+    seen: BTreeMap<&'static str, u64>,
+}
+
+impl Pair {
+    async fn new(seed: u64) -> Self {
+        let (memory, sqlite) = (World::new(Kind::Memory).await, World::unsynced(Kind::Inline).await);
+        let (dice, positions, leased) = (Seeded::new(seed), BTreeMap::new(), Vec::new());
+        Self { memory, sqlite, dice, messages: Vec::new(), positions, leased, seen: BTreeMap::new() }
+    }
+
+    fn now(&self) -> Timestamp {
+        assert_eq!(self.memory.now(), self.sqlite.now());
+        self.memory.now()
+    }
+
+    fn note(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
+    }
+
+    async fn step(&mut self) {
+        match self.dice.below(100) {
+            0..30 => self.accept().await,
+            30..50 => self.claim().await,
+            50..76 => self.settle().await,
+            76..86 => self.change().await,
+            86..96 => {
+                let time = Duration::from_millis(self.dice.below(4000));
+                self.advance(time);
+            }
+            96 => self.advance(Duration::from_secs(6 * 3600)),
+            _ => self.crash().await,
+        }
+        self.compare().await;
+    }
+
+    fn advance(&mut self, time: Duration) {
+        self.memory.clock.advance(time);
+        self.sqlite.clock.advance(time);
+    }
+
+    async fn crash(&mut self) {
+        self.memory.crash().await;
+        self.sqlite.crash().await;
+        self.leased.clear();
+        self.note("crash");
+    }
+
+    async fn accept(&mut self) {
+        let mut message = self.memory.message(b"{}");
+        message.id = contract::MessageId::new(self.now(), &self.dice);
+        message.first = DeliveryId::base(self.now(), &self.dice);
+        let message = Arc::new(message);
+        let starts: Vec<Start> = (0..self.dice.below(4)).map(|_| self.start()).collect();
+        let once = if self.dice.below(4) == 0 {
+            once(&self.dice.below(6).to_string(), u128::from(self.dice.below(2)))
+        } else {
+            None
+        };
+        let item = Accept { message: message.clone(), deliveries: starts.clone(), once };
+        let a = self.memory.accept_one(item.clone()).await;
+        let b = self.sqlite.accept_one(item).await;
+        match (a, b) {
+            (Accepted::New { position: a, demoted }, Accepted::New { position: b, demoted: other }) => {
+                assert_eq!(demoted, other);
+                let index = self.messages.len();
+                self.positions.insert(index, (a, b));
+                for (ordinal, start) in (0..).zip(&starts) {
+                    if start.standing == Standing::Leased && !demoted.contains(&ordinal) {
+                        self.leased.push((index, message.first.at(ordinal), 0, 1));
+                    }
+                }
+                self.messages.push(message);
+                self.note(if demoted.is_empty() { "new" } else { "demoted" });
+            }
+            (a, b) => {
+                assert_eq!(a, b);
+                self.note(if a == Accepted::Conflict { "conflict" } else { "same" });
+            }
+        }
+    }
+
+    fn start(&self) -> Start {
+        let target: &str = TARGETS[usize::try_from(self.dice.below(3)).unwrap()];
+        let wait = Duration::from_millis(self.dice.below(3000));
+        let standing = match self.dice.below(10) {
+            0..5 => Standing::Leased,
+            5..8 => Standing::Due(self.now() + wait),
+            8 => Standing::Skipped,
+            _ => Standing::Dead(Death::Config),
+        };
+        let start = Start { standing, ..leased(target) };
+        if self.dice.below(2) == 0 { keyed(start, &self.dice.below(3).to_string()) } else { start }
+    }
+
+    async fn claim(&mut self) {
+        let target = TARGETS[usize::try_from(self.dice.below(3)).unwrap()];
+        let asks = vec![ask(target, usize::try_from(self.dice.below(4)).unwrap())];
+        let now = self.now();
+        let a = self.memory.store().claim(self.memory.session, asks.clone(), now).await.unwrap().remove(0);
+        let b = self.sqlite.store().claim(self.sqlite.session, asks, now).await.unwrap().remove(0);
+        assert_eq!(a.next_due, b.next_due);
+        assert_eq!(a.leases.len(), b.leases.len());
+        for (a, b) in a.leases.into_iter().zip(b.leases) {
+            assert_eq!((&a.delivery, &a.message, &a.edit), (&b.delivery, &b.message, &b.edit));
+            let index = self.messages.iter().position(|message| message.id == a.message.id).unwrap();
+            assert_eq!(self.positions[&index], (a.position, b.position));
+            self.leased.push((index, a.delivery.id, a.delivery.attempts, a.delivery.run));
+            self.note("lease");
+        }
+    }
+
+    async fn settle(&mut self) {
+        if self.leased.is_empty() {
+            return;
+        }
+        let at = usize::try_from(self.dice.below(self.leased.len() as u64)).unwrap();
+        let (index, delivery, attempts, run) =
+            if self.dice.below(8) == 0 { self.leased[at] } else { self.leased.swap_remove(at) };
+        let (standing, attempt) = match self.dice.below(6) {
+            0..2 => (Standing::Delivered, Some(attempt(attempts + 1, run, self.now()))),
+            2 => (
+                Standing::Due(self.now() + Duration::from_secs(1)),
+                Some(refused(attempts + 1, run, self.now())),
+            ),
+            3 => (Standing::Dead(Death::Exhausted), Some(refused(attempts + 1, run, self.now()))),
+            4 => (Standing::Due(self.now()), None),
+            _ => (Standing::Expired, None),
+        };
+        let (a, b) = self.positions[&index];
+        let one = |position| vec![Settlement { position, delivery, attempt: attempt.clone(), standing }];
+        let a = self.memory.store().settle(self.memory.session, one(a)).await.unwrap();
+        let b = self.sqlite.store().settle(self.sqlite.session, one(b)).await.unwrap();
+        assert_eq!(a, b);
+        self.note(if a == [contract::store::Settled::Recorded] { "recorded" } else { "fenced" });
+    }
+
+    async fn change(&mut self) {
+        let Some(count) = std::num::NonZeroU64::new(self.messages.len() as u64) else { return };
+        let message = &self.messages[usize::try_from(self.dice.bits() % count).unwrap()];
+        let delivery = message.first.at(u16::try_from(self.dice.below(3)).unwrap());
+        let tenant = tenant();
+        let change = match self.dice.below(4) {
+            0 => Change::Cancel { tenant, message: message.id, unsent: vec![delivery] },
+            1 => Change::Edit {
+                tenant,
+                delivery,
+                edit: contract::query::Edit { body: message.body.clone(), headers: message.headers.clone() },
+            },
+            2 => Change::Revive { tenant, deliveries: vec![(delivery, self.now())] },
+            _ => Change::Discard { tenant, deliveries: vec![delivery] },
+        };
+        let a = self.memory.store().change(change.clone()).await.unwrap();
+        let b = self.sqlite.store().change(change).await.unwrap();
+        assert_eq!(a, b);
+        self.note(if a.deliveries.is_empty() { "unchanged" } else { "changed" });
+    }
+
+    async fn compare(&self) {
+        let (a, b) = (self.memory.store(), self.sqlite.store());
+        assert_eq!(a.backlog().await.unwrap(), b.backlog().await.unwrap());
+        if self.dice.below(4) == 0 {
+            let list = |limit| (tenant(), Filter::default(), None, limit);
+            let (tenant, filter, after, limit) = list(usize::try_from(1 + self.dice.below(9)).unwrap());
+            let page = a.list(&tenant, filter.clone(), after, limit).await.unwrap();
+            assert_eq!(page, b.list(&tenant, filter, after, limit).await.unwrap());
+        }
+        for message in self.messages.iter().rev().take(12) {
+            let tenant: &Name = &name("default");
+            assert_eq!(
+                a.ticket(tenant, message.id).await.unwrap(),
+                b.ticket(tenant, message.id).await.unwrap()
+            );
+            let one = message.first.at(0);
+            assert_eq!(a.detail(tenant, one).await.unwrap(), b.detail(tenant, one).await.unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn random_operations_give_the_same_answers_on_memory_and_sqlite() {
+    let mut seen: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for seed in 0..SEEDS {
+        let mut pair = Pair::new(seed).await;
+        println!("seed {seed}");
+        for _ in 0..STEPS {
+            pair.step().await;
+        }
+        pair.seen.into_iter().for_each(|(what, count)| *seen.entry(what).or_default() += count);
+    }
+    for what in
+        ["new", "demoted", "same", "conflict", "lease", "recorded", "fenced", "changed", "unchanged", "crash"]
+    {
+        assert!(seen.get(what).is_some_and(|count| *count > 20), "{what} was hardly reached: {seen:?}");
+    }
+}

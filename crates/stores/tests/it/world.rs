@@ -2,10 +2,13 @@
 
 use bytes::Bytes;
 use contract::clock::Tick;
-use contract::delivery::{Attempt, AttemptResult, Capture, CaptureEnd, Death, ErrorClass, Standing, Suspicion, Timings};
+use contract::delivery::{
+    Attempt, AttemptResult, Capture, CaptureEnd, Death, ErrorClass, Standing, Suspicion, Timings,
+};
 use contract::message::Headers;
 use contract::store::{
-    Accept, Accepted, Ask, Claimed, Commit, Once, OrderKey, Position, Session, Settled, Settlement, Start, Store, Watcher,
+    Accept, Accepted, Ask, Claimed, Commit, Once, OrderKey, Position, Session, Settled, Settlement, Start,
+    Store, Watcher,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{Clock, DeliveryId, Entropy, Message, MessageId, Name, Promise, Timestamp};
@@ -13,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stores::memory::Memory;
-use stores::sqlite::{Inline, Options, Sqlite};
+use stores::sqlite::{Inline, Options, Sqlite, Sync};
 
 pub(crate) const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
 
@@ -90,8 +93,8 @@ pub(crate) enum Kind {
 }
 
 enum Holder {
-    Memory(Memory),
-    Inline(Inline),
+    Memory(Box<Memory>),
+    Inline(Box<Inline>),
     Sqlite(Sqlite),
     Nothing,
 }
@@ -103,12 +106,25 @@ pub(crate) struct World {
     pub(crate) entropy: Seeded,
     pub(crate) notes: Arc<Notes>,
     pub(crate) session: Session,
+    sync: Sync,
+    reserve: u64,
     holder: Holder,
 }
 
 impl World {
     pub(crate) async fn new(kind: Kind) -> Self {
+        Self::with(kind, Sync::Full, 64 * 1024).await
+    }
+
+    /// For tests that are not about the disk: nothing is synced.
+    pub(crate) async fn unsynced(kind: Kind) -> Self {
+        Self::with(kind, Sync::Off, 4096).await
+    }
+
+    async fn with(kind: Kind, sync: Sync, reserve: u64) -> Self {
         let mut world = Self {
+            sync,
+            reserve,
             kind,
             folder: tempfile::tempdir().unwrap(),
             clock: Arc::default(),
@@ -123,18 +139,29 @@ impl World {
 
     pub(crate) fn options(&self) -> Options {
         let clock: Arc<dyn Clock> = self.clock.clone();
-        Options { reserve_bytes: 1 << 20, ..Options::new(self.notes.clone(), clock) }
+        Options { reserve_bytes: self.reserve, sync: self.sync, ..Options::new(self.notes.clone(), clock) }
     }
 
     async fn start(&mut self) {
-        let path = self.folder.path().join("data");
+        let path = self.path();
         match (self.kind, &self.holder) {
             (Kind::Memory, Holder::Memory(_)) => {}
-            (Kind::Memory, _) => self.holder = Holder::Memory(Memory::new(self.clock.clone())),
-            (Kind::Inline, _) => self.holder = Holder::Inline(Inline::open(&path, self.options()).unwrap()),
+            (Kind::Memory, _) => self.holder = Holder::Memory(Box::new(Memory::new(self.clock.clone()))),
+            (Kind::Inline, _) => {
+                self.holder = Holder::Inline(Box::new(Inline::open(&path, self.options()).unwrap()))
+            }
             (Kind::Sqlite, _) => self.holder = Holder::Sqlite(Sqlite::open(&path, self.options()).unwrap()),
         }
         self.session = self.store().open(&name("node"), self.clock.now()).await.unwrap();
+    }
+
+    pub(crate) fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Ends the store in good order, so that a test can touch its files.
+    pub(crate) fn stop(&mut self) {
+        self.holder = Holder::Nothing;
     }
 
     /// The process dies and a new one starts.
@@ -149,8 +176,8 @@ impl World {
 
     pub(crate) fn store(&self) -> &dyn Store {
         match &self.holder {
-            Holder::Memory(memory) => memory,
-            Holder::Inline(inline) => inline,
+            Holder::Memory(memory) => memory.as_ref(),
+            Holder::Inline(inline) => inline.as_ref(),
             Holder::Sqlite(sqlite) => sqlite,
             Holder::Nothing => panic!("not started"),
         }
@@ -196,7 +223,12 @@ impl World {
         self.store().claim(self.session, vec![ask(target, items)], self.now()).await.unwrap().remove(0)
     }
 
-    pub(crate) async fn settle(&self, position: Position, delivery: DeliveryId, standing: Standing) -> Settled {
+    pub(crate) async fn settle(
+        &self,
+        position: Position,
+        delivery: DeliveryId,
+        standing: Standing,
+    ) -> Settled {
         let attempt = Some(attempt(1, 1, self.now()));
         let one = Settlement { position, delivery, attempt, standing };
         self.store().settle(self.session, vec![one]).await.unwrap().remove(0)
@@ -254,7 +286,14 @@ pub(crate) fn attempt(number: u32, run: u32, began: Timestamp) -> Attempt {
         number,
         run,
         began,
-        timings: Timings { queue: ms(1), dns: ms(2), connect: ms(3), tls: ms(4), first_byte: ms(5), body: ms(6) },
+        timings: Timings {
+            queue: ms(1),
+            dns: ms(2),
+            connect: ms(3),
+            tls: ms(4),
+            first_byte: ms(5),
+            body: ms(6),
+        },
         result: AttemptResult::Answered {
             status: 200,
             class: None,
@@ -270,7 +309,8 @@ pub(crate) fn attempt(number: u32, run: u32, began: Timestamp) -> Attempt {
 }
 
 pub(crate) fn refused(number: u32, run: u32, began: Timestamp) -> Attempt {
-    let result = AttemptResult::Failed { class: ErrorClass::ConnectionRefused, detail: "nobody listens".into() };
+    let result =
+        AttemptResult::Failed { class: ErrorClass::ConnectionRefused, detail: "nobody listens".into() };
     Attempt { result, next: Some(began + Duration::from_secs(5)), ..attempt(number, run, began) }
 }
 

@@ -4,29 +4,38 @@ use anyhow::{Context, Result, ensure};
 use rusqlite::Connection;
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// The first bytes of every SQLite database.
+const MAGIC: &[u8] = b"SQLite format 3\0";
 
 /// Runs `PRAGMA integrity_check` on every SQLite file below a folder and says how many there are.
 pub(crate) fn check(folder: &Path) -> Result<usize> {
-    let mut checked = 0;
+    let mut found = Vec::new();
+    databases(folder, &mut found)?;
+    for path in &found {
+        let database = Connection::open(path)?;
+        let verdict: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+        ensure!(verdict == "ok", "{}: {verdict}", path.display());
+    }
+    Ok(found.len())
+}
+
+/// Every database, before the first is opened: SQLite makes and removes files beside it.
+fn databases(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
         if path.is_dir() {
-            checked += check(&path)?;
-        } else if is_database(&path)? {
-            let database = Connection::open(&path)?;
-            let verdict: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
-            ensure!(verdict == "ok", "{}: {verdict}", path.display());
-            checked += 1;
+            databases(&path, found)?;
+        } else {
+            let mut magic = Vec::new();
+            File::open(&path)?.take(MAGIC.len() as u64).read_to_end(&mut magic)?;
+            if magic == MAGIC {
+                found.push(path);
+            }
         }
     }
-    Ok(checked)
-}
-
-fn is_database(path: &Path) -> Result<bool> {
-    let mut magic = Vec::new();
-    File::open(path)?.take(16).read_to_end(&mut magic)?;
-    Ok(magic == b"SQLite format 3\0")
+    Ok(())
 }
 
 #[test]

@@ -31,8 +31,8 @@ fn observe(folder: &Path, store: &str) -> Result<(Trace, Vec<Sent>)> {
     ];
     let log = folder.join("strace.log");
     let log_name = log.to_str().context("a strange folder")?;
-    // -D: the gateway stays our child. -s: a whole page, so that a mark in it is seen.
-    let under = ["strace", "-D", "-f", "-q", "-s", "70000", "-o", log_name, "-e", CALLS];
+    // -D: the gateway stays our child. -s: more than a page, so that a mark in it is seen.
+    let under = ["strace", "-D", "-f", "-q", "-s", "8192", "-o", log_name, "-e", CALLS];
     let setup = Setup { folder, store: Some(store.to_owned()), under: &under, targets: &targets };
     let mut gateway = Gateway::start(&setup)?;
     let send = |number: u64| -> Result<Sent> {

@@ -99,24 +99,22 @@ impl Check<'_> {
         if let Some(place) = items.get(limits::FAN_OUT_MAX).and_then(place_of) {
             let message =
                 format!("a route has at most {} targets, this one has {}", limits::FAN_OUT_MAX, items.len());
-            self.error(place, message, Some("send the message on to a second route".to_owned()));
+            self.error(place, message, Some("split them over two routes".to_owned()));
         }
         let mut names: Vec<Name> = Vec::new();
         for item in items.iter().take(limits::FAN_OUT_MAX) {
             let (Some(name), Some(place)) = (self.one(item), place_of(item)) else { continue };
             if names.contains(&name) {
-                self.error(
-                    place,
-                    format!("`{name}` stands there twice"),
-                    Some("remove one of them".to_owned()),
-                );
+                let message = format!("`{}` stands there twice", self.shown(place, name.as_str()));
+                self.error(place, message, Some("remove one of them".to_owned()));
             } else if let Some(known) = known.filter(|known| !known.contains(&name.as_str())) {
                 let help = match nearest(name.as_str(), known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None if known.is_empty() => "there are no targets: add them under `targets`".to_owned(),
                     None => format!("the targets are: {}", known.join(", ")),
                 };
-                self.error(place, format!("there is no target `{name}`"), Some(help));
+                let message = format!("there is no target `{}`", self.shown(place, name.as_str()));
+                self.error(place, message, Some(help));
             }
             names.push(name);
         }
@@ -159,7 +157,8 @@ impl Check<'_> {
                 ),
                 Overlap::Crossing => (
                     format!("the routes `{}` and `{}` both take {}", first.name, second.name, clash.example),
-                    "neither path is more specific: make the first segment where they differ the same in both".to_owned(),
+                    "neither path is narrower than the other: change one, or give it another method"
+                        .to_owned(),
                 ),
             };
             self.error(*place, message, Some(help));

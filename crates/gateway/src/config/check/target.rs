@@ -217,14 +217,16 @@ impl Check<'_> {
 
     fn ca(&mut self, field: &One<PathBuf>, url: Option<&Uri>) -> Option<Bytes> {
         let path = self.one(field)?;
+        let place = field.good().and_then(Written::place)?;
         if url.is_some_and(|url| url.scheme_str() == Some("http")) {
-            self.refuse(field, "certificates are only used with an https:// URL", None);
+            self.error(place, "certificates are only used with an https:// URL", None);
         }
+        let shown = self.shown(place, &path.to_string_lossy()).to_owned();
         let content = match self.env.file(&path) {
             Ok(content) => content,
             Err(error) => {
-                let help = "a relative path starts at the working directory".to_owned();
-                self.refuse(field, format!("`{}` cannot be read: {error}", path.display()), Some(help));
+                let help = "a relative path starts at the working directory";
+                self.error(place, format!("`{shown}` cannot be read: {error}"), Some(help.to_owned()));
                 return None;
             }
         };
@@ -232,8 +234,8 @@ impl Check<'_> {
         if certificates.is_ok_and(|certificates| !certificates.is_empty()) {
             return Some(content.into());
         }
-        let help = "it holds one or more blocks that begin with -----BEGIN CERTIFICATE-----".to_owned();
-        self.refuse(field, format!("`{}` is not a file of PEM certificates", path.display()), Some(help));
+        let help = "such a file holds one or more blocks that begin with -----BEGIN CERTIFICATE-----";
+        self.error(place, format!("`{shown}` is not a file of PEM certificates"), Some(help.to_owned()));
         None
     }
 }

@@ -217,9 +217,17 @@ proptest! {
 
     #[test]
     fn the_table_finds_the_narrowest_of_the_patterns_that_match(texts in prop::collection::vec(small_pattern(), 1..6), path in small_path()) {
-        let patterns: Vec<Pattern> = texts.iter().map(|text| pattern(text)).collect();
+        let mut patterns: Vec<Pattern> = texts.iter().map(|text| pattern(text)).collect();
+        let mut kept: Vec<Pattern> = Vec::new();
+        patterns.retain(|pattern| {
+            let free = kept.iter().all(|other| matches!(overlap(other, pattern), Overlap::Apart | Overlap::Nested));
+            if free {
+                kept.push(pattern.clone());
+            }
+            free
+        });
         let all: Vec<_> = patterns.iter().map(|pattern| (&Methods::Any, pattern)).collect();
-        prop_assume!(Routes::clashes(&all).is_empty());
+        prop_assert!(Routes::clashes(&all).is_empty());
         match Routes::new(all).find(&Method::POST, &path) {
             Lookup::Found { route, .. } => {
                 let found = &patterns[route];

@@ -152,7 +152,10 @@ fn a_value_from_outside_is_never_printed() {
     let text = with_target(
         "    headers: { authorization: 'Bearer ${MAIL_TOKEN}', x-key: '${file:token}', x-open: open }\n",
     );
+    let text = text.replace("https://example.com/", "https://example.com/${MAIL_TOKEN}");
+    let text = format!("{text}    when: .a == \"${{MAIL_TOKEN}}\"\n");
     let config = good(&text);
+    assert!(config.targets[0].url.path().contains("s3cret"));
     let printed = format!("{config:?}");
     assert!(!printed.contains("s3cret") && !printed.contains("from-file"), "{printed}");
     assert!(printed.contains("open"), "{printed}");
@@ -250,6 +253,9 @@ fn every_example_is_read_without_a_warning() {
         }
     }
     for name in ["order", "signup"] {
-        assert!(read.iter().any(|path| path.ends_with(format!("{name}/fanlight.yaml"))), "{name} in {read:?}");
+        assert!(
+            read.iter().any(|path| path.ends_with(format!("{name}/fanlight.yaml"))),
+            "{name} in {read:?}"
+        );
     }
 }

@@ -75,6 +75,7 @@ fn a_wrong_value_says_what_is_allowed() {
         ("an address", format!("listen: localhost:8080\n{}", with_target(""))),
         ("an admin address", format!("admin: 0.0.0.0:8081\n{}", with_target(""))),
         ("the same address", format!("admin: 127.0.0.1:8080\n{}", with_target(""))),
+        ("the same port", format!("listen: 0.0.0.0:8081\nadmin: 127.0.0.1:8081\n{}", with_target(""))),
         ("a store", format!("store: postgres://localhost/fanlight\n{}", with_target(""))),
         ("a node's name", format!("node: my node\n{}", with_target(""))),
         ("a duration without a unit", with_target("    timeout: 15\n")),

@@ -1,7 +1,12 @@
 //! Prints what one message costs the embedded store: accepted with two leased deliveries and a body of 1 KB, then settled.
 //!
-//! `cargo run --release -p stores --example cost -- [FOLDER] [MESSAGES]`. Choose a folder that is not on tmpfs.
-#![expect(clippy::print_stdout, clippy::expect_used, clippy::disallowed_methods, reason = "a program for people")]
+//! `cargo run --release -p stores --example store_cost -- [FOLDER] [MESSAGES]`. Choose a folder that is not on tmpfs.
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a program for people"
+)]
 
 use bytes::Bytes;
 use contract::clock::Tick;
@@ -85,8 +90,12 @@ impl Maker {
     fn accept(&self) -> Accept {
         let now = self.clock.now();
         let [tenant, route, crm, mailing] = &self.names;
-        let start =
-            |target: &Name| Start { target: target.clone(), standing: Standing::Leased, key: None, shape: None };
+        let start = |target: &Name| Start {
+            target: target.clone(),
+            standing: Standing::Leased,
+            key: None,
+            shape: None,
+        };
         let message = Message {
             id: MessageId::new(now, &self.entropy),
             first: DeliveryId::base(now, &self.entropy),
@@ -126,8 +135,13 @@ impl Maker {
 /// User and system time of this process, in milliseconds.
 fn spent() -> (u64, u64) {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<u64> =
-        stat.rsplit(')').next().unwrap_or_default().split(' ').map(|field| field.parse().unwrap_or(0)).collect();
+    let fields: Vec<u64> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split(' ')
+        .map(|field| field.parse().unwrap_or(0))
+        .collect();
     let tick = |at| fields.get(at).copied().unwrap_or(0) * 10;
     (tick(12), tick(13))
 }

@@ -1,0 +1,97 @@
+//! Gathers what is accepted and what is settled into shared commits: one commit goes to the disk at a time, and everything that comes
+//! meanwhile goes with the next one.
+
+use crate::engine::Engine;
+use crate::intake::{self, Offered};
+use crate::settle::{self, Done, Pending};
+use contract::{Promise, limits};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// How long the end of an attempt may wait to share a commit. Nobody but a reader of its ticket waits for it; a crash meanwhile makes
+/// one more possible duplicate.
+const LINGER: Duration = Duration::from_millis(5);
+/// What a full disk is given to recover before the same settlements are tried again.
+const FULL_PAUSE: Duration = Duration::from_millis(500);
+
+/// Where work comes from, and what says that no more will come.
+pub(crate) struct Inbox {
+    pub(crate) offers: mpsc::Receiver<Offered>,
+    pub(crate) done: mpsc::Receiver<Done>,
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) couriers_gone: watch::Receiver<bool>,
+}
+
+/// Commits until the engine stops, the couriers are gone and nothing is left.
+pub(crate) async fn run(engine: Arc<Engine>, mut inbox: Inbox) {
+    let (mut offers, mut done) = (Vec::new(), Vec::new());
+    let mut timer = None;
+    while inbox.gather(&engine, &mut offers, &mut done, timer.take()).await {
+        let (pending, ()) =
+            tokio::join!(settle::commit(&engine, &mut done), intake::commit(&engine, &mut offers));
+        timer = match pending {
+            Pending::Nothing => None,
+            Pending::UntilThereIsRoom => Some(engine.doors.clock.sleep(FULL_PAUSE)),
+            Pending::ForEver => return,
+        };
+    }
+}
+
+impl Inbox {
+    /// Waits until a commit is worth it, then takes all that is there. False: nothing is left and nothing will come.
+    async fn gather(
+        &mut self,
+        engine: &Engine,
+        offers: &mut Vec<Offered>,
+        done: &mut Vec<Done>,
+        mut timer: Option<Promise<'static, ()>>,
+    ) -> bool {
+        const MAX: usize = limits::COMMIT_ITEMS_MAX;
+        let (mut more_offers, mut more_done) = (true, true);
+        loop {
+            tokio::select! {
+                biased;
+                count = self.offers.recv_many(offers, MAX), if more_offers => match count {
+                    0 => more_offers = false,
+                    _ => break,
+                },
+                count = self.done.recv_many(done, MAX), if more_done && done.len() < MAX => match count {
+                    0 => more_done = false,
+                    _ if done.len() >= MAX / 2 => break,
+                    _ => timer = timer.or_else(|| Some(engine.doors.clock.sleep(LINGER))),
+                },
+                () = over(&mut timer), if timer.is_some() => break,
+                // What was already sent is still taken: a channel is closed first and then drained.
+                () = is_true(&mut self.stop), if !self.offers.is_closed() => self.offers.close(),
+                () = is_true(&mut self.couriers_gone), if !self.done.is_closed() => self.done.close(),
+                else => break,
+            }
+        }
+        while offers.len() < MAX
+            && let Ok(offer) = self.offers.try_recv()
+        {
+            offers.push(offer);
+        }
+        while done.len() < MAX
+            && let Ok(settled) = self.done.try_recv()
+        {
+            done.push(settled);
+        }
+        !offers.is_empty() || !done.is_empty()
+    }
+}
+
+async fn over(timer: &mut Option<Promise<'static, ()>>) {
+    match timer {
+        Some(timer) => timer.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn is_true(flag: &mut watch::Receiver<bool>) {
+    if flag.wait_for(|set| *set).await.is_err() {
+        // The sender lives as long as the engine.
+        std::future::pending().await
+    }
+}

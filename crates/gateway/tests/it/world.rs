@@ -1,0 +1,112 @@
+//! A running Fanlight with one API behind it, all in this process, and the binary beside it.
+
+use crate::program::{self, Ran};
+use axum::Router;
+use axum::extract::State;
+use bytes::Bytes;
+use gateway::app::App;
+use gateway::config::{self, Process};
+use http::{HeaderMap, StatusCode};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// An API that answers with one status, and remembers what it was sent.
+#[derive(Default)]
+pub(crate) struct Api {
+    status: AtomicU16,
+    calls: Mutex<Vec<(HeaderMap, Bytes)>>,
+}
+
+/// All of it.
+pub(crate) struct World {
+    pub(crate) api: Arc<Api>,
+    pub(crate) config: String,
+    app: App,
+    server: String,
+    admin: String,
+}
+
+impl Api {
+    pub(crate) fn answer(&self, status: u16) {
+        self.status.store(status, Ordering::SeqCst);
+    }
+
+    pub(crate) fn calls(&self) -> Vec<(HeaderMap, Bytes)> {
+        self.calls.lock().expect("no test panics with it").clone()
+    }
+}
+
+impl World {
+    /// Routes `signup` and `order` to the targets `crm` and `mailing`, both of which are the API.
+    pub(crate) async fn start() -> Self {
+        let api = Arc::new(Api { status: AtomicU16::new(200), ..Api::default() });
+        let url = format!("http://{}", serve(router(&api)).await);
+        let config = format!(
+            "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nstore: 'memory:'\nshutdown: {{grace: 1s}}\n\
+             routes:\n  signup: {{accept: POST /signup, to: [crm, mailing]}}\n  order: {{accept: 'POST /orders/{{id}}', to: crm}}\n\
+             targets:\n  crm: {{url: '{url}/users', retry: {{never: 503}}}}\n  mailing: {{url: '{url}/contacts', retry: {{never: 503}}}}\n"
+        );
+        let app = App::start(config::parse(&config, "world.yaml", &Process).expect("valid")).await.expect("it starts");
+        let server = format!("http://{}", app.front_address);
+        let admin = format!("http://{}", app.admin_address);
+        let config = config.replacen("127.0.0.1:0", &app.front_address.to_string(), 1);
+        Self { api, config, app, server, admin }
+    }
+
+    /// Runs a command that speaks to the front door.
+    pub(crate) async fn front(&self, arguments: &[&str]) -> Ran {
+        self.run(arguments, ["--server", &self.server]).await
+    }
+
+    /// Runs a command that speaks to the operators' door.
+    pub(crate) async fn admin(&self, arguments: &[&str]) -> Ran {
+        self.run(arguments, ["--admin", &self.admin]).await
+    }
+
+    pub(crate) fn admin_url(&self) -> &str {
+        &self.admin
+    }
+
+    /// Sends a sign-up; gives its ticket.
+    pub(crate) async fn signup(&self) -> String {
+        let data = r#"{"email":"ada@example.com"}"#;
+        let receipt = self.front(&["send", "/signup", "--data", data, "--json"]).await.json();
+        receipt["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// The ticket when every delivery has ended.
+    pub(crate) async fn settled(&self, id: &str) -> serde_json::Value {
+        let lines = self.front(&["ticket", id, "--watch", "--json"]).await.ok();
+        serde_json::from_str(lines.lines().last().expect("a line")).expect("JSON")
+    }
+
+    pub(crate) async fn stop(self) {
+        self.app.stop(Duration::from_secs(5)).await;
+    }
+
+    async fn run(&self, arguments: &[&str], door: [&str; 2]) -> Ran {
+        let arguments: Vec<String> = arguments.iter().copied().chain(door).map(str::to_owned).collect();
+        let run = move || program::run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        tokio::task::spawn_blocking(run).await.expect("it ran")
+    }
+}
+
+/// Serves a router on a port of its own.
+pub(crate) async fn serve(router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    tokio::task::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+fn router(api: &Arc<Api>) -> Router {
+    async fn answer(State(api): State<Arc<Api>>, headers: HeaderMap, body: Bytes) -> (StatusCode, &'static str) {
+        api.calls.lock().expect("no test panics with it").push((headers, body));
+        let status = StatusCode::from_u16(api.status.load(Ordering::SeqCst)).expect("a status");
+        (status, if status.is_success() { "thanks" } else { "no thanks" })
+    }
+    Router::new().fallback(answer).with_state(Arc::clone(api))
+}

@@ -1,0 +1,190 @@
+//! Bugs between the engine and its store.
+
+use super::Mutant;
+use bytes::Bytes;
+use contract::delivery::{Death, Standing, Suspicion};
+use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
+use contract::store::{
+    Accept, Accepted, Answer, Ask, Backlog, Claimed, Lease, Pruned, Readiness, Renewed, Retention, Scope, ScopeKind,
+    Session, Settled, Settlement, Store, Versioned,
+};
+use contract::ticket::{Found, Ticket};
+use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Of so many chances, a bug that would stop everything takes one.
+const ONE_IN: u64 = 4;
+
+/// A store with a bug in front of it.
+pub(crate) struct MutantStore {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) mutant: Mutant,
+    /// How many processes there were before.
+    pub(crate) lives: u32,
+    pub(crate) chances: AtomicU64,
+}
+
+impl MutantStore {
+    fn is(&self, mutant: Mutant) -> bool {
+        self.mutant == mutant
+    }
+
+    /// One chance in [`ONE_IN`].
+    fn strikes(&self) -> bool {
+        self.chances.fetch_add(1, Ordering::Relaxed) % ONE_IN == ONE_IN - 1
+    }
+
+    fn loses_settlements(&self) -> bool {
+        self.is(Mutant::LostSettle) || self.is(Mutant::LostSettleAfterCrash) && self.lives > 1
+    }
+
+    fn spoil_accept(&self, accept: &mut Accept) {
+        if self.is(Mutant::ForgottenOnce) {
+            accept.once = None;
+        }
+        if self.is(Mutant::BlindConflict)
+            && let Some(once) = &mut accept.once
+        {
+            once.fingerprint = 0;
+        }
+        if self.is(Mutant::LostDelivery) && accept.deliveries.len() > 1 {
+            accept.deliveries.pop();
+        }
+    }
+
+    fn spoil_lease(&self, lease: &mut Lease) {
+        match self.mutant {
+            Mutant::DroppedSuspect => lease.delivery.suspect = Suspicion::Clear,
+            Mutant::FalseSuspect => lease.delivery.suspect = Suspicion::PossiblyDuplicate,
+            Mutant::IgnoredDeadline => {
+                lease.message = Arc::new(Message { deadline: None, ..(*lease.message).clone() });
+            }
+            _ => {}
+        }
+    }
+
+    fn spoil_settlement(&self, settlement: &mut Settlement) {
+        let tried = settlement.attempt.is_some();
+        let due = matches!(settlement.standing, Standing::Due(_));
+        let now = settlement.attempt.as_ref().map_or(Timestamp::ZERO, |attempt| attempt.began);
+        match self.mutant {
+            Mutant::OptimisticSettle if tried && due => settlement.standing = Standing::Delivered,
+            Mutant::SkippedBackoff if tried && due => settlement.standing = Standing::Due(now),
+            Mutant::HastyGiveUp if tried && due => settlement.standing = Standing::Dead(Death::Exhausted),
+            Mutant::RetriedDead if settlement.standing == Standing::Dead(Death::Exhausted) => {
+                settlement.standing = Standing::Due(now + Duration::from_secs(1));
+            }
+            Mutant::RetriedCancelled if settlement.standing == Standing::Cancelled => {
+                settlement.standing = Standing::Due(now + Duration::from_secs(1));
+            }
+            Mutant::UnrecordedAttempt => settlement.attempt = None,
+            _ => {}
+        }
+    }
+}
+
+impl Store for MutantStore {
+    fn open(&self, node: &Name, now: Timestamp) -> Answer<'_, Session> {
+        self.store.open(node, now)
+    }
+
+    fn accept(&self, session: Session, mut batch: Vec<Accept>) -> Answer<'_, Vec<Accepted>> {
+        batch.iter_mut().for_each(|accept| self.spoil_accept(accept));
+        Box::pin(async move {
+            let mut answers = self.store.accept(session, batch).await?;
+            for answer in &mut answers {
+                if let (Accepted::New { demoted, .. }, true) = (answer, self.is(Mutant::LeasedDemoted)) {
+                    demoted.clear();
+                }
+            }
+            Ok(answers)
+        })
+    }
+
+    fn claim(&self, session: Session, asks: Vec<Ask>, now: Timestamp) -> Answer<'_, Vec<Claimed>> {
+        let early = if self.is(Mutant::EarlyClaim) { Duration::from_secs(3) } else { Duration::ZERO };
+        Box::pin(async move {
+            let mut claimed = self.store.claim(session, asks, now + early).await?;
+            for one in &mut claimed {
+                one.leases.iter_mut().for_each(|lease| self.spoil_lease(lease));
+                if self.is(Mutant::LostLease) && !one.leases.is_empty() && self.strikes() {
+                    one.leases.pop();
+                }
+            }
+            Ok(claimed)
+        })
+    }
+
+    fn settle(&self, session: Session, mut batch: Vec<Settlement>) -> Answer<'_, Vec<Settled>> {
+        batch.iter_mut().for_each(|settlement| self.spoil_settlement(settlement));
+        Box::pin(async move {
+            if self.loses_settlements() && self.strikes() {
+                return Ok(vec![Settled::Recorded; batch.len()]);
+            }
+            let answers = self.store.settle(session, batch.clone()).await?;
+            if self.is(Mutant::DoubleSettle) {
+                self.store.settle(session, batch).await?;
+            }
+            Ok(answers)
+        })
+    }
+
+    fn renew(&self, session: Session, now: Timestamp) -> Answer<'_, Renewed> {
+        self.store.renew(session, now)
+    }
+
+    fn change(&self, change: Change) -> Answer<'_, Changed> {
+        if let (Change::Cancel { message, .. }, true) = (&change, self.is(Mutant::IgnoredCancel)) {
+            let (tenant, message) = (Name::default_tenant(), *message);
+            return Box::pin(async move {
+                let Found::Here(ticket) = self.store.ticket(&tenant, message).await? else {
+                    return Ok(Changed::default());
+                };
+                let open = ticket.deliveries.into_iter().filter(|ray| matches!(ray.standing, Standing::Due(_)));
+                Ok(Changed { deliveries: open.map(|ray| (ray.id, ray.target)).collect() })
+            });
+        }
+        self.store.change(change)
+    }
+
+    fn ticket(&self, tenant: &Name, id: MessageId) -> Answer<'_, Found<Ticket>> {
+        self.store.ticket(tenant, id)
+    }
+
+    fn list(&self, tenant: &Name, filter: Filter, after: Option<Cursor>, limit: usize) -> Answer<'_, Page> {
+        self.store.list(tenant, filter, after, limit)
+    }
+
+    fn detail(&self, tenant: &Name, id: DeliveryId) -> Answer<'_, Found<Detail>> {
+        self.store.detail(tenant, id)
+    }
+
+    fn backlog(&self) -> Answer<'_, Vec<Backlog>> {
+        self.store.backlog()
+    }
+
+    fn state(&self, scope: Scope) -> Answer<'_, Option<Versioned>> {
+        self.store.state(scope)
+    }
+
+    fn states(&self, kind: ScopeKind) -> Answer<'_, Vec<(Scope, Versioned)>> {
+        self.store.states(kind)
+    }
+
+    fn put_state(&self, scope: Scope, expected: u64, value: Bytes) -> Answer<'_, bool> {
+        if self.is(Mutant::ForgottenPause) && matches!(scope, Scope::Target(..)) {
+            return Box::pin(std::future::ready(Ok(true)));
+        }
+        self.store.put_state(scope, expected, value)
+    }
+
+    fn prune(&self, retention: Retention, now: Timestamp) -> Answer<'_, Pruned> {
+        self.store.prune(retention, now)
+    }
+
+    fn ready(&self) -> Readiness {
+        self.store.ready()
+    }
+}

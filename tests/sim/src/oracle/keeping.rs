@@ -1,0 +1,219 @@
+//! What the store has committed: leases, settlements, changes, new sessions.
+
+use super::fate::{self, Case, Seen};
+use super::{Book, Lease, Ray};
+use crate::reach::Feat;
+use crate::rule::Rule;
+use contract::delivery::{Death, Standing, Suspicion};
+use contract::query::{Change, Changed};
+use contract::store::{Session, Settled, Settlement};
+use contract::{DeliveryId, Timestamp, limits, store};
+
+impl Book {
+    /// The store has leased a due delivery.
+    pub(crate) fn claimed(&mut self, lease: &store::Lease) {
+        let id = lease.delivery.id;
+        let now = self.now();
+        let word = self.word(id);
+        self.say(|| format!("claimed {word}"));
+        let since = self.next_event();
+        let Some((_, _, ray)) = self.find(id) else {
+            return self.fail(Rule::Kept, format!("{id} is claimed, but nobody knows it"));
+        };
+        let due = matches!(ray.standing, Standing::Due(at) if at <= now);
+        let suspect = if ray.suspect { Suspicion::PossiblyDuplicate } else { Suspicion::Clear };
+        let facts = &lease.delivery;
+        let same = (facts.attempts, facts.run, facts.revision) == (ray.attempts, ray.run, ray.revision)
+            && lease.edit.as_ref().map(|edit| &edit.body) == ray.edited.as_ref();
+        let marked = facts.suspect == suspect;
+        let seen = format!("{word} is claimed as {facts:?}, but is {:?}", ray.standing);
+        self.check(Rule::Due, due, || seen.clone());
+        self.check(Rule::Truthful, same, || seen.clone());
+        self.check(Rule::Marked, marked, || seen);
+        if let Some(ray) = self.ray(id) {
+            ray.standing = Standing::Leased;
+            ray.lease = Some(Lease { since, sent: false, end: None });
+        }
+        self.check_turn(id);
+        self.check_memory();
+    }
+
+    /// The store has answered for a settlement.
+    pub(crate) fn settled(&mut self, settlement: &Settlement, answer: Settled) {
+        let id = settlement.delivery;
+        let word = self.word(id);
+        self.next_event();
+        self.say(|| format!("settled {word} as {:?}: {answer:?}", settlement.standing));
+        if answer == Settled::Fenced {
+            return self.fail(Rule::Fenced, format!("the settlement of {word} was refused"));
+        }
+        let Some((_, kept, ray)) = self.find(id) else {
+            return self.fail(Rule::Kept, format!("{id} is settled, but nobody knows it"));
+        };
+        let deadline = kept.deadline;
+        let leased = ray.standing == Standing::Leased;
+        let ended = ray.standing.is_final();
+        self.check(Rule::EndsOnce, !ended, || format!("{word} is settled after its end"));
+        self.check(Rule::Leased, leased || ended, || format!("{word} is settled without a lease"));
+        self.check_fate(id, settlement, deadline);
+        self.count_end(settlement.standing);
+        let Some(ray) = self.ray(id) else { return };
+        ray.standing = settlement.standing;
+        ray.lease = None;
+        if settlement.attempt.is_some() {
+            ray.attempts += 1;
+            ray.recorded += 1;
+            ray.orphaned = 0;
+        }
+    }
+
+    /// Whether the settlement follows from the attempt, by the oracle's own reading of the rules.
+    fn check_fate(&mut self, id: DeliveryId, settlement: &Settlement, deadline: Option<Timestamp>) {
+        let word = self.word(id);
+        let recipe = std::sync::Arc::clone(&self.recipe);
+        let now = self.now();
+        let Some((_, _, ray)) = self.find(id) else { return };
+        let Some(target) = recipe.targets.get(ray.target) else { return };
+        let Some(lease) = &ray.lease else { return };
+        let made = ray.attempts + 1;
+        let standing = settlement.standing;
+        let (fits, recorded) = match &lease.end {
+            None if lease.sent => (false, false),
+            None => {
+                let late = deadline.is_some_and(|deadline| deadline < now) || standing != Standing::Expired;
+                (late && matches!(standing, Standing::Due(_) | Standing::Expired), settlement.attempt.is_none())
+            }
+            Some(end) => {
+                let case = Case {
+                    target,
+                    made,
+                    at: end.at,
+                    deadline,
+                    proven: end.proven,
+                    probes: end.probes,
+                    doomed: ray.doomed == Some(self.life),
+                };
+                let attempt = settlement.attempt.as_ref();
+                let right = attempt.is_some_and(|attempt| attempt.number == made && attempt.run == ray.run);
+                let recorded = if end.seen == Seen::OwnPassing { attempt.is_none() } else { right };
+                (fate::fits(standing, end.seen, &case), recorded)
+            }
+        };
+        let end = lease.end.as_ref().map(|end| end.seen);
+        let doomed = ray.doomed == Some(self.life) && matches!(standing, Standing::Due(_));
+        let rule = if doomed { Rule::Cancelled } else { Rule::Judged };
+        self.check(rule, fits, || format!("{word} ended its attempt {made} as {end:?} and is {standing:?}"));
+        self.check(Rule::Truthful, recorded, || format!("the attempt {made} of {word} is not recorded as it was"));
+    }
+
+    fn count_end(&mut self, standing: Standing) {
+        match standing {
+            Standing::Expired => self.reached.note(Feat::Expired),
+            Standing::Dead(Death::Exhausted) => self.reached.note(Feat::Exhausted),
+            Standing::Dead(Death::Aborted) => self.reached.note(Feat::Word),
+            Standing::Dead(_)
+            | Standing::Leased
+            | Standing::Due(_)
+            | Standing::Delivered
+            | Standing::Cancelled
+            | Standing::Skipped => {}
+        }
+    }
+
+    /// The store has done what a person asked for.
+    pub(crate) fn changed(&mut self, change: &Change, changed: &Changed) {
+        self.say(|| format!("changed {change:?}: {}", changed.deliveries.len()));
+        if let Change::Cancel { message, .. } = change {
+            self.doom(*message, changed);
+        }
+        for (id, _) in &changed.deliveries {
+            self.change_one(change, *id);
+        }
+    }
+
+    /// What is in flight of a cancelled ticket is not tried again.
+    fn doom(&mut self, message: contract::MessageId, changed: &Changed) {
+        let life = self.life;
+        let Some(kept) = self.kept.values_mut().find(|kept| kept.id == message) else { return };
+        let first = kept.first;
+        let mut in_flight = 0;
+        for (ordinal, ray) in (0..).zip(&mut kept.rays) {
+            let taken = changed.deliveries.iter().any(|(id, _)| *id == first.at(ordinal));
+            if ray.standing == Standing::Leased && !taken {
+                ray.doomed = Some(life);
+                in_flight += 1;
+            }
+        }
+        if in_flight > 0 {
+            self.reached.note(Feat::CancelInFlight);
+        }
+    }
+
+    fn change_one(&mut self, change: &Change, id: DeliveryId) {
+        let word = self.word(id);
+        let revived = self.next_event();
+        let Some(ray) = self.ray(id) else { return };
+        let dead = matches!(ray.standing, Standing::Dead(_));
+        let (legal, feat) = match change {
+            Change::Cancel { unsent, .. } => {
+                let unsent = unsent.contains(&id) && ray.standing == Standing::Leased;
+                let legal = unsent || matches!(ray.standing, Standing::Due(_));
+                (ray.standing, ray.lease) = (Standing::Cancelled, None);
+                (legal, Feat::CancelWaiting)
+            }
+            Change::Edit { edit, .. } => {
+                ray.revision += 1;
+                ray.edited = Some(edit.body.clone());
+                (dead, Feat::Redrive)
+            }
+            Change::Revive { deliveries, .. } => {
+                let due = deliveries.iter().find(|(one, _)| *one == id).map(|(_, due)| *due);
+                ray.revive(due.unwrap_or_default(), revived);
+                (dead, Feat::Redrive)
+            }
+            Change::Discard { .. } => {
+                ray.standing = Standing::Cancelled;
+                (dead, Feat::Discard)
+            }
+        };
+        self.reached.note(feat);
+        self.check(Rule::EndsOnce, legal, || format!("{word} was changed by {change:?}"));
+    }
+
+    /// The store has opened a session: what the others had leased is due.
+    pub(crate) fn opened(&mut self, session: Session, now: Timestamp) {
+        self.say(|| format!("opened {session:?}"));
+        if !self.sessions.is_empty() {
+            self.reached.note(Feat::Reopened);
+        }
+        let fresh = !self.sessions.contains(&session);
+        self.check(Rule::Fenced, fresh, || format!("{session:?} was given twice"));
+        self.sessions.push(session);
+        let mut poisoned = 0;
+        for ray in self.kept.values_mut().flat_map(|kept| &mut kept.rays) {
+            if ray.standing == Standing::Leased {
+                ray.orphaned += 1;
+                ray.suspect = true;
+                let poison = ray.orphaned >= limits::ORPHANED_MAX;
+                poisoned += u64::from(poison);
+                ray.standing = if poison { Standing::Dead(Death::Poison) } else { Standing::Due(now) };
+                ray.lease = None;
+            }
+        }
+        if poisoned > 0 {
+            self.reached.note(Feat::Poison);
+        }
+    }
+}
+
+impl Ray {
+    fn revive(&mut self, due: Timestamp, event: u64) {
+        self.standing = Standing::Due(due);
+        self.run += 1;
+        self.attempts = 0;
+        self.orphaned = 0;
+        self.succeeded = None;
+        self.doomed = None;
+        self.revived = event;
+    }
+}

@@ -1,0 +1,235 @@
+//! What is sent: attempts as they leave, requests as they arrive.
+
+use super::{Book, End, Seen};
+use crate::language;
+use crate::reach::Feat;
+use crate::rule::Rule;
+use bytes::Bytes;
+use contract::delivery::{ErrorClass, Standing, Suspicion};
+use contract::target::{Outcome, Parcel};
+use contract::{DeliveryId, limits};
+
+/// A request as an API sees it.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) id: Option<DeliveryId>,
+    pub(crate) key: String,
+    pub(crate) duplicate: bool,
+    pub(crate) body: Bytes,
+}
+
+impl Book {
+    /// An attempt is about to be made.
+    pub(crate) fn began(&mut self, target: usize, parcel: &Parcel) {
+        let id = parcel.id;
+        let word = self.word(id);
+        self.say(|| format!("send {word} attempt {} {:?}", parcel.attempt, parcel.suspect));
+        let life = self.life;
+        let now = self.now();
+        let Some((_, kept, ray)) = self.find(id) else {
+            return self.fail(Rule::Kept, format!("{id} is sent, but nobody knows it"));
+        };
+        let leased = ray.target == target
+            && ray.standing == Standing::Leased
+            && ray.lease.as_ref().is_some_and(|lease| !lease.sent);
+        let next = (parcel.attempt, parcel.revision) == (ray.attempts + 1, ray.revision);
+        let late = kept.deadline.is_some_and(|deadline| now > deadline);
+        let suspect = if ray.suspect { Suspicion::PossiblyDuplicate } else { Suspicion::Clear };
+        let marked = parcel.suspect == suspect;
+        let repeat = ray.succeeded;
+        let edited = ray.edited.is_some();
+        let cancelled = self.cancelled.contains(&id);
+        let standing = ray.standing;
+        self.check(Rule::Leased, leased, || format!("{word} is sent while it is {standing:?}"));
+        self.check(Rule::Truthful, next, || format!("{word} is sent as attempt {}", parcel.attempt));
+        self.check(Rule::InTime, !late, || format!("{word} is sent after its deadline"));
+        self.check(Rule::Cancelled, !cancelled, || format!("{word} is sent after its cancellation"));
+        self.check(Rule::Marked, marked, || format!("{word} is sent marked {:?}", parcel.suspect));
+        self.check_repeat(&word, repeat, life);
+        self.check_body(id, &parcel.body);
+        self.check_gate(target, id);
+        self.check_alone(id);
+        if suspect == Suspicion::PossiblyDuplicate {
+            self.reached.note(Feat::SuspectResend);
+        }
+        if edited {
+            self.reached.note(Feat::Edited);
+        }
+        if let Some(lane) = self.lanes.get_mut(target) {
+            lane.in_flight.insert(id);
+        }
+        self.check_concurrency(target);
+        if let Some(ray) = self.ray(id) {
+            ray.sends += 1;
+            if let Some(lease) = &mut ray.lease {
+                lease.sent = true;
+            }
+        }
+    }
+
+    /// An attempt has ended.
+    pub(crate) fn ended(&mut self, target: usize, id: DeliveryId, outcome: &Outcome) {
+        let seen = Seen::of(outcome);
+        self.next_event();
+        let word = self.word(id);
+        self.say(|| format!("ended {word}: {seen:?}"));
+        let (at, life) = (self.now(), self.life);
+        let jitter = self.recipe.targets.get(target).map_or(0.0, |target| target.jitter);
+        let (mut proven, mut probes) = (false, 0);
+        if let Some(lane) = self.lanes.get_mut(target) {
+            lane.in_flight.remove(&id);
+            proven = lane.hold.proven;
+            probes = lane.hold.auth.map_or(0, |(_, step)| step);
+        }
+        self.count_class(outcome);
+        if let Some(ray) = self.ray(id) {
+            if seen.is_success() {
+                ray.succeeded = Some(life);
+            }
+            if let Some(lease) = &mut ray.lease {
+                lease.end = Some(End { seen, at, proven, probes });
+            }
+        }
+        self.hold_after(target, seen, jitter);
+    }
+
+    /// A request has arrived at an API, whole.
+    pub(crate) fn arrived(&mut self, target: usize, request: &Request) {
+        let Some((id, (_, _, ray))) = request.id.and_then(|id| Some((id, self.find(id)?))) else {
+            return self.fail(Rule::Faithful, format!("t{target} gets a request that nobody sent: {request:?}"));
+        };
+        let right = ray.target == target;
+        let once = ray.arrivals < ray.sends;
+        let suspect = ray.suspect;
+        let word = self.word(id);
+        self.check(Rule::Routed, right, || format!("{word} arrives at t{target}"));
+        self.check(Rule::Leased, once, || format!("{word} arrives more often than it is sent"));
+        self.check(Rule::Marked, suspect || !request.duplicate, || format!("{word} arrives marked as a repeat"));
+        if let Some(ray) = self.ray(id) {
+            ray.arrivals += 1;
+        }
+        let first = self.keys.entry(request.key.clone()).or_insert_with(|| (id, request.body.clone()));
+        let same = *first == (id, request.body.clone());
+        self.check(Rule::OneKey, same, || format!("{word} arrives with the key of another one: {}", request.key));
+        let keys = self.keys.iter().filter(|(key, (one, body))| {
+            *one == id && *body == request.body && **key != request.key
+        });
+        let others = keys.count();
+        self.check(Rule::OneKey, others == 0, || format!("{word} arrives with another key than before"));
+        self.check_body(id, &request.body);
+    }
+
+    fn check_repeat(&mut self, word: &str, succeeded: Option<u32>, life: u32) {
+        match succeeded {
+            Some(before) if before == life => {
+                self.fail(Rule::Marked, format!("{word} is sent again after it was delivered"));
+            }
+            Some(_) => self.reached.note(Feat::Repeat),
+            None => {}
+        }
+    }
+
+    /// The body is the one that was accepted, in the shape of that time; or the edit.
+    fn check_body(&mut self, id: DeliveryId, body: &Bytes) {
+        let Some((n, _, ray)) = self.find(id) else { return };
+        let Some(letter) = self.letters.get(&n) else { return };
+        let expected = match (&ray.edited, ray.shape) {
+            (Some(edited), _) => edited.clone(),
+            (None, Some(version)) => language::wrap(version, &letter.body),
+            (None, None) => letter.body.clone(),
+        };
+        let newest = self.generations.last().and_then(|one| one.shapes.get(ray.target).copied().flatten());
+        let old = ray.edited.is_none() && ray.shape.is_some() && ray.shape != newest;
+        let same = *body == expected;
+        if old {
+            self.reached.note(Feat::OldShape);
+        }
+        let word = self.word(id);
+        self.check(Rule::Faithful, same, || format!("{word} is sent with another body"));
+    }
+
+    /// No earlier one of the key is unfinished, unless it was revived after this one was leased.
+    fn check_alone(&mut self, id: DeliveryId) {
+        let Some((_, kept, ray)) = self.find(id) else { return };
+        let Some(key) = &ray.key else { return };
+        let since = ray.lease.as_ref().map_or(0, |lease| lease.since);
+        let before = self.rays().find(|(_, other, one)| {
+            let of_key = one.target == ray.target && one.key.as_ref() == Some(key);
+            of_key && other.position < kept.position && !one.standing.is_final() && one.revived < since
+        });
+        let before = before.map(|(other, ..)| other);
+        let follows = self.rays().any(|(other, _, one)| {
+            other != id && one.target == ray.target && one.key.as_ref() == Some(key) && one.standing.is_final()
+        });
+        if let Some(before) = before {
+            let seen = format!("{} is sent before {}", self.word(id), self.word(before));
+            self.fail(Rule::Ordered, seen);
+        }
+        if follows {
+            self.reached.note(Feat::KeyFlows);
+        }
+    }
+
+    /// A delivery was leased: all earlier ones of its key have ended, and none of it is leased.
+    pub(super) fn check_turn(&mut self, id: DeliveryId) {
+        let Some((_, kept, ray)) = self.find(id) else { return };
+        let Some(key) = &ray.key else { return };
+        let of_key = |one: &super::Ray| one.target == ray.target && one.key.as_ref() == Some(key);
+        let before = self.rays().find(|(other, message, one)| {
+            let earlier = message.position < kept.position && !one.standing.is_final();
+            let leased = one.standing == Standing::Leased;
+            *other != id && of_key(one) && (earlier || leased)
+        });
+        let behind = self.rays().any(|(_, message, one)| {
+            message.position > kept.position && of_key(one) && matches!(one.standing, Standing::Due(_))
+        });
+        let retried = behind && ray.attempts > 0;
+        if let Some((before, ..)) = before {
+            let seen = format!("{} is leased before {} has ended", self.word(id), self.word(before));
+            self.fail(Rule::Ordered, seen);
+        }
+        if retried {
+            self.reached.note(Feat::KeyBlocked);
+        }
+    }
+
+    fn check_concurrency(&mut self, target: usize) {
+        let limit = self.recipe.targets.get(target).map_or(0, |target| target.concurrency);
+        let in_flight = self.lanes.get(target).map_or(0, |lane| lane.in_flight.len());
+        self.check(Rule::Bounded, in_flight <= limit, || format!("t{target} has {in_flight} of {limit} in flight"));
+    }
+
+    /// The windows hold no more than they may. Each claim may bring one delivery that is larger than the room.
+    pub(super) fn check_memory(&mut self) {
+        let leased = self.rays().filter(|(_, _, ray)| ray.standing == Standing::Leased);
+        let mut counts = vec![0usize; self.recipe.targets.len()];
+        let (mut bytes, mut largest) = (0, 0);
+        for (_, kept, ray) in leased {
+            let size = self.by_first.get(&kept.first.at(0)).and_then(|n| self.letters.get(n));
+            let size = size.map_or(0, |letter| letter.body.len());
+            bytes += size;
+            largest = largest.max(size);
+            if let Some(count) = counts.get_mut(ray.target) {
+                *count += 1;
+            }
+        }
+        let bound = self.recipe.memory + largest * counts.len();
+        if bytes + largest > self.recipe.memory {
+            self.reached.note(Feat::MemoryFull);
+        }
+        self.check(Rule::Bounded, bytes <= bound, || format!("{bytes} bytes of bodies are in memory, at most {bound}"));
+        let most = counts.into_iter().max().unwrap_or_default();
+        self.check(Rule::Bounded, most <= limits::WINDOW_ITEMS_MAX, || format!("a window holds {most}"));
+    }
+
+    fn count_class(&mut self, outcome: &Outcome) {
+        let feat = match outcome {
+            Outcome::Broken { class: ErrorClass::ConnectionRefused, .. } => Feat::Refused,
+            Outcome::Broken { class: ErrorClass::ConnectionReset, .. } => Feat::Reset,
+            Outcome::Broken { class: ErrorClass::TimeoutTotal | ErrorClass::TimeoutConnect, .. } => Feat::TimedOut,
+            Outcome::Own { .. } => Feat::OwnFault,
+            Outcome::Broken { .. } | Outcome::Answered(_) => return,
+        };
+        self.reached.note(feat);
+    }
+}

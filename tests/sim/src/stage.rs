@@ -1,0 +1,117 @@
+//! Puts the engine of one life together: the real one, with the taps, and with a planted bug if there is one.
+
+use crate::clock::WorldClock;
+use crate::language::{Compiler, KeyOf, Wants, shape};
+use crate::mutant::Mutant;
+use crate::mutant::target::MutantTarget;
+use crate::network::{Network, host};
+use crate::random::Random;
+use crate::recipe::{Generation, Recipe, RouteRecipe, TargetRecipe};
+use crate::tap::store::StoreTap;
+use crate::tap::target::{Poison, TargetTap};
+use connectors::http::{HttpTarget, Settings as HttpSettings};
+use contract::expression::Expression;
+use contract::store::Store;
+use contract::target::Target;
+use contract::{Clock, Entropy, Name};
+use engine::plan::{Plan, RoutePlan, TargetPlan};
+use engine::policy::statuses::Statuses;
+use engine::{Doors, Engine, Settings};
+use http::Uri;
+use std::sync::Arc;
+
+/// What an engine is made of in one life.
+#[derive(Clone)]
+pub(crate) struct Stage {
+    pub(crate) recipe: Arc<Recipe>,
+    pub(crate) network: Arc<Network>,
+    /// What the engine gets: the tap, perhaps with a bug before it.
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) tap: Arc<StoreTap>,
+    pub(crate) entropy: Arc<Random>,
+    pub(crate) poison: Poison,
+    pub(crate) mutant: Option<Mutant>,
+}
+
+impl Stage {
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::<WorldClock>::clone(&self.network.scene.clock)
+    }
+
+    fn has(&self, mutant: Mutant) -> bool {
+        self.mutant == Some(mutant)
+    }
+
+    /// A process begins.
+    pub(crate) async fn start(&self) -> Result<Arc<Engine>, contract::store::Fault> {
+        let doors = Doors {
+            clock: self.clock(),
+            entropy: Arc::<Random>::clone(&self.entropy) as Arc<dyn Entropy>,
+            store: Arc::clone(&self.store),
+            compile: Arc::new(Compiler),
+            listeners: Vec::new(),
+        };
+        let settings = Settings {
+            node: Name::default_tenant(),
+            accept_queue: self.recipe.accept_queue,
+            memory: self.recipe.memory,
+            ..Settings::default()
+        };
+        Engine::start(doors, settings).await
+    }
+
+    /// The configuration as the engine gets it.
+    pub(crate) fn plan(&self, generation: &Generation) -> Plan {
+        let present = |target: &usize| !generation.dropped.contains(target);
+        let routes = self.recipe.routes.iter().map(|route| self.route(route, &present)).collect();
+        let targets = self.recipe.targets.iter().enumerate();
+        let targets = targets.filter(|(number, _)| present(number) || self.has(Mutant::IgnoredDrop));
+        let targets = targets.filter_map(|(number, target)| self.target(number, target, generation)).collect();
+        Plan { routes, targets }
+    }
+
+    fn route(&self, route: &RouteRecipe, present: &impl Fn(&usize) -> bool) -> RoutePlan {
+        let name = |target: &usize| self.recipe.targets.get(*target).map(|target| target.name.clone());
+        let keyed = route.keyed && !self.has(Mutant::IgnoredOrder);
+        RoutePlan {
+            name: route.name.clone(),
+            to: route.to.iter().filter(|target| present(target)).filter_map(name).collect(),
+            deadline: route.deadline.filter(|_| !self.has(Mutant::ForgottenDeadline)),
+            key: keyed.then(|| Arc::new(KeyOf) as Arc<dyn Expression>),
+        }
+    }
+
+    fn target(&self, number: usize, target: &TargetRecipe, generation: &Generation) -> Option<TargetPlan> {
+        let filtered = target.filtered && !self.has(Mutant::IgnoredFilter);
+        let wants = || Arc::new(Wants(format!("\"{}\"", target.name))) as Arc<dyn Expression>;
+        Some(TargetPlan {
+            name: target.name.clone(),
+            retry: target.policy.clone(),
+            statuses: Statuses::default(),
+            concurrency: target.concurrency + usize::from(self.has(Mutant::ConcurrencyPlusOne)),
+            when: filtered.then(wants),
+            shape: generation.shapes.get(number).copied().flatten().map(shape),
+            target: self.call(number, target)?,
+        })
+    }
+
+    /// The real HTTP target over the simulated network, watched.
+    fn call(&self, number: usize, target: &TargetRecipe) -> Option<Arc<dyn Target>> {
+        let url: Uri = format!("http://{}/hook", host(number)).parse().ok()?;
+        let mut settings = HttpSettings::new(url);
+        settings.timeouts.total = target.timeout;
+        let dial = Arc::<Network>::clone(&self.network);
+        let http: Arc<dyn Target> = Arc::new(HttpTarget::new(settings, self.clock(), dial));
+        let tapped: Arc<dyn Target> = Arc::new(TargetTap {
+            target: http,
+            number,
+            oracle: Arc::clone(&self.network.scene.oracle),
+            fuse: Arc::clone(&self.network.scene.fuse),
+            poison: self.poison,
+        });
+        Some(match self.mutant {
+            Some(mutant) => Arc::new(MutantTarget { target: tapped, mutant }),
+            None => tapped,
+        })
+    }
+}

@@ -22,6 +22,9 @@ pub(crate) struct Options {
     /// With the row of 1,000,000 waiting deliveries, which takes minutes and gigabytes.
     #[arg(long)]
     full: bool,
+    /// Measures the release binaries that are there.
+    #[arg(long)]
+    no_build: bool,
     /// Only these rows.
     #[arg(long, value_enum)]
     row: Vec<Row>,
@@ -59,7 +62,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         bail!("{} is on {file_system}, which has no disk to wait for: bench elsewhere", folder.display());
     }
     let build = ["build", "--release", "--package", "fanlight", "--package", "floor", "--package", "load"];
-    runner::run(&mut program("cargo", &build))?;
+    if !options.no_build {
+        runner::run(&mut program("cargo", &build))?;
+    }
     let effort = if options.quick { QUICK } else { THOROUGH };
     let rig = Rig::begin(folder)?;
     let mut page = Page::begin(&machine::describe(&file_system)?);

@@ -1,7 +1,8 @@
-//! Every developer command of Fanlight: `cargo xtask test`, `tidy`, `bench`, `crash`, `sim`.
+//! Every developer command of Fanlight: `cargo xtask test`, `tidy`, `generate`, `bench`, `crash`, `sim`.
 
 mod bench;
 mod crash;
+mod generate;
 mod runner;
 mod sim;
 mod test;
@@ -19,6 +20,8 @@ enum Command {
     Test,
     /// House rules that no compiler knows, each finding with its mend.
     Tidy,
+    /// Writes the pages that are made from the program; `--check` only compares them.
+    Generate(generate::Options),
     /// How fast: Fanlight against the floor, appended to bench/RESULTS.md.
     Bench(bench::Options),
     /// Kills the real binary at random moments and checks that nothing acknowledged is lost.
@@ -41,6 +44,7 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Test => test::run(),
         Command::Tidy => tidy::run(),
+        Command::Generate(options) => generate::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Crash(options) => crash::run(&options),
         Command::Sim(options) => sim::run(&options),

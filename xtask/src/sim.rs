@@ -1,4 +1,4 @@
-//! `cargo xtask sim`: the simulation of tests/sim, with one seed, with more seeds, or with planted bugs.
+//! `cargo xtask sim`: the simulation of tests/sim, which has its own words.
 
 use crate::runner::{self, program};
 use anyhow::Result;
@@ -6,19 +6,12 @@ use clap::Args;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Replays this seed.
-    seed: Option<u64>,
-    /// Plants every known bug in turn; each must be caught.
-    #[arg(long, conflicts_with = "seed")]
-    mutants: bool,
+    /// SEED replays one world, `--seeds N` runs many, `--mutants` plants every bug in turn.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<String>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let filter = if options.mutants { "mutants" } else { "" };
-    let mut test =
-        program("cargo", &["test", "--package", "sim", "--test", "it", filter, "--", "--nocapture"]);
-    if let Some(seed) = options.seed {
-        test.env("FANLIGHT_SIM_SEED", seed.to_string());
-    }
-    runner::run(&mut test)
+    let mut simulation = program("cargo", &["run", "--quiet", "--package", "sim", "--"]);
+    runner::run(simulation.args(&options.words))
 }

@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p connectors --example cost -- [calls] [at once] [target|legacy]`
 //!
-//! With a third word only one client runs, for a profiler. The server runs in a child process, so that the figures are the client's alone (user and system time of this process).
+//! With a third word only one client runs, for a profiler. The server runs in a child process and the client on one thread,
+//! so that the figures are the client's alone.
 #![expect(
     clippy::disallowed_methods,
     clippy::expect_used,
@@ -112,7 +113,7 @@ async fn cost<P: Post>(client: &Arc<P>, calls: usize, at_once: usize) -> f64 {
     (cpu() - before).as_secs_f64() * 1e6 / (calls / at_once * at_once) as f64
 }
 
-/// User and system time of this process, in steps of the scheduler's accounting (`/proc/self/schedstat`, nanoseconds).
+/// User and system time of the main thread, where the whole client runs, as the scheduler counts it.
 fn cpu() -> Duration {
     let text = std::fs::read_to_string("/proc/self/schedstat").expect("Linux");
     let nanos = text.split(' ').next().and_then(|text| text.parse().ok()).expect("nanoseconds on the CPU");

@@ -2,7 +2,7 @@
 
 use crate::limits;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A short name: 1 to 64 characters of `a-z A-Z 0-9 _ - .`, not starting with `.` or `-`. Cheap to clone.
 ///
@@ -40,7 +40,8 @@ impl Name {
     /// The tenant of an installation that knows only one.
     #[must_use]
     pub fn default_tenant() -> Self {
-        Self("default".into())
+        static DEFAULT: LazyLock<Name> = LazyLock::new(|| Name("default".into()));
+        DEFAULT.clone()
     }
 
     /// The text.

@@ -79,7 +79,8 @@ pub struct Edit {
 /// A change that a person asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// Ends every delivery of the message that is `Due`, or `Leased` and named in `unsent`.
+    /// Ends every delivery of the message that is `Due`, or `Leased` and named in `unsent`. One that is in flight goes on; if it is
+    /// then settled as `Due`, or its session dies, it is `Cancelled` instead of being tried again.
     Cancel {
         /// Whose message.
         tenant: Name,

@@ -93,6 +93,8 @@ pub struct Start {
     pub key: Option<OrderKey>,
     /// The shape pinned now.
     pub shape: Option<ShapeId>,
+    /// Why it is dead at once, kept as its first attempt; only with a standing of `Dead`.
+    pub fault: Option<Box<Attempt>>,
 }
 
 /// An order key: 1 to [`crate::limits::ORDER_KEY_BYTES_MAX`] bytes.
@@ -188,6 +190,8 @@ pub struct Settlement {
 pub enum Settled {
     /// Recorded.
     Recorded,
+    /// Recorded as `Cancelled` instead of `Due`: that was asked for while it was in flight.
+    Cancelled,
     /// The session is dead or does not hold the lease: another one has the delivery.
     Fenced,
 }

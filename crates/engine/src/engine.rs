@@ -22,7 +22,7 @@ use contract::expression::Expression;
 use contract::query::{Change, Changed};
 use contract::store::{Fault, Lease, Retention, Scope, ScopeKind, Session, Store};
 use contract::target::{Lasting, Outcome};
-use contract::{Clock, Entropy, MessageId, Name, limits};
+use contract::{Clock, Entropy, MessageId, Name, Timestamp, limits};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -201,6 +201,13 @@ impl Engine {
         let unsent = taken.iter().map(|lease| lease.delivery.id).collect();
         let changed =
             self.doors.store.change(Change::Cancel { tenant: tenant.clone(), message, unsent }).await?;
+        let now = self.doors.clock.now();
+        for (delivery, target) in &changed.deliveries {
+            let (standing, age) = (Standing::Cancelled, now.since(message.made()));
+            self.tell(&Happened::Settled { message, delivery: *delivery, target, standing, age });
+            // The next of its order key may be due now.
+            self.put_on_disk(&self.lane(tenant, target), now);
+        }
         self.watch.changed(message);
         Ok(changed)
     }
@@ -258,9 +265,9 @@ impl Engine {
         &self.doors.clock
     }
 
-    /// Deliveries were put on disk behind the lanes' backs (revived, edited).
-    pub fn note_due(&self, target: &Name, at: contract::Timestamp) {
-        if self.lane(&Name::default_tenant(), target).note_due(at) {
+    /// A delivery is on disk and due at this time: the dispatcher looks for it then.
+    pub(crate) fn put_on_disk(&self, lane: &Lane, at: Timestamp) {
+        if lane.note_due(at) {
             self.wake.wake();
         }
     }
@@ -281,7 +288,7 @@ impl Engine {
     }
 
     /// The lane of a target, made when it is not there.
-    fn lane(&self, tenant: &Name, name: &Name) -> Arc<Lane> {
+    pub(crate) fn lane(&self, tenant: &Name, name: &Name) -> Arc<Lane> {
         let is = |lane: &&Arc<Lane>| lane.name == *name && lane.tenant == *tenant;
         if let Some(lane) = self.lanes.load().iter().find(is) {
             return Arc::clone(lane);

@@ -1,6 +1,5 @@
 //! Makes messages durable, then hands them to the lanes.
 
-use crate::dispatch::lane::Lane;
 use crate::engine::Engine;
 use crate::happened::{Happened, Refusal};
 use crate::plan::Route;
@@ -92,7 +91,7 @@ impl Engine {
             headers: offer.headers,
             body: offer.body,
         });
-        let deliveries = route::starts(&offer.route, &message).await;
+        let deliveries = route::starts(&offer.route, &message).await?;
         let (reply, receipt) = oneshot::channel();
         permit.send(Offered {
             accept: Accept { message, deliveries, once: offer.once },
@@ -184,7 +183,7 @@ fn dispatch(engine: &Arc<Engine>, offered: &Offered, position: Position, demoted
         match start.standing {
             Standing::Leased if demoted.contains(&ordinal) => {
                 ray.lane.break_promise(message.body.len());
-                note_due(engine, &ray.lane, now);
+                engine.put_on_disk(&ray.lane, now);
             }
             Standing::Leased => {
                 let delivery = Delivery {
@@ -201,19 +200,13 @@ fn dispatch(engine: &Arc<Engine>, offered: &Offered, position: Position, demoted
                     engine.courier(&ray.lane, lease);
                 }
             }
-            Standing::Due(at) => note_due(engine, &ray.lane, at),
+            Standing::Due(at) => engine.put_on_disk(&ray.lane, at),
             Standing::Delivered
             | Standing::Dead(_)
             | Standing::Cancelled
             | Standing::Expired
             | Standing::Skipped => {}
         }
-    }
-}
-
-fn note_due(engine: &Engine, lane: &Lane, at: Timestamp) {
-    if lane.note_due(at) {
-        engine.wake.wake();
     }
 }
 

@@ -116,7 +116,7 @@ impl Engine {
         let earliest = deliveries.iter().map(|(_, due)| *due).min().unwrap_or_default();
         let changed = self.doors.store.change(Change::Revive { tenant: tenant.clone(), deliveries }).await?;
         for (_, target) in &changed.deliveries {
-            self.note_due(target, earliest);
+            self.put_on_disk(&self.lane(tenant, target), earliest);
         }
         Ok(changed.deliveries.len())
     }

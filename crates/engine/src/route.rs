@@ -1,42 +1,78 @@
 //! Which targets a message goes to, and how each delivery begins.
 
-use crate::plan::{Ray, Route};
+use crate::happened::Refusal;
+use crate::plan::Route;
 use bytes::Bytes;
-use contract::delivery::{Death, Standing};
+use contract::delivery::{Attempt, AttemptResult, Death, ErrorClass, Standing, Suspicion, Timings};
 use contract::expression::Fault;
 use contract::store::{OrderKey, Start};
-use contract::{Message, Timestamp, limits};
+use contract::{Message, limits};
 
 /// Decides how each delivery of the message begins. `Leased` here is a wish: the lane and the store may say no.
-pub(crate) async fn starts(route: &Route, message: &Message) -> Vec<Start> {
-    let mut starts = Vec::with_capacity(route.rays.len());
+///
+/// # Errors
+/// `Busy`: an expression could not run now, so nothing is decided.
+pub(crate) async fn starts(route: &Route, message: &Message) -> Result<Vec<Start>, Refusal> {
     let key = match &route.key {
         Some(key) => order_key(key.evaluate(message.body.clone()).await),
         None => Ok(None),
     };
+    let mut starts = Vec::with_capacity(route.rays.len());
     for ray in &route.rays {
-        let standing = match &ray.when {
-            Some(when) => filtered(when.evaluate(message.body.clone()).await, ray, message.received),
-            None => unfiltered(ray, message.received),
+        let wanted = match (&key, &ray.when) {
+            (Err(fault), _) => Err(("key", fault.clone())),
+            (Ok(_), Some(when)) => {
+                wanted(when.evaluate(message.body.clone()).await).map_err(|fault| ("when", fault))
+            }
+            (Ok(_), None) => Ok(Wanted::Yes),
         };
-        let standing = if key.is_err() { Standing::Dead(Death::Config) } else { standing };
-        let key = key.clone().unwrap_or_default();
-        starts.push(Start { target: ray.lane.name.clone(), standing, key, shape: ray.shape });
+        let (standing, fault) = match wanted {
+            Ok(Wanted::Yes) if ray.first_wait.is_zero() => (Standing::Leased, None),
+            Ok(Wanted::Yes) => (Standing::Due(message.received + ray.first_wait), None),
+            Ok(Wanted::No) => (Standing::Skipped, None),
+            Err((_, Fault::Busy { .. })) => return Err(Refusal::Busy),
+            Err((name, fault)) => {
+                (Standing::Dead(Death::Config), Some(Box::new(attempt(name, &fault, message))))
+            }
+        };
+        let key = key.as_ref().ok().and_then(Clone::clone);
+        starts.push(Start { target: ray.lane.name.clone(), standing, key, shape: ray.shape, fault });
     }
-    starts
+    Ok(starts)
 }
 
-fn unfiltered(ray: &Ray, now: Timestamp) -> Standing {
-    if ray.first_wait.is_zero() { Standing::Leased } else { Standing::Due(now + ray.first_wait) }
+/// What a filter said.
+enum Wanted {
+    Yes,
+    No,
 }
 
-fn filtered(said: Result<Bytes, Fault>, ray: &Ray, now: Timestamp) -> Standing {
+fn wanted(said: Result<Bytes, Fault>) -> Result<Wanted, Fault> {
     match said {
-        Ok(json) if is_true(&json) => unfiltered(ray, now),
-        Ok(_) | Err(Fault::Empty) => Standing::Skipped,
-        Err(Fault::NotJson { .. } | Fault::Raised { .. } | Fault::Exceeded { .. } | Fault::Busy { .. }) => {
-            Standing::Dead(Death::Config)
-        }
+        Ok(json) if is_true(&json) => Ok(Wanted::Yes),
+        Ok(_) | Err(Fault::Empty) => Ok(Wanted::No),
+        Err(
+            fault @ (Fault::NotJson { .. }
+            | Fault::Raised { .. }
+            | Fault::Exceeded { .. }
+            | Fault::Busy { .. }),
+        ) => Err(fault),
+    }
+}
+
+/// The attempt that stands for a delivery that cannot even be decided on, so that its ticket says why.
+fn attempt(name: &str, fault: &Fault, message: &Message) -> Attempt {
+    Attempt {
+        number: 1,
+        run: 1,
+        began: message.received,
+        timings: Timings::default(),
+        result: AttemptResult::Failed {
+            class: ErrorClass::LocalConfig,
+            detail: format!("`{name}`: {fault}"),
+        },
+        suspect: Suspicion::Clear,
+        next: None,
     }
 }
 

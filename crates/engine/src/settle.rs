@@ -52,17 +52,15 @@ pub(crate) async fn commit(engine: &Engine, group: &mut Vec<Done>) -> Pending {
 
 fn tell(engine: &Engine, done: &Done, settled: Settled, now: Timestamp) {
     let Settlement { delivery, standing, .. } = done.settlement;
-    match settled {
-        Settled::Fenced => engine.tell(&Happened::Fenced { delivery }),
-        Settled::Recorded => {
-            if let Standing::Due(at) = standing
-                && done.lane.note_due(at)
-            {
-                engine.wake.wake();
-            }
-            let (message, target, age) = (done.message, &done.lane.name, now.since(done.received));
-            engine.tell(&Happened::Settled { message, delivery, target, standing, age });
-            engine.watch.changed(done.message);
-        }
+    let standing = match settled {
+        Settled::Fenced => return engine.tell(&Happened::Fenced { delivery }),
+        Settled::Cancelled => Standing::Cancelled,
+        Settled::Recorded => standing,
+    };
+    if let Standing::Due(at) = standing {
+        engine.put_on_disk(&done.lane, at);
     }
+    let (message, target, age) = (done.message, &done.lane.name, now.since(done.received));
+    engine.tell(&Happened::Settled { message, delivery, target, standing, age });
+    engine.watch.changed(done.message);
 }

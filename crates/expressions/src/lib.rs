@@ -1,6 +1,6 @@
 //! jq expressions: compiled once, run over message bodies, always bounded in time, memory and output.
 //!
-//! [`Program::compile`] checks an expression and proves, where it can, that it ends quickly ([`bound`](Program::is_bounded)).
+//! [`Program::compile`] checks an expression and proves, where it can, that it ends quickly ([`Program::is_bounded`]).
 //! [`Runner::expression`] runs what is proven in the calling thread, and everything else in a child process with
 //! limits ([`worker`]), which is killed at the deadline.
 //!

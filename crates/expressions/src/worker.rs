@@ -19,7 +19,8 @@ pub const SUBCOMMAND: &str = "jq-worker";
 /// Programs that a child keeps compiled.
 const PROGRAMS_MAX: usize = 64;
 
-/// Serves requests until `input` ends. Call it on the main thread, which has the largest stack.
+/// Serves requests until `input` ends. Call it on the main thread, which has the largest stack, before anything that takes much
+/// address space.
 ///
 /// # Errors
 /// A broken pipe, a runner of another version, or limits that cannot be set.

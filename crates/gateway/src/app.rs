@@ -19,10 +19,10 @@ use engine::happened::{Happened, Listener};
 use engine::{Doors, Engine};
 use expressions::{Runner, RunnerOptions};
 use parking_lot::Mutex;
-use stores::sqlite::{OpenError, Options, Sqlite, Sync};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use stores::sqlite::{OpenError, Options, Sqlite, Sync};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -218,8 +218,11 @@ impl App {
     }
 }
 
-
-fn open_store(config: &Config, clock: &Arc<dyn Clock>, relay: Relay) -> Result<(Arc<dyn Store>, Opened), OpenError> {
+fn open_store(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    relay: Relay,
+) -> Result<(Arc<dyn Store>, Opened), OpenError> {
     let (folder, sync) = match &config.store {
         StoreLocation::Memory => {
             return Ok((Arc::new(stores::memory::Memory::new(Arc::clone(clock))), Opened::Memory));

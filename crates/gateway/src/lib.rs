@@ -6,5 +6,6 @@ pub mod cli;
 pub mod config;
 pub mod doors;
 pub mod mock;
+pub mod reference;
 pub mod telemetry;
 pub mod wiring;

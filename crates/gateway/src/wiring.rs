@@ -103,10 +103,15 @@ fn shape_id(text: &str) -> ShapeId {
 #[must_use]
 pub fn routing(config: &Config, routes: Vec<Arc<Route>>) -> Routing {
     let entries = config.routes.iter().zip(routes).map(|(route, engines)| {
-        Arc::new(Entry { route: engines, body_max: route.body_max, content_types: route.content_types.clone() })
+        Arc::new(Entry {
+            route: engines,
+            body_max: route.body_max,
+            content_types: route.content_types.clone(),
+        })
     });
     let types = config.routes.iter().enumerate();
-    let types = types.flat_map(|(index, route)| route.types.iter().map(move |pattern| (pattern.clone(), index)));
+    let types =
+        types.flat_map(|(index, route)| route.types.iter().map(move |pattern| (pattern.clone(), index)));
     Routing {
         table: config.routing(),
         entries: entries.collect(),

@@ -1,6 +1,7 @@
 //! Prints what one message costs the embedded store: accepted with two leased deliveries and a body of 1 KB, then settled.
 //!
-//! `cargo run --release -p stores --example store_cost -- [FOLDER] [MESSAGES]`. Choose a folder that is not on tmpfs.
+//! `cargo run --release -p stores --example store_cost -- [FOLDER] [MESSAGES] [backlog]`; with `backlog`: what a start costs
+//! with so many messages waiting. Choose a folder that is not on tmpfs.
 #![expect(
     clippy::print_stdout,
     clippy::expect_used,
@@ -12,14 +13,14 @@ use bytes::Bytes;
 use contract::clock::Tick;
 use contract::delivery::{Attempt, AttemptResult, Capture, Death, Standing, Suspicion, Timings};
 use contract::message::Headers;
-use contract::store::{Accept, Accepted, Commit, Position, Session, Settlement, Start, Store, Watcher};
+use contract::store::{Accept, Accepted, Ask, Commit, Position, Session, Settlement, Start, Store, Watcher};
 use contract::{Clock, DeliveryId, Entropy, Message, MessageId, Name, Promise, Timestamp};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 use stores::sqlite::work::{Reply, Work};
-use stores::sqlite::{Core, Options, Sqlite};
+use stores::sqlite::{Core, Options, Sqlite, Sync};
 
 struct Wall(Instant);
 
@@ -95,6 +96,7 @@ impl Maker {
             standing: Standing::Leased,
             key: None,
             shape: None,
+            fault: None,
         };
         let message = Message {
             id: MessageId::new(now, &self.entropy),
@@ -239,11 +241,66 @@ fn threaded(maker: &Arc<Maker>, folder: &Path, messages: usize, tasks: usize) {
     store.close();
 }
 
+/// What a start and a claim cost with that many messages waiting for a target that is down.
+fn backlog(maker: &Maker, folder: &Path, messages: usize) {
+    let open = || Core::open(folder, Options { sync: Sync::Off, ..maker.options() }).expect("a store");
+    let session =
+        |core: &mut Core| match core.apply(&[Work::Open(maker.names[0].clone(), maker.clock.now())]).pop() {
+            Some(Ok(Reply::Opened(session))) => session,
+            other => unreachable!("no session: {other:?}"),
+        };
+    let mut core = open();
+    let first = session(&mut core);
+    for _ in 0..messages / 500 {
+        let waiting = |mut item: Accept| {
+            item.deliveries.truncate(1);
+            item.deliveries.iter_mut().for_each(|one| one.standing = Standing::Due(item.message.received));
+            item
+        };
+        let items = (0..500).map(|_| waiting(maker.accept())).collect();
+        core.apply(&[Work::Accept(first, items)]);
+    }
+    drop(core);
+    let meter = Instant::now();
+    let mut core = open();
+    let second = session(&mut core);
+    println!(
+        "{messages} waiting: open and session after a crash in {:?}, RSS {} MB",
+        meter.elapsed(),
+        resident()
+    );
+    for turn in 0..3 {
+        let meter = Instant::now();
+        let ask = Ask {
+            tenant: maker.names[0].clone(),
+            target: maker.names[2].clone(),
+            items: 256,
+            bytes: usize::MAX,
+        };
+        let claimed = core.apply(&[Work::Claim(second, vec![ask], maker.clock.now())]);
+        let Some(Ok(Reply::Claimed(claimed))) = claimed.first() else { continue };
+        let leases: usize = claimed.iter().map(|one| one.leases.len()).sum();
+        println!("claim {turn} of {leases}: {:?}, RSS {} MB", meter.elapsed(), resident());
+    }
+}
+
+/// Megabytes that this process has in memory.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    status.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096 / 1_000_000
+}
+
 fn main() {
     let mut words = std::env::args().skip(1);
     let folder = words.next().map_or_else(|| PathBuf::from("target/cost"), PathBuf::from);
     let messages: usize = words.next().and_then(|word| word.parse().ok()).unwrap_or(200_000);
     let maker = Arc::new(Maker::new());
+    if words.next().is_some_and(|word| word == "backlog") {
+        let folder = folder.join("backlog");
+        backlog(&maker, &folder, messages);
+        std::fs::remove_dir_all(&folder).expect("removed");
+        return;
+    }
     making(&maker, messages);
     for group in [64, 128] {
         let folder = folder.join(format!("core-{group}"));

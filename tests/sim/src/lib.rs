@@ -33,4 +33,4 @@ pub use reach::{Feat, Reached};
 pub use rule::{Rule, Violation};
 pub use trace::Keep;
 pub use world::{Story, run};
-pub use runs::{Summary, Until, run_many};
+pub use runs::{Summary, run_many};

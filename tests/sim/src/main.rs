@@ -1,6 +1,6 @@
 //! `sim SEED` replays one world, `sim --seeds N` runs many, `sim --mutants` plants every bug in turn.
 
-use sim::{Keep, Mutant, Until, run, run_many};
+use sim::{Keep, Mutant, Story, run, run_many};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -64,7 +64,7 @@ fn replay(seed: u64, mutant: Option<Mutant>) -> io::Result<bool> {
 }
 
 fn many(from: u64, count: u64) -> io::Result<bool> {
-    let summary = run_many(from..from.saturating_add(count), None, Until::End);
+    let summary = run_many(from..from.saturating_add(count));
     let mut out = io::stdout().lock();
     write!(out, "{}", summary.reached)?;
     for story in &summary.broken {
@@ -83,15 +83,22 @@ fn many(from: u64, count: u64) -> io::Result<bool> {
 fn mutants(list: &[Mutant]) -> io::Result<bool> {
     let mut caught = 0;
     for mutant in list {
-        let summary = run_many(0..SEEDS_OF_A_MUTANT, Some(*mutant), Until::Broken);
-        let how = summary.broken.first().and_then(|story| Some((story.seed, story.violation.clone()?)));
+        let story = catch(*mutant);
+        let how = story.as_ref().and_then(|story| Some((story.seed, story.violation.as_ref()?)));
         let words = match how {
             Some((seed, violation)) => format!("caught by seed {seed}: {}", violation.rule.words()),
-            None => format!("NOT CAUGHT in {} seeds", summary.worlds),
+            None => format!("NOT CAUGHT in {SEEDS_OF_A_MUTANT} seeds"),
         };
-        caught += usize::from(!summary.broken.is_empty());
+        caught += usize::from(how.is_some());
         writeln!(io::stdout(), "{:<20} {}: {words}", format!("{mutant:?}"), mutant.words())?;
     }
     writeln!(io::stdout(), "{caught} of {} planted bugs were caught", list.len())?;
     Ok(caught == list.len())
+}
+
+/// The first world that breaks a promise with the bug and none without it.
+fn catch(mutant: Mutant) -> Option<Story> {
+    let broken = (0..SEEDS_OF_A_MUTANT).map(|seed| run(seed, Some(mutant), Keep::Nothing));
+    let mut broken = broken.filter(|story| story.violation.is_some());
+    broken.find(|story| run(story.seed, None, Keep::Nothing).violation.is_none())
 }

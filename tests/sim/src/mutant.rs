@@ -40,7 +40,7 @@ mutants! {
     RetriedDead: "a delivery whose schedule has ended is tried again",
     HastyGiveUp: "a delivery is dead after its first failure",
     UnrecordedAttempt: "an attempt is not recorded",
-    RetriedCancelled: "what was in flight when its ticket was cancelled is tried again",
+    CancelledOnTheWire: "a call on the wire counts as unsent when its ticket is cancelled",
     IgnoredCancel: "a cancellation is acknowledged but not done",
     DroppedSuspect: "a possible duplicate is not marked",
     FalseSuspect: "a first attempt is marked as a possible duplicate",

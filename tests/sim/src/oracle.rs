@@ -89,8 +89,8 @@ pub(crate) struct Ray {
     lease: Option<Lease>,
     /// The life in which an attempt of this run was answered with success.
     succeeded: Option<u32>,
-    /// Its ticket was cancelled in this life while it was in flight.
-    doomed: Option<u32>,
+    /// Its ticket was cancelled while it was in flight: it is not tried again.
+    doomed: bool,
     revived: u64,
     sends: u64,
     arrivals: u64,

@@ -1,11 +1,10 @@
 //! Runs of many seeds, on all cores: each seed is a world of its own on one thread.
 
-use crate::mutant::Mutant;
 use crate::reach::Reached;
 use crate::trace::Keep;
 use crate::world::{self, Story};
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What came of many worlds.
 #[derive(Debug, Default)]
@@ -18,42 +17,26 @@ pub struct Summary {
     pub broken: Vec<Story>,
 }
 
-/// When a run of many seeds ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Until {
-    /// All have run.
-    End,
-    /// A promise is broken: the lowest seed that breaks one.
-    Broken,
-}
-
 /// Lets the world of each seed run.
 #[must_use]
-pub fn run_many(seeds: Range<u64>, mutant: Option<Mutant>, until: Until) -> Summary {
+pub fn run_many(seeds: Range<u64>) -> Summary {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let (next, stop) = (AtomicU64::new(seeds.start), AtomicBool::new(false));
+    let next = AtomicU64::new(seeds.start);
     let work = || {
         let mut mine = Summary::default();
-        while !stop.load(Ordering::Relaxed) {
+        loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if !seeds.contains(&seed) {
-                break;
+                return mine;
             }
-            let story = world::run(seed, mutant, Keep::Nothing);
-            mine.worlds += 1;
-            mine.reached.add(&story.reached);
-            if story.violation.is_some() {
-                stop.fetch_or(until == Until::Broken, Ordering::Relaxed);
-                mine.broken.push(story);
-            }
+            mine.add(world::run(seed, None, Keep::Nothing));
         }
-        mine
     };
     let mut all = Summary::default();
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
         for worker in workers {
-            // A worker that panicked has said why.
+            // A worker that panicked has said why; its worlds are missing from the count.
             let Ok(mine) = worker.join() else { continue };
             all.worlds += mine.worlds;
             all.reached.add(&mine.reached);
@@ -62,4 +45,14 @@ pub fn run_many(seeds: Range<u64>, mutant: Option<Mutant>, until: Until) -> Summ
     });
     all.broken.sort_by_key(|story| story.seed);
     all
+}
+
+impl Summary {
+    fn add(&mut self, story: Story) {
+        self.worlds += 1;
+        self.reached.add(&story.reached);
+        if story.violation.is_some() {
+            self.broken.push(story);
+        }
+    }
 }

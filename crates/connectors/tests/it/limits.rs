@@ -7,6 +7,7 @@ use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
+use tokio::task::JoinSet;
 
 #[tokio::test]
 async fn a_call_is_small_because_many_wait_at_once() {
@@ -55,4 +56,29 @@ impl Wake for Count {
         self.wakes.fetch_add(1, Ordering::SeqCst);
         self.task.lock().unwrap().wake_by_ref();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_wake_up_is_lost_while_calls_move_between_threads() {
+    let server = Server::start(|_, mut peer| async move {
+        while peer.request().await.is_some() {
+            // In two pieces, so that the body comes while the call is asleep or about to be.
+            peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n").await;
+            tokio::task::yield_now().await;
+            peer.send(b"done").await;
+        }
+    })
+    .await;
+    let world = Arc::new(World::new(&server.url()));
+    let mut workers = JoinSet::new();
+    for _ in 0..16 {
+        let world = Arc::clone(&world);
+        workers.spawn(async move {
+            for _ in 0..100 {
+                assert_eq!(world.reply().await.capture.body, "done");
+            }
+        });
+    }
+    assert_eq!(workers.join_all().await.len(), 16);
+    assert!(server.connections() <= 16, "{}", server.connections());
 }

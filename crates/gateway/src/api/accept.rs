@@ -47,14 +47,19 @@ where
     check_content_type(entry, &parts.headers)?;
     let body = body::read(incoming, entry.body_max, &**front.engine.clock()).await?;
     let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let once = once::from_headers(&parts.headers, once::Request { method: &parts.method, path, body: &body })?;
+    let once =
+        once::from_headers(&parts.headers, once::Request { method: &parts.method, path, body: &body })?;
     let headers = passed_on(&parts.headers)?;
     let receipt = take(front, &entry.route, Wish { headers, body, once, deadline: None }).await?;
     answer(front, &receipt, prefer::wait(&parts.headers)).await
 }
 
 /// Makes the message durable.
-pub(super) async fn take(front: &Front, route: &Arc<engine::plan::Route>, wish: Wish) -> Result<Receipt, Problem> {
+pub(super) async fn take(
+    front: &Front,
+    route: &Arc<engine::plan::Route>,
+    wish: Wish,
+) -> Result<Receipt, Problem> {
     let offer = Offer {
         tenant: Name::default_tenant(),
         route: Arc::clone(route),
@@ -67,7 +72,11 @@ pub(super) async fn take(front: &Front, route: &Arc<engine::plan::Route>, wish: 
 }
 
 /// 202 with the ticket; or, if the caller waits and it is decided in time, 200 with all of it.
-pub(super) async fn answer(front: &Front, receipt: &Receipt, wait: Option<Duration>) -> Result<Response, Problem> {
+pub(super) async fn answer(
+    front: &Front,
+    receipt: &Receipt,
+    wait: Option<Duration>,
+) -> Result<Response, Problem> {
     let mut response = match wait {
         None => accepted(receipt_json(receipt)),
         Some(wait) => tickets::wait_decided(front, receipt.id, wait).await?,
@@ -106,7 +115,9 @@ fn refused(why: Refusal) -> Problem {
         Refusal::Conflict => {
             return Problem::new(IDEMPOTENCY_MISMATCH, "this Idempotency-Key was used with another request");
         }
-        Refusal::Busy => Problem::new(BUSY, format!("{} requests wait for their commit already", limits::ACCEPT_QUEUE_MAX)),
+        Refusal::Busy => {
+            Problem::new(BUSY, format!("{} requests wait for their commit already", limits::ACCEPT_QUEUE_MAX))
+        }
         Refusal::Full => Problem::new(STORAGE_FULL, "the disk or retention.bytes is full; nothing was kept"),
         Refusal::Unavailable => Problem::new(UNAVAILABLE, "the process is stopping or its store has failed"),
     };
@@ -131,7 +142,11 @@ pub(super) fn passed_on(headers: &HeaderMap) -> Result<Headers, Problem> {
     let kept = headers.iter().filter(|(name, _)| !stays_here(name) && !by_connection(name));
     let block = Headers::from_pairs(kept.map(|(name, value)| (name.as_str(), value.as_bytes())));
     if block.block().len() > limits::HEADER_BYTES_MAX {
-        let detail = format!("the headers that are passed on have {} bytes; {} are allowed", block.block().len(), limits::HEADER_BYTES_MAX);
+        let detail = format!(
+            "the headers that are passed on have {} bytes; {} are allowed",
+            block.block().len(),
+            limits::HEADER_BYTES_MAX
+        );
         return Err(Problem::new(HEADERS_TOO_LARGE, detail));
     }
     Ok(block)
@@ -140,9 +155,26 @@ pub(super) fn passed_on(headers: &HeaderMap) -> Result<Headers, Problem> {
 fn stays_here(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
-        "host" | "content-length" | "connection" | "keep-alive" | "te" | "trailer" | "transfer-encoding" | "upgrade"
-            | "expect" | "proxy-connection" | "proxy-authenticate" | "proxy-authorization" | "authorization" | "cookie"
-            | "user-agent" | "accept" | "accept-encoding" | "accept-language" | "idempotency-key" | "prefer"
+        "host"
+            | "content-length"
+            | "connection"
+            | "keep-alive"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "expect"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "authorization"
+            | "cookie"
+            | "user-agent"
+            | "accept"
+            | "accept-encoding"
+            | "accept-language"
+            | "idempotency-key"
+            | "prefer"
     )
 }
 
@@ -153,8 +185,17 @@ mod tests {
     #[test]
     fn credentials_and_hop_by_hop_headers_are_not_kept() {
         let mut headers = HeaderMap::new();
-        for (name, value) in [("content-type", "text/plain"), ("authorization", "Bearer x"), ("cookie", "a=b"), ("x-id", "7"),
-            ("connection", "close, X-Hop"), ("x-hop", "1"), ("idempotency-key", "k"), ("host", "h"), ("ce-id", "1")] {
+        for (name, value) in [
+            ("content-type", "text/plain"),
+            ("authorization", "Bearer x"),
+            ("cookie", "a=b"),
+            ("x-id", "7"),
+            ("connection", "close, X-Hop"),
+            ("x-hop", "1"),
+            ("idempotency-key", "k"),
+            ("host", "h"),
+            ("ce-id", "1"),
+        ] {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         let kept = passed_on(&headers).unwrap();

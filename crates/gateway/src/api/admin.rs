@@ -58,7 +58,8 @@ async fn ready(State(admin): State<Arc<Admin>>) -> Response {
         Readiness::Full => (StatusCode::SERVICE_UNAVAILABLE, "full"),
         Readiness::Failed => (StatusCode::SERVICE_UNAVAILABLE, "failed"),
     };
-    (code, [(header::CONTENT_TYPE, "application/json")], format!("{{\"store\":\"{word}\"}}\n")).into_response()
+    (code, [(header::CONTENT_TYPE, "application/json")], format!("{{\"store\":\"{word}\"}}\n"))
+        .into_response()
 }
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> Result<Response, Problem> {

@@ -55,7 +55,12 @@ where
         };
         match frame {
             None => return Ok(None),
-            Some(Err(_)) => return Err(Problem::new(INVALID_REQUEST, "the body broke off or is not what its length or coding says")),
+            Some(Err(_)) => {
+                return Err(Problem::new(
+                    INVALID_REQUEST,
+                    "the body broke off or is not what its length or coding says",
+                ));
+            }
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) if !data.is_empty() => return Ok(Some(data)),
                 // Trailers, or an empty piece.

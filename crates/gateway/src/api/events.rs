@@ -50,9 +50,14 @@ async fn published(front: &Front, request: Request) -> Result<(http::request::Pa
 }
 
 /// One answer per event, in order; each is kept or not by itself.
-async fn many(front: &Front, parts: &http::request::Parts, events: Vec<Result<Event, NotAnEvent>>) -> Result<Response, Problem> {
+async fn many(
+    front: &Front,
+    parts: &http::request::Parts,
+    events: Vec<Result<Event, NotAnEvent>>,
+) -> Result<Response, Problem> {
     if events.len() > limits::BATCH_ITEMS_MAX {
-        let detail = format!("the batch has {} events; {} are allowed", events.len(), limits::BATCH_ITEMS_MAX);
+        let detail =
+            format!("the batch has {} events; {} are allowed", events.len(), limits::BATCH_ITEMS_MAX);
         return Err(Problem::new(INVALID_EVENT, detail));
     }
     // All at once, so that they share a commit.
@@ -62,7 +67,8 @@ async fn many(front: &Front, parts: &http::request::Parts, events: Vec<Result<Ev
     };
     let taken = futures_util::future::join_all(events.into_iter().map(take)).await;
     let entries: Vec<Value> = taken.into_iter().map(entry).collect();
-    Ok((StatusCode::ACCEPTED, [(header::CONTENT_TYPE, "application/json")], Value::from(entries).to_string()).into_response())
+    Ok((StatusCode::ACCEPTED, [(header::CONTENT_TYPE, "application/json")], Value::from(entries).to_string())
+        .into_response())
 }
 
 fn no_event(wrong: &NotAnEvent) -> Problem {
@@ -88,7 +94,10 @@ async fn take(front: &Front, parts: &http::request::Parts, event: Event) -> Resu
         found.and_then(|(_, route)| routing.entries.get(*route)).map(|entry| Arc::clone(&entry.route))
     };
     let Some(route) = route else {
-        return Err(Problem::new(NO_ROUTE, format!("no route lists the type {:?} under `types`", event.kind)));
+        return Err(Problem::new(
+            NO_ROUTE,
+            format!("no route lists the type {:?} under `types`", event.kind),
+        ));
     };
     let once = event_once(parts, &event)?;
     let headers = event_headers(parts, &event)?;
@@ -101,7 +110,10 @@ fn event_once(parts: &http::request::Parts, event: &Event) -> Result<Option<Once
     let path = parts.uri.path();
     let request = once::Request { method: &parts.method, path, body: &event.body };
     if let Some(once) = once::from_headers(&parts.headers, request)? {
-        return Ok(Some(Once { key: event.index.map_or(once.key.clone(), |index| format!("{}#{index}", once.key)), ..once }));
+        return Ok(Some(Once {
+            key: event.index.map_or(once.key.clone(), |index| format!("{}#{index}", once.key)),
+            ..once
+        }));
     }
     Ok(event.identity.as_ref().map(|(source, id)| {
         let key = format!("ce {} {source} {id}", source.len());

@@ -87,7 +87,9 @@ impl Door {
             Lookup::Found { route, .. } => routing.entries.get(route).map(Arc::clone),
             Lookup::MethodNotAllowed(methods) => {
                 let list = methods.iter().map(http::Method::as_str).collect::<Vec<_>>().join(", ");
-                return Problem::new(METHOD_NOT_ALLOWED, format!("this path takes {list}")).allow(&list).into_response();
+                return Problem::new(METHOD_NOT_ALLOWED, format!("this path takes {list}"))
+                    .allow(&list)
+                    .into_response();
             }
             Lookup::NotFound => None,
         };
@@ -98,7 +100,8 @@ impl Door {
 }
 
 pub(super) fn nothing_here() -> Response {
-    Problem::new(NOT_FOUND, "no route has this path; `routes` in the configuration lists them").into_response()
+    Problem::new(NOT_FOUND, "no route has this path; `routes` in the configuration lists them")
+        .into_response()
 }
 
 pub(super) fn wrong_method() -> Response {

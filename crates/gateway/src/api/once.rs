@@ -42,7 +42,10 @@ fn key(value: &[u8]) -> Result<String, Problem> {
         Some(key) if (1..=limits::IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len()) => Ok(key),
         Some(_) | None => {
             let max = limits::IDEMPOTENCY_KEY_BYTES_MAX;
-            Err(Problem::new(INVALID_IDEMPOTENCY_KEY, format!("the key needs 1 to {max} visible ASCII characters, quoted or bare")))
+            Err(Problem::new(
+                INVALID_IDEMPOTENCY_KEY,
+                format!("the key needs 1 to {max} visible ASCII characters, quoted or bare"),
+            ))
         }
     }
 }
@@ -99,7 +102,16 @@ mod tests {
     #[test]
     fn a_key_that_cannot_be_used_is_a_problem() {
         let long = "x".repeat(256);
-        let cases: [&[&[u8]]; 8] = [&[b""], &[b"\"\""], &[b"two words"], &[b"\"open"], &[br#""a\n""#], &[b"a\xff"], &[long.as_bytes()], &[b"a", b"a"]];
+        let cases: [&[&[u8]]; 8] = [
+            &[b""],
+            &[b"\"\""],
+            &[b"two words"],
+            &[b"\"open"],
+            &[br#""a\n""#],
+            &[b"a\xff"],
+            &[long.as_bytes()],
+            &[b"a", b"a"],
+        ];
         for values in cases {
             assert_eq!(read(values), Err(()), "{values:?}");
         }
@@ -110,7 +122,11 @@ mod tests {
         let print = |method: &Method, path: &str, body: &[u8]| fingerprint(Request { method, path, body });
         let first = print(&Method::POST, "/a", b"1");
         assert_eq!(first, print(&Method::POST, "/a", b"1"));
-        for other in [print(&Method::PUT, "/a", b"1"), print(&Method::POST, "/b", b"1"), print(&Method::POST, "/a", b"2")] {
+        for other in [
+            print(&Method::PUT, "/a", b"1"),
+            print(&Method::POST, "/b", b"1"),
+            print(&Method::POST, "/a", b"2"),
+        ] {
             assert_ne!(first, other);
         }
     }

@@ -43,8 +43,14 @@ pub async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListene
 
 /// Serves at most `connections` at once, further ones wait in the kernel's queue; until `stop` is true, then ends idle connections and
 /// waits for the requests under way, at most for `grace`.
-pub async fn serve<S, F>(listener: TcpListener, connections: usize, mut stop: watch::Receiver<bool>, grace: Duration, clock: Arc<dyn Clock>, service: S)
-where
+pub async fn serve<S, F>(
+    listener: TcpListener,
+    connections: usize,
+    mut stop: watch::Receiver<bool>,
+    grace: Duration,
+    clock: Arc<dyn Clock>,
+    service: S,
+) where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
@@ -75,21 +81,31 @@ where
     }
 }
 
-async fn next(listener: &TcpListener, room: &Arc<Semaphore>) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn next(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let permit = Arc::clone(room).acquire_owned().await.map_err(std::io::Error::other)?;
     let (stream, _) = listener.accept().await?;
     stream.set_nodelay(true)?;
     Ok((stream, permit))
 }
 
-async fn connection<S, F>(stream: TcpStream, permit: OwnedSemaphorePermit, service: S, drain: hyper_util::server::graceful::Watcher)
-where
+async fn connection<S, F>(
+    stream: TcpStream,
+    permit: OwnedSemaphorePermit,
+    service: S,
+    drain: hyper_util::server::graceful::Watcher,
+) where
     S: Fn(Request<Incoming>) -> F + Send + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_MAX).max_buf_size(HEADER_BYTES_MAX);
-    builder.http2().timer(TokioTimer::new()).max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX));
     let service = service_fn(move |request| {
         let response = service(request);
         async move { Ok::<_, Infallible>(response.await) }

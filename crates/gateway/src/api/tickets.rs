@@ -19,7 +19,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// `GET /v1/tickets/{id}`: now, at its end (`Prefer: wait=N`), or as a stream (`Accept: text/event-stream`).
-pub(super) async fn show(State(front): State<Arc<Front>>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn show(
+    State(front): State<Arc<Front>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let id = parse(&id)?;
     if wants_stream(&headers) {
         look(&front, id).await?;
@@ -37,7 +41,10 @@ pub(super) async fn show(State(front): State<Arc<Front>>, Path(id): Path<String>
 }
 
 /// `POST /v1/tickets/{id}/cancel`
-pub(super) async fn cancel(State(front): State<Arc<Front>>, Path(id): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn cancel(
+    State(front): State<Arc<Front>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
     let id = parse(&id)?;
     let ticket = look(&front, id).await?;
     if status::fold(&ticket).settled {
@@ -57,7 +64,12 @@ pub(super) async fn wait_decided(front: &Front, id: MessageId, wait: Duration) -
     Ok(response)
 }
 
-async fn wait_until(front: &Front, id: MessageId, wait: Duration, enough: fn(&Status) -> bool) -> Result<(Ticket, Status), Problem> {
+async fn wait_until(
+    front: &Front,
+    id: MessageId,
+    wait: Duration,
+    enough: fn(&Status) -> bool,
+) -> Result<(Ticket, Status), Problem> {
     let mut watcher = front.engine.watch.begin(id);
     let mut time = front.engine.clock().sleep(wait);
     loop {
@@ -133,7 +145,9 @@ fn applied(response: &mut Response, wait: Duration) {
 
 fn wants_stream(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    accept.split(',').any(|range| range.split(';').next().is_some_and(|kind| kind.trim() == "text/event-stream"))
+    accept
+        .split(',')
+        .any(|range| range.split(';').next().is_some_and(|kind| kind.trim() == "text/event-stream"))
 }
 
 /// The caller learns that it is our fault; the log says which.

@@ -100,7 +100,10 @@ struct Millis(Duration);
 
 impl Serialize for Millis {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        #[expect(clippy::cast_precision_loss, reason = "a duration of an attempt is far below 2^53 microseconds")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a duration of an attempt is far below 2^53 microseconds"
+        )]
         to.serialize_f64(self.0.as_micros() as f64 / 1000.0)
     }
 }

@@ -58,9 +58,9 @@ fn valid_json(config: &Config) -> Value {
     let routes = config.routes.iter().map(|route| {
         json!({ "name": route.name, "accept": format!("{} {}", route.methods, route.pattern), "to": route.to })
     });
-    let targets = config.targets.iter().map(|target| {
-        json!({ "name": target.name, "method": target.method.as_str(), "url": target.url_shown })
-    });
+    let targets = config.targets.iter().map(
+        |target| json!({ "name": target.name, "method": target.method.as_str(), "url": target.url_shown }),
+    );
     json!({
         "valid": true,
         "problems": config.warnings,
@@ -77,7 +77,9 @@ fn shown(config: &Config) -> String {
     let store = match &config.store {
         StoreLocation::Memory => "memory: everything is lost when the process ends".to_owned(),
         StoreLocation::Sqlite(folder) => folder.display().to_string(),
-        StoreLocation::Unsynced(folder) => format!("{}, not synced: a crash of the machine loses messages", folder.display()),
+        StoreLocation::Unsynced(folder) => {
+            format!("{}, not synced: a crash of the machine loses messages", folder.display())
+        }
     };
     places.row([Cell::text("store"), Cell::text(&store)]);
     let mut routes = Table::new(["route", "accepts", "target", "calls", "attempts"]);
@@ -99,6 +101,10 @@ fn shown(config: &Config) -> String {
         let message = "there are no routes: nothing would be accepted";
         return format!("{places}\n{}\n", styled(FAINT, message));
     }
-    let sum = format!("{}, {}", count(config.routes.len() as u64, "route", "routes"), count(config.targets.len() as u64, "target", "targets"));
+    let sum = format!(
+        "{}, {}",
+        count(config.routes.len() as u64, "route", "routes"),
+        count(config.targets.len() as u64, "target", "targets")
+    );
     format!("{places}\n{routes}\n{}\n", styled(FAINT, sum))
 }

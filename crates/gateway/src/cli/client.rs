@@ -103,7 +103,13 @@ impl Client {
     }
 
     /// Any request; every status of the 2xx kind is an answer, every other one an error.
-    pub(super) async fn call(&self, method: Method, path: &str, headers: HeaderMap, body: Bytes) -> Result<Answer, CallError> {
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, CallError> {
         let opened = self.open(method, path, headers, body).await?;
         let status = opened.status;
         let body = self.rest(opened).await?;
@@ -119,7 +125,7 @@ impl Client {
             let status = opened.status;
             return Err(refused(status, &self.rest(opened).await?));
         }
-        Ok(Events::new(self.server.clone(), opened.body, opened.connection))
+        Ok(Events::new(opened.body, opened.connection))
     }
 
     /// Reads an answer in the form that is expected.
@@ -129,10 +135,17 @@ impl Client {
 
     /// Reads JSON of this server in the form that is expected.
     pub(super) fn parse<T: DeserializeOwned>(&self, json: &[u8]) -> Result<T, CallError> {
-        serde_json::from_slice(json).map_err(|source| CallError::Foreign { server: self.server.clone(), source })
+        serde_json::from_slice(json)
+            .map_err(|source| CallError::Foreign { server: self.server.clone(), source })
     }
 
-    async fn open(&self, method: Method, path: &str, headers: HeaderMap, body: Bytes) -> Result<Opened, CallError> {
+    async fn open(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Opened, CallError> {
         let broken = |source| CallError::Broken { server: self.server.clone(), source };
         let mut request = Request::builder()
             .method(method)
@@ -141,7 +154,8 @@ impl Client {
             .body(Full::new(body))?;
         request.headers_mut().extend(headers);
         let stream = self.connect().await?;
-        let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let (mut sender, driver) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         let mut connection = JoinSet::new();
         // How it ends is told by the exchange that it carries.
         connection.spawn(async move { drop(driver.await) });
@@ -166,11 +180,16 @@ impl Client {
         let Opened { body, connection, .. } = opened;
         let read = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
         drop(connection);
-        read.map(http_body_util::Collected::to_bytes).map_err(|error| match error.downcast::<hyper::Error>() {
-            Ok(source) => CallError::Broken { server: self.server.clone(), source: *source },
-            Err(other) => {
-                debug_assert!(other.is::<LengthLimitError>(), "a limited body fails only of its length or of its connection");
-                CallError::TooLong { server: self.server.clone() }
+        read.map(http_body_util::Collected::to_bytes).map_err(|error| {
+            match error.downcast::<hyper::Error>() {
+                Ok(source) => CallError::Broken { server: self.server.clone(), source: *source },
+                Err(other) => {
+                    debug_assert!(
+                        other.is::<LengthLimitError>(),
+                        "a limited body fails only of its length or of its connection"
+                    );
+                    CallError::TooLong { server: self.server.clone() }
+                }
             }
         })
     }
@@ -194,7 +213,9 @@ fn refused(status: StatusCode, body: &[u8]) -> CallError {
 /// Percent-encodes what may not stand in a query or a path segment.
 pub(super) fn encode(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let each = text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
+    let each = text
+        .bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
     each.collect()
 }
 
@@ -205,7 +226,10 @@ mod tests {
     #[test]
     fn a_refusal_says_what_the_server_said() {
         let shown = |body: &str| refused(StatusCode::NOT_FOUND, body.as_bytes()).to_string();
-        assert_eq!(shown(r#"{"title": "Nothing", "detail": "there is no ticket x"}"#), "there is no ticket x (404)");
+        assert_eq!(
+            shown(r#"{"title": "Nothing", "detail": "there is no ticket x"}"#),
+            "there is no ticket x (404)"
+        );
         assert_eq!(shown(r#"{"title": "Nothing"}"#), "Nothing (404)");
         assert_eq!(shown("<html>"), "Not Found (404)");
     }

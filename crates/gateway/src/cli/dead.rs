@@ -14,9 +14,12 @@ use std::process::ExitCode;
 ///
 /// A delivery is dead when its attempts are used up or its target refused it. It is kept until someone decides.
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true, after_help = "Example:
+#[command(
+    arg_required_else_help = true,
+    after_help = "Example:
   fanlight dead list --target mailing --since 2h
-  fanlight dead redrive --target mailing --rate 10")]
+  fanlight dead redrive --target mailing --rate 10"
+)]
 pub(super) struct Dead {
     #[command(subcommand)]
     action: Action,

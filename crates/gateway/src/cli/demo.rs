@@ -53,7 +53,12 @@ impl Demo {
             writeln!(out, "{}", styled(FAINT, "it goes on until Ctrl-C"))?;
             tokio::signal::ctrl_c().await?;
         }
-        stage.strike().await;
+        tokio::select! {
+            biased;
+            () = stage.strike() => {}
+            // A second Ctrl-C: nobody wants to wait for those who still listen.
+            Ok(()) = tokio::signal::ctrl_c(), if self.keep => {}
+        }
         Ok(if played.wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::units::size;
 use crate::mock::{
-    Behaviour, Content, Latency, Observer, Occasions, Recorded, Server, Statuses, bytes_per_second,
+    Behaviour, Content, Latency, Observer, Occasions, Outcome, Recorded, Server, Statuses, bytes_per_second,
     percentage,
 };
 use anyhow::Context;
@@ -137,17 +137,13 @@ fn json_line(recorded: &Recorded, print_body: bool) -> String {
 
 fn text_line(recorded: &Recorded, print_body: bool) -> String {
     let Recorded { number, method, path, outcome, body_bytes, .. } = recorded;
-    let status = match outcome {
-        crate::mock::Outcome::Status(code) => {
-            let reason = StatusCode::from_u16(*code).ok().and_then(|status| status.canonical_reason());
-            format!("{code} {}", reason.unwrap_or("")).trim_end().to_owned()
-        }
-        other => other.to_string(),
-    };
+    let code = if let Outcome::Status(code) = outcome { StatusCode::from_u16(*code).ok() } else { None };
+    let reason =
+        code.and_then(|code| code.canonical_reason()).map_or_else(String::new, |reason| format!(" {reason}"));
     let id = recorded.webhook_id.as_deref().map_or_else(String::new, |id| format!("  {id}"));
     let attempt = recorded.attempt.map_or_else(String::new, |attempt| format!("  attempt {attempt}"));
     let body = if print_body { format!("\n{}", recorded.body) } else { String::new() };
-    format!("{number:>5}  {method} {path}  {body_bytes} B{id}{attempt}  → {status}{body}")
+    format!("{number:>5}  {method} {path}  {body_bytes} B{id}{attempt}  → {outcome}{reason}{body}")
 }
 
 fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
@@ -220,7 +216,7 @@ mod tests {
             webhook_id: Some("dlv_1".to_owned()),
             idempotency_key: None,
             attempt: Some(2),
-            outcome: crate::mock::Outcome::Status(503),
+            outcome: Outcome::Status(503),
             body_bytes: 7,
             body: "{\"a\":1}".to_owned(),
             headers: std::collections::BTreeMap::new(),
@@ -233,8 +229,7 @@ mod tests {
             json_line(&recorded, true),
             r#"{"number":3,"method":"POST","path":"/users","webhook_id":"dlv_1","attempt":2,"outcome":"503","body_bytes":7,"body":"{\"a\":1}"}"#
         );
-        let bare =
-            Recorded { webhook_id: None, attempt: None, outcome: crate::mock::Outcome::Hang, ..recorded };
+        let bare = Recorded { webhook_id: None, attempt: None, outcome: Outcome::Hang, ..recorded };
         assert_eq!(text_line(&bare, true), "    3  POST /users  7 B  → hang\n{\"a\":1}");
     }
 }

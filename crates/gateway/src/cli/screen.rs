@@ -20,7 +20,9 @@ pub(super) fn style_of(word: &str) -> Style {
     match word {
         "delivered" | "succeeded" | "open" => AnsiColor::Green.on_default(),
         "dead" | "failed" | "partially_failed" | "expired" => AnsiColor::Red.on_default(),
-        "accepted" | "pending" | "running" | "in_flight" | "retrying" | "held" => AnsiColor::Yellow.on_default(),
+        "accepted" | "pending" | "running" | "in_flight" | "retrying" | "held" => {
+            AnsiColor::Yellow.on_default()
+        }
         "cancelled" | "skipped" => FAINT,
         _ => Style::new(),
     }
@@ -38,7 +40,11 @@ pub(super) fn word(word: &str) -> impl fmt::Display {
 
 /// Text that came from elsewhere, on one line: control characters there must not reach a terminal.
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
-    if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}").into() } else { text.into() }
+    if text.contains(char::is_control) {
+        text.replace(char::is_control, "\u{fffd}").into()
+    } else {
+        text.into()
+    }
 }
 
 /// The same for text of many lines.

@@ -63,11 +63,15 @@ struct Place {
 /// The route cannot be found.
 #[derive(Debug, thiserror::Error)]
 enum PlaceError {
-    #[error("`{name}` is a route's name: say with --config which configuration has it, or give a path that begins with `/`")]
+    #[error(
+        "`{name}` is a route's name: say with --config which configuration has it, or give a path that begins with `/`"
+    )]
     NoConfig { name: String },
     #[error("the configuration has no route `{name}`; its routes are: {}", routes.join(", "))]
     Unknown { name: String, routes: Vec<String> },
-    #[error("the route `{name}` takes {pattern}: give the path itself, with a value in place of each parameter")]
+    #[error(
+        "the route `{name}` takes {pattern}: give the path itself, with a value in place of each parameter"
+    )]
     Open { name: String, pattern: String },
 }
 
@@ -179,7 +183,10 @@ mod tests {
 
     #[test]
     fn a_name_without_a_path_says_what_to_do() {
-        assert_eq!(found("nope").unwrap_err(), "the configuration has no route `nope`; its routes are: signup, order");
+        assert_eq!(
+            found("nope").unwrap_err(),
+            "the configuration has no route `nope`; its routes are: signup, order"
+        );
         assert!(found("order").unwrap_err().contains("takes /orders/{id}"));
         assert!(place("signup", None).unwrap_err().to_string().contains("--config"));
     }

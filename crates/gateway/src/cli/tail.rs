@@ -26,7 +26,7 @@ pub(super) struct Tail {
 
 /// The server has gone.
 #[derive(Debug, thiserror::Error)]
-#[error("the server ended the stream: it is stopping")]
+#[error("the stream has ended: the server is stopping or gone")]
 struct Cut;
 
 impl Tail {
@@ -36,10 +36,13 @@ impl Tail {
         // To standard error: what is piped on are the attempts alone.
         anstream::eprintln!("{}", styled(FAINT, "listening for attempts; Ctrl-C ends"));
         let mut out = anstream::stdout();
-        while let Some(incident) = events.next().await? {
+        while let Some(incident) = events.next().await {
             if incident.name == "lost" {
                 let lost: u64 = incident.data.parse().unwrap_or(0);
-                anstream::eprintln!("{} left out: they came faster than this reader took them", count(lost, "attempt was", "attempts were"));
+                anstream::eprintln!(
+                    "{} left out: they came faster than this reader took them",
+                    count(lost, "attempt was", "attempts were")
+                );
                 continue;
             }
             let line: Line = client.parse(incident.data.as_bytes())?;
@@ -59,12 +62,15 @@ impl Tail {
 /// One line: when, to whom, how it went.
 fn shown(line: &Line) -> String {
     let attempt = &line.attempt;
-    let ended = attempt.began.0.saturating_add(jiff::SignedDuration::try_from(attempt.timings_ms.total()).unwrap_or_default());
+    let ended = attempt
+        .began
+        .0
+        .saturating_add(jiff::SignedDuration::try_from(attempt.timings_ms.total()).unwrap_or_default());
     let time = ended.map_or_else(|_| String::new(), |ended| ended.strftime("%H:%M:%S%.3fZ").to_string());
     let took = brief(attempt.timings_ms.total()).to_string();
     let padding = " ".repeat(9usize.saturating_sub(line.outcome.chars().count()));
     let mut text = format!(
-        "{}  {:<12}  {}{padding}  {:>3}  {took:>7}  attempt {}  {}  {}",
+        "{}  {:<12}  {}{padding}  {:<18}  {took:>7}  attempt {}  {}  {}",
         styled(FAINT, time),
         plain(&line.target),
         word(&line.outcome),

@@ -11,8 +11,11 @@ use std::process::ExitCode;
 
 /// Shows the targets; pauses and resumes them.
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true, after_help = "Example:
-  fanlight target pause mailing")]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Example:
+  fanlight target pause mailing"
+)]
 pub(super) struct Target {
     #[command(subcommand)]
     action: Action,
@@ -111,7 +114,8 @@ fn shown(targets: &[Answer]) -> String {
     if targets.is_empty() {
         return format!("{}\n", styled(FAINT, "the configuration has no targets"));
     }
-    let mut table = Table::new(["target", "state", "reason", "until", "in flight", "waiting", "oldest due", "dead"]);
+    let mut table =
+        Table::new(["target", "state", "reason", "until", "in flight", "waiting", "oldest due", "dead"]);
     for target in targets {
         table.row([
             Cell::text(&target.name),

@@ -31,7 +31,9 @@ pub(super) struct Show {
 
 /// The stream of a ticket's changes ended before the ticket did.
 #[derive(Debug, thiserror::Error)]
-#[error("the server ended the stream before the ticket was settled: the message is kept, ask again when it is back")]
+#[error(
+    "the server ended the stream before the ticket was settled: the message is kept, ask again when it is back"
+)]
 struct Cut;
 
 impl Show {
@@ -73,7 +75,7 @@ pub(super) async fn follow(
     mut show: impl FnMut(&Ticket, &str) -> io::Result<()>,
 ) -> anyhow::Result<Ticket> {
     let mut events = client.events(path).await?;
-    while let Some(incident) = events.next().await? {
+    while let Some(incident) = events.next().await {
         let ticket: Ticket = client.parse(incident.data.as_bytes())?;
         show(&ticket, &incident.data)?;
         if ticket.settled {
@@ -116,7 +118,10 @@ pub(super) fn shown(ticket: &Ticket) -> String {
     head.row([Cell::text("state"), Cell::word(&ticket.state)]);
     head.row([Cell::text("received"), Cell::shown(moment(ticket.received))]);
     let deliveries = deliveries(&ticket.deliveries);
-    let attempts = ticket.deliveries.iter().flat_map(|delivery| delivery.attempts.iter().map(|attempt| (&*delivery.target, attempt)));
+    let attempts = ticket
+        .deliveries
+        .iter()
+        .flat_map(|delivery| delivery.attempts.iter().map(|attempt| (&*delivery.target, attempt)));
     format!("{head}\n{deliveries}{}", attempts_table(ticket.received, attempts))
 }
 
@@ -146,8 +151,12 @@ fn runs(delivery: &Delivery) -> String {
 }
 
 /// Attempts with their phases, after an empty line; nothing where there are none.
-pub(super) fn attempts_table<'a>(received: Moment, attempts: impl Iterator<Item = (&'a str, &'a Attempt)>) -> String {
-    let mut table = Table::new(["target", "attempt", "began", "queue", "connect", "answer", "body", "result"]);
+pub(super) fn attempts_table<'a>(
+    received: Moment,
+    attempts: impl Iterator<Item = (&'a str, &'a Attempt)>,
+) -> String {
+    let mut table =
+        Table::new(["target", "attempt", "began", "queue", "connect", "answer", "body", "result"]);
     let mut attempts = attempts.peekable();
     if attempts.peek().is_none() {
         return String::new();

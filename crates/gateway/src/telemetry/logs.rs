@@ -33,7 +33,11 @@ pub fn start(level: &str, format: Format) {
         Format::Json => true,
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = if json { builder.json().finish().try_init() } else { builder.with_target(false).finish().try_init() };
+    let started = if json {
+        builder.json().finish().try_init()
+    } else {
+        builder.with_target(false).finish().try_init()
+    };
     if let Err(error) = started {
         debug!(%error, "logging had been started before");
     }
@@ -108,9 +112,13 @@ impl Listener for Log {
             Happened::Corrupted { message } => {
                 error!(%message, "stored bytes do not match their checksum: the message is dead(corrupt); restore it from its source");
             }
-            Happened::Fenced { delivery } => warn!(%delivery, "settled too late: another session has the delivery"),
+            Happened::Fenced { delivery } => {
+                warn!(%delivery, "settled too late: another session has the delivery")
+            }
             Happened::Repeated { route } => debug!(%route, "repeated"),
-            Happened::Settled { delivery, target, standing, .. } => debug!(%delivery, %target, ?standing, "settled"),
+            Happened::Settled { delivery, target, standing, .. } => {
+                debug!(%delivery, %target, ?standing, "settled")
+            }
             Happened::Committed(commit) => debug!(items = commit.items, took = ?commit.took, "committed"),
         }
     }

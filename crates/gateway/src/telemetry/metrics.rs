@@ -1,7 +1,10 @@
 //! Counters and histograms for Prometheus. Counted as things happen; a scrape scans nothing.
 
+use arc_swap::ArcSwap;
+mod specimen;
+
 use contract::Name;
-use contract::delivery::{ErrorClass, Standing};
+use contract::delivery::Standing;
 use contract::store::{Fault, Readiness};
 use engine::Engine;
 use engine::happened::{Happened, Listener, Refusal};
@@ -12,6 +15,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::atomic::AtomicU64;
 
@@ -36,6 +40,16 @@ pub struct Metrics {
     oldest_due: Family<Target, Gauge<f64, AtomicU64>>,
     held: Family<TargetReason, Gauge>,
     ready: Gauge,
+    hot: ArcSwap<HashMap<Name, Hot>>,
+}
+
+/// The series that every delivery of a target touches, found with one look-up.
+#[derive(Clone)]
+struct Hot {
+    succeeded: Counter,
+    attempt_seconds: Histogram,
+    delivered: Counter,
+    delivery_seconds: Histogram,
 }
 
 /// A name as a label, without copying its text.
@@ -109,6 +123,7 @@ impl Default for Metrics {
             oldest_due: Family::default(),
             held: Family::default(),
             ready: Gauge::default(),
+            hot: ArcSwap::default(),
         };
         metrics.register();
         metrics
@@ -119,23 +134,66 @@ impl Metrics {
     fn register(&mut self) {
         let r = &mut self.registry;
         r.register("messages_accepted", "Messages made durable", self.accepted.clone());
-        r.register("messages_repeated", "Requests whose Idempotency-Key was seen before", self.repeated.clone());
+        r.register(
+            "messages_repeated",
+            "Requests whose Idempotency-Key was seen before",
+            self.repeated.clone(),
+        );
         r.register("messages_refused", "Requests that were not kept, by reason", self.refused.clone());
         r.register("deliveries", "Deliveries that ended, by outcome", self.deliveries.clone());
         r.register("attempts", "Attempts made, by error class (none: success)", self.attempts.clone());
         r.register_with_unit("attempt", "Duration of attempts", Unit::Seconds, self.attempt_seconds.clone());
-        r.register_with_unit("delivery", "From accept to delivered", Unit::Seconds, self.delivery_seconds.clone());
+        r.register_with_unit(
+            "delivery",
+            "From accept to delivered",
+            Unit::Seconds,
+            self.delivery_seconds.clone(),
+        );
         r.register("stumbles", "Faults of this side before a request was made", self.stumbles.clone());
-        r.register("fenced", "Settlements that came too late: another session had the delivery", self.fenced.clone());
+        r.register(
+            "fenced",
+            "Settlements that came too late: another session had the delivery",
+            self.fenced.clone(),
+        );
         r.register("corrupted", "Messages whose stored bytes were damaged", self.corrupted.clone());
-        r.register_with_unit("commit", "Duration of group commits", Unit::Seconds, self.commit_seconds.clone());
+        r.register_with_unit(
+            "commit",
+            "Duration of group commits",
+            Unit::Seconds,
+            self.commit_seconds.clone(),
+        );
         r.register("commit_items", "Items in a group commit", self.commit_items.clone());
         r.register("in_flight", "Calls on the wire", self.in_flight.clone());
         r.register("backlog", "Deliveries that wait on disk, now due or later", self.waiting.clone());
         r.register("dead", "Deliveries that are dead and kept", self.dead.clone());
-        r.register_with_unit("oldest_due", "Age of the oldest due delivery", Unit::Seconds, self.oldest_due.clone());
+        r.register_with_unit(
+            "oldest_due",
+            "Age of the oldest due delivery",
+            Unit::Seconds,
+            self.oldest_due.clone(),
+        );
         r.register("target_held", "1 while a target is not called, by reason", self.held.clone());
         r.register("ready", "1 while messages can be kept", self.ready.clone());
+    }
+
+    fn hot(&self, name: &Name, then: impl FnOnce(&Hot)) {
+        if let Some(hot) = self.hot.load().get(name) {
+            return then(hot);
+        }
+        let class = TargetClass { target: Label(name.clone()), class: SUCCEEDED };
+        let outcome = TargetOutcome { target: Label(name.clone()), outcome: DELIVERED };
+        let hot = Hot {
+            succeeded: self.attempts.get_or_create(&class).clone(),
+            attempt_seconds: self.attempt_seconds.get_or_create(&target(name)).clone(),
+            delivered: self.deliveries.get_or_create(&outcome).clone(),
+            delivery_seconds: self.delivery_seconds.get_or_create(&target(name)).clone(),
+        };
+        then(&hot);
+        self.hot.rcu(|known| {
+            let mut known = HashMap::clone(known);
+            known.insert(name.clone(), hot.clone());
+            known
+        });
     }
 
     /// The page for a scrape.
@@ -146,7 +204,9 @@ impl Metrics {
         let now = engine.clock().now();
         self.held.clear();
         for view in engine.views() {
-            self.in_flight.get_or_create(&target(&view.name)).set(view.in_flight.try_into().unwrap_or(i64::MAX));
+            self.in_flight
+                .get_or_create(&target(&view.name))
+                .set(view.in_flight.try_into().unwrap_or(i64::MAX));
             if let Some(reason) = view.reason {
                 let labels = TargetReason { target: Label(view.name.clone()), reason: reason.word() };
                 self.held.get_or_create(&labels).set(1);
@@ -179,23 +239,28 @@ impl Listener for Metrics {
                 let labels = RouteWhy { route: Label((*route).clone()), why: refusal(*why) };
                 self.refused.get_or_create(&labels).inc();
             }
-            Happened::Attempted { target: name, attempt, .. } => {
-                let class = attempt.result.class().map_or("none", ErrorClass::word);
-                self.attempts.get_or_create(&TargetClass { target: Label((*name).clone()), class }).inc();
-                let took = attempt.timings.total().as_secs_f64();
-                self.attempt_seconds.get_or_create(&target(name)).observe(took);
-            }
+            Happened::Attempted { target, attempt, .. } => self.hot(target, |hot| {
+                hot.attempt_seconds.observe(attempt.timings.total().as_secs_f64());
+                match attempt.result.class() {
+                    None => hot.succeeded.inc(),
+                    Some(class) => {
+                        let labels = TargetClass { target: Label((*target).clone()), class: class.word() };
+                        self.attempts.get_or_create(&labels).inc()
+                    }
+                };
+            }),
             Happened::Stumbled { target, class, .. } => {
                 let labels = TargetClass { target: Label((*target).clone()), class: class.word() };
                 self.stumbles.get_or_create(&labels).inc();
             }
-            Happened::Settled { target: name, standing, age, .. } => {
+            Happened::Settled { target, standing: Standing::Delivered, age, .. } => self.hot(target, |hot| {
+                hot.delivered.inc();
+                hot.delivery_seconds.observe(age.as_secs_f64());
+            }),
+            Happened::Settled { target, standing, .. } => {
                 let Some(outcome) = outcome(*standing) else { return };
-                let labels = TargetOutcome { target: Label((*name).clone()), outcome };
+                let labels = TargetOutcome { target: Label((*target).clone()), outcome };
                 self.deliveries.get_or_create(&labels).inc();
-                if *standing == Standing::Delivered {
-                    self.delivery_seconds.get_or_create(&target(name)).observe(age.as_secs_f64());
-                }
             }
             Happened::Committed(commit) => {
                 self.commit_seconds.observe(commit.took.as_secs_f64());
@@ -212,6 +277,10 @@ impl Listener for Metrics {
         }
     }
 }
+
+const DELIVERED: &str = "delivered";
+/// The class of an attempt that was no failure.
+const SUCCEEDED: &str = "none";
 
 fn target(name: &Name) -> Target {
     Target { target: Label(name.clone()) }
@@ -230,7 +299,7 @@ fn refusal(why: Refusal) -> &'static str {
 fn outcome(standing: Standing) -> Option<&'static str> {
     match standing {
         Standing::Leased | Standing::Due(_) => None,
-        Standing::Delivered => Some("delivered"),
+        Standing::Delivered => Some(DELIVERED),
         Standing::Dead(_) => Some("dead"),
         Standing::Cancelled => Some("cancelled"),
         Standing::Expired => Some("expired"),

@@ -22,7 +22,8 @@ fn a_wrong_argument_is_told_apart_from_a_failure() {
         &["dead", "discard", "--target", "crm"],
         &["completions", "tcl"],
     ];
-    let said: Vec<String> = cases.iter().map(|case| format!("$ fanlight {}\n{}", case.join(" "), run(case).failed(2))).collect();
+    let said: Vec<String> =
+        cases.iter().map(|case| format!("$ fanlight {}\n{}", case.join(" "), run(case).failed(2))).collect();
     insta::assert_snapshot!(said.join("\n"));
 }
 
@@ -36,7 +37,10 @@ fn a_configuration_with_problems_fails_the_check() {
     assert!(said.contains("there is no target `crn`") && said.contains("did you mean `crm`?"), "{said}");
     let ran = run(&["check", "--config", file, "--json"]);
     let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!((ran.code, &report["valid"], &report["problems"][0]["line"]), (Some(1), &false.into(), &1.into()));
+    assert_eq!(
+        (ran.code, &report["valid"], &report["problems"][0]["line"]),
+        (Some(1), &false.into(), &1.into())
+    );
 }
 
 #[test]
@@ -51,7 +55,10 @@ fn a_configuration_without_problems_shows_where_its_routes_lead() {
     insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap());
     let output = program::command(&["check", "--json"]).current_dir(folder.path()).output().unwrap();
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(json["routes"], serde_json::json!([{ "name": "signup", "accept": "POST /signup", "to": ["crm", "mailing"] }]));
+    assert_eq!(
+        json["routes"],
+        serde_json::json!([{ "name": "signup", "accept": "POST /signup", "to": ["crm", "mailing"] }])
+    );
 }
 
 #[test]
@@ -84,5 +91,7 @@ fn the_environment_says_where_the_server_is() {
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut command = program::command(&["dead", "list"]);
     let output = command.env("FANLIGHT_ADMIN", format!("http://{address}")).output().unwrap();
-    assert!(String::from_utf8(output.stderr).unwrap().contains(&format!("nothing listens at http://{address}")));
+    assert!(
+        String::from_utf8(output.stderr).unwrap().contains(&format!("nothing listens at http://{address}"))
+    );
 }

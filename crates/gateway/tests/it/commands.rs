@@ -5,18 +5,27 @@ use crate::world::World;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_sent_and_its_ticket_watched_to_the_end() {
     let world = World::start().await;
-    let said = world.front(&["send", "/signup", "--data", r#"{"email":"ada@example.com"}"#, "--header", "x-trace: 7"]).await.ok();
+    let said = world
+        .front(&["send", "/signup", "--data", r#"{"email":"ada@example.com"}"#, "--header", "x-trace: 7"])
+        .await
+        .ok();
     let id = said.split_whitespace().find(|word| word.starts_with("msg_")).expect("a ticket");
     assert!(said.contains(&format!("fanlight ticket {id} --watch --server http://")), "{said}");
 
     let watched = world.front(&["ticket", id, "--watch"]).await.ok();
-    assert!(watched.contains("crm  attempt 1: 200\n") && watched.contains("mailing  attempt 1: 200\n"), "{watched}");
+    assert!(
+        watched.contains("crm  attempt 1: 200\n") && watched.contains("mailing  attempt 1: 200\n"),
+        "{watched}"
+    );
     assert!(watched.contains("state     succeeded\n"), "{watched}");
 
     let calls = world.api.calls();
     assert_eq!(calls.len(), 2);
     for (headers, body) in calls {
-        assert_eq!((&headers["x-trace"], &headers["content-type"]), (&"7".parse().unwrap(), &"application/json".parse().unwrap()));
+        assert_eq!(
+            (&headers["x-trace"], &headers["content-type"]),
+            (&"7".parse().unwrap(), &"application/json".parse().unwrap())
+        );
         assert_eq!(&*body, br#"{"email":"ada@example.com"}"#);
     }
     world.stop().await;
@@ -34,7 +43,9 @@ async fn a_wait_shows_the_outcome() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_key_gives_the_same_ticket_and_another_body_is_refused() {
     let world = World::start().await;
-    let send = async |data: &str| world.front(&["send", "/signup", "--key", "a \"b\"", "--data", data, "--json"]).await;
+    let send = async |data: &str| {
+        world.front(&["send", "/signup", "--key", "a \"b\"", "--data", data, "--json"]).await
+    };
     let (first, second) = (send("one").await.json(), send("one").await.json());
     assert_eq!(first, second);
     let said = send("two").await.failed(1);
@@ -86,7 +97,10 @@ async fn a_paused_target_keeps_its_backlog_until_it_is_resumed() {
 
     let id = world.signup().await;
     let ticket = world.front(&["ticket", &id, "--json"]).await.json();
-    assert_eq!((&ticket["deliveries"][1]["state"], &ticket["deliveries"][1]["reason"]), (&"held".into(), &"paused".into()));
+    assert_eq!(
+        (&ticket["deliveries"][1]["state"], &ticket["deliveries"][1]["reason"]),
+        (&"held".into(), &"paused".into())
+    );
     let targets = world.admin(&["target", "list", "--json"]).await.json();
     assert_eq!(targets["targets"][1]["waiting_on_disk"], 1, "{targets}");
 

@@ -19,15 +19,30 @@ async fn dead(tickets: usize) -> (World, Vec<String>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_delivery_is_found_mended_and_sent_again() {
     let (world, tickets) = dead(1).await;
-    let list = world.admin(&["dead", "list", "--target", "crm", "--error", "400", "--since", "1h", "--json"]).await.json();
+    let list = world
+        .admin(&["dead", "list", "--target", "crm", "--error", "400", "--since", "1h", "--json"])
+        .await
+        .json();
     assert_eq!(list["dead"].as_array().unwrap().len(), 1, "{list}");
     let id = list["dead"][0]["id"].as_str().unwrap();
 
     let shown = world.admin(&["dead", "show", id]).await.ok();
-    assert!(shown.contains("reason    refused") && shown.contains("no thanks") && shown.contains("ada@example.com"), "{shown}");
+    assert!(
+        shown.contains("reason    refused")
+            && shown.contains("no thanks")
+            && shown.contains("ada@example.com"),
+        "{shown}"
+    );
 
-    let edited = world.admin(&["dead", "edit", id, "--data", r#"{"email":"ada@example.org","list":"welcome"}"#]).await.ok();
-    assert!(edited.contains("edit 1, which is sent instead") && edited.contains(&format!("fanlight dead redrive {id} --admin")), "{edited}");
+    let edited = world
+        .admin(&["dead", "edit", id, "--data", r#"{"email":"ada@example.org","list":"welcome"}"#])
+        .await
+        .ok();
+    assert!(
+        edited.contains("edit 1, which is sent instead")
+            && edited.contains(&format!("fanlight dead redrive {id} --admin")),
+        "{edited}"
+    );
 
     assert_eq!(world.admin(&["dead", "redrive", id]).await.ok(), "1 delivery goes again\n");
     let ticket = world.settled(&tickets[0]).await;
@@ -45,11 +60,19 @@ async fn many_are_counted_and_then_sent_again() {
     let (world, tickets) = dead(3).await;
     let counted = world.admin(&["dead", "redrive", "--target", "mailing", "--dry-run"]).await.ok();
     assert_eq!(counted, "3 deliveries would go again\n");
-    let watched = world.admin(&["dead", "redrive", "--target", "mailing", "--rate", "1000", "--watch"]).await.ok();
-    assert!(watched.starts_with("redrive msg_") && watched.ends_with("3 deliveries go again; that is all of them\n"), "{watched}");
+    let watched =
+        world.admin(&["dead", "redrive", "--target", "mailing", "--rate", "1000", "--watch"]).await.ok();
+    assert!(
+        watched.starts_with("redrive msg_")
+            && watched.ends_with("3 deliveries go again; that is all of them\n"),
+        "{watched}"
+    );
     for id in &tickets {
         let ticket = world.settled(id).await;
-        assert_eq!((&ticket["deliveries"][0]["state"], &ticket["deliveries"][1]["state"]), (&"dead".into(), &"delivered".into()));
+        assert_eq!(
+            (&ticket["deliveries"][0]["state"], &ticket["deliveries"][1]["state"]),
+            (&"dead".into(), &"delivered".into())
+        );
     }
     world.stop().await;
 }
@@ -72,8 +95,14 @@ async fn discarding_asks_first_and_is_for_good() {
     let (world, _) = dead(2).await;
     let said = world.admin(&["dead", "discard", "--target", "crm"]).await.failed(2);
     assert!(said.starts_with("error: nothing was discarded: say --yes"), "{said}");
-    assert_eq!(world.admin(&["dead", "discard", "--target", "crm", "--dry-run"]).await.ok(), "2 deliveries would be discarded\n");
-    assert_eq!(world.admin(&["dead", "discard", "--target", "crm", "--yes"]).await.ok(), "2 deliveries are discarded\n");
+    assert_eq!(
+        world.admin(&["dead", "discard", "--target", "crm", "--dry-run"]).await.ok(),
+        "2 deliveries would be discarded\n"
+    );
+    assert_eq!(
+        world.admin(&["dead", "discard", "--target", "crm", "--yes"]).await.ok(),
+        "2 deliveries are discarded\n"
+    );
     assert_eq!(world.admin(&["dead", "list", "--target", "crm"]).await.ok(), "nothing is dead\n");
     assert_eq!(world.admin(&["dead", "discard", "--all", "--yes", "--json"]).await.json()["discarded"], 2);
     world.stop().await;

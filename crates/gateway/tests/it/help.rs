@@ -21,7 +21,7 @@ fn commands() -> Vec<Vec<String>> {
 fn every_help_is_as_it_was_read_last() {
     for path in commands() {
         let arguments: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
-        let name = if path.is_empty() { "fanlight".to_owned() } else { path.join(" ") };
+        let name = if path.is_empty() { "fanlight".to_owned() } else { path.join("_") };
         insta::assert_snapshot!(name, run(&arguments).ok());
     }
 }
@@ -39,8 +39,20 @@ fn every_help_ends_with_an_example() {
 
 #[test]
 fn a_command_whose_answer_a_script_may_read_has_json() {
-    let read_by_scripts = ["check", "send", "ticket", "tail", "dead list", "dead show", "dead edit", "dead redrive", "dead discard",
-        "target list", "target pause", "target resume"];
+    let read_by_scripts = [
+        "check",
+        "send",
+        "ticket",
+        "tail",
+        "dead list",
+        "dead show",
+        "dead edit",
+        "dead redrive",
+        "dead discard",
+        "target list",
+        "target pause",
+        "target resume",
+    ];
     for command in read_by_scripts {
         let arguments: Vec<&str> = command.split(' ').chain(["--help"]).collect();
         assert!(run(&arguments).ok().contains("--json"), "{command}");

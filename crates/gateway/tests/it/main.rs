@@ -1,10 +1,18 @@
 //! The program as people use it: its words, its tables, and its commands against a running Fanlight.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by a panic, also in what its tests share"
+)]
+
 mod arguments;
 mod commands;
 mod dead_letters;
 mod help;
 mod live;
 mod program;
+mod reference;
 mod tables;
 mod world;

@@ -62,7 +62,11 @@ impl Ran {
 
 impl Running {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut child = command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        let mut child = command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
         let out = child.stdout.take().map(BufReader::new);
         let err = BufReader::new(child.stderr.take().expect("piped"));
         Self { child, out, err }

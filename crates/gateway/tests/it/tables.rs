@@ -1,9 +1,10 @@
 //! How answers look, from fixed ones.
 
-use crate::program::{self, run};
+use crate::program::{self, Ran, run};
 use crate::world::serve;
 use axum::Router;
 use axum::routing::{get, post};
+use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 const TICKET: &str = "msg_019aaf00-0000-7000-8000-000000000001";
@@ -78,6 +79,24 @@ fn targets() -> Value {
     ] })
 }
 
+/// Three attempts, a gap, and the end.
+fn tail() -> String {
+    let [good, refused, late] = attempts();
+    let line = |delivery, target, outcome, attempt| {
+        let line = json!({ "message": TICKET, "delivery": delivery, "route": "signup", "target": target, "outcome": outcome, "attempt": attempt });
+        format!("event: attempt\ndata: {line}\n\n")
+    };
+    let mut dead = late;
+    dead.as_object_mut().unwrap().remove("next_attempt");
+    [
+        line(CRM, "crm", "delivered", good),
+        line(MAILING, "mailing", "retrying", refused),
+        ": keep-alive\n\nevent: lost\ndata: 7\n\n".to_owned(),
+        line(MAILING, "mailing", "dead", dead),
+    ]
+    .concat()
+}
+
 async fn server() -> String {
     let json = |value: Value| async move || axum::Json(value);
     let router = Router::new()
@@ -85,15 +104,21 @@ async fn server() -> String {
         .route("/v1/dead", get(json(dead_page())))
         .route("/v1/dead/{id}", get(json(dead_detail())))
         .route("/v1/dead/redrive", post(json(json!({ "matches": 1 }))))
-        .route("/v1/targets", get(json(targets())));
+        .route("/v1/targets", get(json(targets())))
+        .route("/v1/tail", get(async || ([(CONTENT_TYPE, "text/event-stream")], tail())));
     format!("http://{}", serve(router).await)
 }
 
 async fn shown(arguments: &[&str]) -> String {
+    ran(arguments).await.ok()
+}
+
+async fn ran(arguments: &[&str]) -> Ran {
     let server = server().await;
     let door = if arguments[0] == "ticket" { "--server" } else { "--admin" };
-    let arguments: Vec<String> = arguments.iter().copied().chain([door, &server]).map(str::to_owned).collect();
-    let run = move || run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).ok();
+    let arguments: Vec<String> =
+        arguments.iter().copied().chain([door, &server]).map(str::to_owned).collect();
+    let run = move || run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 
@@ -118,6 +143,21 @@ async fn targets_show_what_holds_them_and_what_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_tail_has_a_line_per_attempt_and_says_when_the_server_ends_it() {
+    let ran = ran(&["tail"]).await;
+    insta::assert_snapshot!(ran.out);
+    insta::assert_snapshot!(ran.err);
+    assert_eq!(ran.code, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_ends_too_early_says_that_the_message_is_kept() {
+    // The server answers once, and not with a stream.
+    let said = ran(&["ticket", TICKET, "--watch"]).await.failed(1);
+    assert!(said.contains("before the ticket was settled: the message is kept"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_is_not_many() {
     assert_eq!(shown(&["dead", "redrive", "--all", "--dry-run"]).await, "1 delivery would go again\n");
 }
@@ -135,7 +175,10 @@ async fn words_have_colours_where_they_are_wanted_and_only_there() {
         let mut command = program::command(&["target", "list", "--admin", &server]);
         String::from_utf8(command.env(name, "1").output().unwrap().stdout).unwrap()
     };
-    let (forced, refused) = tokio::task::spawn_blocking(move || (coloured("CLICOLOR_FORCE"), coloured("NO_COLOR"))).await.unwrap();
+    let (forced, refused) =
+        tokio::task::spawn_blocking(move || (coloured("CLICOLOR_FORCE"), coloured("NO_COLOR")))
+            .await
+            .unwrap();
     assert!(forced.contains("\u{1b}[32mopen\u{1b}[0m"), "{forced:?}");
     assert!(!refused.contains('\u{1b}'), "{refused:?}");
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
 
 /// An API that answers with one status, and remembers what it was sent.
 #[derive(Default)]
@@ -49,7 +50,9 @@ impl World {
              routes:\n  signup: {{accept: POST /signup, to: [crm, mailing]}}\n  order: {{accept: 'POST /orders/{{id}}', to: crm}}\n\
              targets:\n  crm: {{url: '{url}/users', retry: {{never: 503}}}}\n  mailing: {{url: '{url}/contacts', retry: {{never: 503}}}}\n"
         );
-        let app = App::start(config::parse(&config, "world.yaml", &Process).expect("valid")).await.expect("it starts");
+        let app = App::start(config::parse(&config, "world.yaml", &Process).expect("valid"))
+            .await
+            .expect("it starts");
         let server = format!("http://{}", app.front_address);
         let admin = format!("http://{}", app.admin_address);
         let config = config.replacen("127.0.0.1:0", &app.front_address.to_string(), 1);
@@ -98,12 +101,17 @@ impl World {
 pub(crate) async fn serve(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound");
-    tokio::task::spawn(async move { axum::serve(listener, router).await });
+    // It ends with the test's runtime.
+    TaskTracker::new().spawn(async move { axum::serve(listener, router).await });
     address
 }
 
 fn router(api: &Arc<Api>) -> Router {
-    async fn answer(State(api): State<Arc<Api>>, headers: HeaderMap, body: Bytes) -> (StatusCode, &'static str) {
+    async fn answer(
+        State(api): State<Arc<Api>>,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> (StatusCode, &'static str) {
         api.calls.lock().expect("no test panics with it").push((headers, body));
         let status = StatusCode::from_u16(api.status.load(Ordering::SeqCst)).expect("a status");
         (status, if status.is_success() { "thanks" } else { "no thanks" })

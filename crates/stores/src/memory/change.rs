@@ -22,6 +22,7 @@ impl State {
                     .into_iter()
                     .flat_map(|position| (0..).take(count).map(move |one| (position, one)))
                 {
+                    self.end_after_flight(spot, tenant, unsent, wall);
                     self.change_one(spot, tenant, wall, &mut changed, |id, entry| {
                         let ends = match entry.standing {
                             Standing::Due(_) => true,
@@ -49,6 +50,7 @@ impl State {
                         entry.run += 1;
                         entry.attempts = 0;
                         entry.orphaned = 0;
+                        entry.ending = false;
                     });
                 }
             }
@@ -61,6 +63,14 @@ impl State {
             }
         }
         changed
+    }
+
+    fn end_after_flight(&mut self, spot: Spot, tenant: &Name, unsent: &[DeliveryId], wall: Timestamp) {
+        let own = self.messages.get(&spot.0).filter(|kept| kept.message.tenant == *tenant);
+        let in_flight = own.is_some_and(|kept| !unsent.contains(&kept.message.first.at(spot.1)));
+        if in_flight && self.entry(spot).is_some_and(|entry| entry.standing == Standing::Leased) {
+            self.alter(spot, wall, |entry| entry.ending = true);
+        }
     }
 
     fn change_dead(

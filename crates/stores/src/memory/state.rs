@@ -55,6 +55,8 @@ pub(super) struct Entry {
     pub(super) edit: Option<Edit>,
     pub(super) history: Vec<Attempt>,
     pub(super) died: Timestamp,
+    /// Cancelled while in flight: not tried again.
+    pub(super) ending: bool,
 }
 
 impl State {
@@ -63,8 +65,11 @@ impl State {
             self.alter(spot, wall, |entry| {
                 entry.suspect = Suspicion::PossiblyDuplicate;
                 entry.orphaned += 1;
-                let poison = entry.orphaned >= limits::ORPHANED_MAX;
-                entry.standing = if poison { Standing::Dead(Death::Poison) } else { Standing::Due(now) };
+                entry.standing = match entry.orphaned {
+                    _ if entry.ending => Standing::Cancelled,
+                    limits::ORPHANED_MAX.. => Standing::Dead(Death::Poison),
+                    0..limits::ORPHANED_MAX => Standing::Due(now),
+                };
             });
         }
         self.sessions += 1;
@@ -173,15 +178,16 @@ impl State {
         if self.alive != Some(session) || !leased || one.standing == Standing::Leased {
             return Settled::Fenced;
         }
+        let ends = self.entry(spot).is_some_and(|entry| entry.ending) && matches!(one.standing, Standing::Due(_));
         self.alter(spot, wall, |entry| {
-            entry.standing = one.standing;
+            entry.standing = if ends { Standing::Cancelled } else { one.standing };
             if let Some(attempt) = &one.attempt {
                 entry.attempts += 1;
                 entry.orphaned = 0;
                 entry.history.push(attempt.clone());
             }
         });
-        Settled::Recorded
+        if ends { Settled::Cancelled } else { Settled::Recorded }
     }
 
     pub(super) fn backlog(&self) -> Vec<Backlog> {
@@ -292,17 +298,19 @@ impl State {
 
 impl Entry {
     fn new(start: Start, standing: Standing, received: Timestamp) -> Self {
+        let history: Vec<Attempt> = start.fault.as_deref().cloned().into_iter().collect();
         Self {
             start,
             standing,
-            attempts: 0,
+            attempts: u32::from(!history.is_empty()),
             run: 1,
             revision: 0,
             orphaned: 0,
             suspect: Suspicion::Clear,
             edit: None,
-            history: Vec::new(),
+            history,
             died: received,
+            ending: false,
         }
     }
 }

@@ -41,10 +41,7 @@ impl Batch<'_> {
 
     fn accept_one(&mut self, session: Session, item: &Accept) -> Result<Accepted> {
         let message = item.message.as_ref();
-        let origin = Origin {
-            tenant: self.files.catalog.name(&message.tenant)?,
-            route: self.files.catalog.name(&message.route)?,
-        };
+        let Some(origin) = self.origin(message)? else { return Ok(Accepted::Full) };
         if let Some(once) = &item.once
             && let Some(first) = self.first_use(origin, once, message.received)?
         {
@@ -65,7 +62,15 @@ impl Batch<'_> {
         let spot =
             |ordinal| Spot::new(position, ordinal).ok_or(Trouble::Failed("too many deliveries".into()));
         for (ordinal, row) in rows {
-            self.insert(slice, &Row { spot: spot(ordinal)?, ..row }, None)?;
+            let fault = item.deliveries.get(usize::from(ordinal)).and_then(|start| start.fault.as_deref());
+            let packed = fault.map(|attempt| {
+                let mut packed = Vec::new();
+                pack::pack_attempt(attempt, &mut packed);
+                packed
+            });
+            let kept = u32::from(packed.is_some());
+            let row = Row { spot: spot(ordinal)?, attempts: kept, kept, ..row };
+            self.insert(slice, &row, packed.as_deref())?;
         }
         for (ordinal, beginning) in (0..).zip(&beginnings) {
             if beginning.form == Form::Implied {
@@ -82,6 +87,17 @@ impl Batch<'_> {
             put.execute(params![origin.tenant, origin.route, once.caller, once.key, row, fingerprint, at])?;
         }
         Ok(Accepted::New { position, demoted })
+    }
+
+    /// None when a name is new and there is no room for it.
+    fn origin(&self, message: &Message) -> Result<Option<Origin>> {
+        let catalog = &self.files.catalog;
+        if self.admission == Admission::Closed {
+            let names = catalog.read();
+            let both = names.number(&message.tenant).zip(names.number(&message.route));
+            return Ok(both.map(|(tenant, route)| Origin { tenant, route }));
+        }
+        Ok(Some(Origin { tenant: catalog.name(&message.tenant)?, route: catalog.name(&message.route)? }))
     }
 
     /// How each delivery begins, the rows that say so (their spot is not known yet), and who did not get a lease.

@@ -115,7 +115,9 @@ impl Catalog {
     }
 
     pub(super) fn slices(&self) -> Result<Vec<Listed>> {
-        let mut listed = self.file.prepare("SELECT number, opened, closed FROM slice ORDER BY number")?;
+        let mut listed = self
+            .file
+            .prepare("SELECT number, opened, closed FROM slice WHERE dropped = 0 ORDER BY number")?;
         let mut rows = listed.query([])?;
         let mut slices = Vec::new();
         while let Some(row) = rows.next()? {
@@ -138,9 +140,24 @@ impl Catalog {
         Ok(change.commit()?)
     }
 
+    /// Before its file is removed, so that a file without a message's newest standing is never taken for a slice.
     pub(super) fn drop_slice(&self, number: Number) -> Result<()> {
-        self.file.execute("DELETE FROM slice WHERE number = ?1", [number.0])?;
+        self.file.execute("UPDATE slice SET dropped = 1 WHERE number = ?1", [number.0])?;
         Ok(())
+    }
+
+    /// After its file was removed.
+    pub(super) fn forget_slice(&self, number: Number) -> Result<()> {
+        self.file.execute("DELETE FROM slice WHERE number = ?1 AND dropped = 1", [number.0])?;
+        Ok(())
+    }
+
+    /// Slices whose file a crash may have left.
+    pub(super) fn dropped(&self) -> Result<Vec<Number>> {
+        let mut listed = self.file.prepare("SELECT number FROM slice WHERE dropped = 1")?;
+        let numbers: rusqlite::Result<Vec<Number>> =
+            listed.query_map([], |row| row.get(0).map(Number))?.collect();
+        Ok(numbers?)
     }
 
     /// Ids made until then may have been forgotten.

@@ -59,14 +59,10 @@ impl<'a> Batch<'a> {
         for ordinal in (0..).take(head.beginnings.len()) {
             let id = head.first.at(ordinal);
             let Some(spot) = Spot::new(head.position, ordinal) else { continue };
-            let is_unsent = unsent.contains(&id);
-            if self.ledger.held().contains_key(&spot) && !is_unsent {
-                continue;
-            }
             let Some(before) = self.row(slice, spot)? else { continue };
             let ends = match before.code {
                 Code::Due | Code::Blocked => true,
-                Code::Leased => is_unsent,
+                Code::Leased => unsent.contains(&id),
                 Code::Delivered | Code::Dead | Code::Cancelled | Code::Expired | Code::Skipped => false,
             };
             if ends {
@@ -77,6 +73,8 @@ impl<'a> Batch<'a> {
                 if let Some(key) = &before.key {
                     self.rearrange(before.lane, key)?;
                 }
+            } else if before.code == Code::Leased {
+                self.update(slice, &before, &Row { ending: true, ..before.clone() })?;
             }
         }
         Ok(())
@@ -96,7 +94,7 @@ impl<'a> Batch<'a> {
     fn revive(&mut self, slice: &Slice, head: &Head, before: &Row, at: Timestamp) -> Result<()> {
         let beginning = head.beginnings.get(usize::from(before.spot.ordinal()));
         let key = beginning.and_then(|one| one.key.as_ref()).map(|key| key.0.to_string());
-        let mut after = Row { run: before.run + 1, attempts: 0, orphaned: 0, ..before.clone() };
+        let mut after = Row { run: before.run + 1, attempts: 0, orphaned: 0, ending: false, ..before.clone() };
         self.stand(slice, &mut after, Standing::Due(at))?;
         after.key = key;
         if after.key.is_some() {

@@ -85,7 +85,7 @@ impl Core {
         let left_out = BTreeSet::new();
         let mut core =
             Self { files, ledger, seen, session: None, options, reserve, health, mark, open, left_out };
-        core.transact(Admission::Open, |batch| batch.repair_order()).map_err(failed)?;
+        core.transact_whole(|batch| batch.repair_order()).map_err(failed)?;
         Ok(core)
     }
 
@@ -170,7 +170,7 @@ impl Core {
         match work {
             Work::Open(node, now) => {
                 self.session = None;
-                self.whatever_the_space(|core| core.transact(Admission::Open, |batch| batch.fence(*now)))?;
+                self.whatever_the_space(|core| core.transact_whole(|batch| batch.fence(*now)))?;
                 let session = self.whatever_the_space(|core| core.files.catalog.open_session(node, *now))?;
                 self.session = Some(session);
                 Ok(Reply::Opened(session))
@@ -275,11 +275,17 @@ impl Core {
             Err(trouble) => {
                 self.ledger.roll_back();
                 for slice in self.files.slices.values() {
-                    slice.roll_back()?;
+                    slice.roll_back().map_err(|again| Trouble::Fatal(again.fault().to_string()))?;
                 }
                 Err(trouble)
             }
         }
+    }
+
+    /// The same for work that may be done again as a whole: what is done already is then found done.
+    fn transact_whole(&mut self, work: impl FnOnce(&mut Batch<'_>) -> Result<()>) -> Result<()> {
+        self.transact(Admission::Open, work)?;
+        if std::mem::take(&mut self.left_out).is_empty() { Ok(()) } else { Err(Trouble::Full) }
     }
 
     /// Commits the current slice first: when that fails for lack of space, nothing was done. Another one's failure is noted.
@@ -318,7 +324,7 @@ impl Core {
             return Ok(());
         }
         // A closed slice has a row for every delivery, so that only the current one is looked through after a crash.
-        self.transact(Admission::Open, |batch| batch.settle_down(usize::MAX))?;
+        self.transact_whole(|batch| batch.settle_down(usize::MAX))?;
         self.files.add_slice(now)?;
         self.mark = 1;
         if let Some(closed) = self.files.slices.get(&current) {

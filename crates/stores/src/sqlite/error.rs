@@ -46,6 +46,14 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// A file with messages that the catalog does not know.
+    #[error(
+        "{path} has messages but catalog.db does not list it: restore all files of one moment, or move this one away"
+    )]
+    Unlisted {
+        /// The file.
+        path: PathBuf,
+    },
     /// The disk has no room.
     #[error("no space to open {path}: make room on its disk")]
     Full {

@@ -7,7 +7,7 @@ use super::slice::Slice;
 use super::trouble::{Result, Trouble};
 use contract::Timestamp;
 use contract::store::Position;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -117,7 +117,8 @@ impl Files {
             sync,
             _lock: lock,
         };
-        files.remove_unlisted().map_err(sqlite)?;
+        files.remove_dropped().map_err(sqlite)?;
+        files.look_at_unlisted()?;
         for number in files.listed.keys().copied().chain([Number::CARRIED]) {
             let path = number.path(folder);
             if number != Number::CARRIED && !path.exists() {
@@ -166,6 +167,7 @@ impl Files {
         self.listed.remove(&number);
         self.slices.remove(&number);
         remove(&number.path(&self.folder))?;
+        self.catalog.forget_slice(number)?;
         Ok(bytes)
     }
 
@@ -176,19 +178,33 @@ impl Files {
         size(&path) + size(&beside(&path, "-wal"))
     }
 
-    /// A crash while a slice was made or dropped leaves a file that the catalog does not list.
-    fn remove_unlisted(&self) -> Result<()> {
-        for entry in std::fs::read_dir(&self.folder)? {
-            let name = entry?.file_name();
-            let Some(number) =
-                name.to_str().and_then(|name| name.strip_prefix("slice-")?.strip_suffix(".db"))
-            else {
+    fn remove_dropped(&self) -> Result<()> {
+        for number in self.catalog.dropped()? {
+            remove(&number.path(&self.folder))?;
+            self.catalog.forget_slice(number)?;
+        }
+        Ok(())
+    }
+
+    /// A crash while a slice was made leaves an empty file that the catalog does not list. One with messages means that the
+    /// catalog is not of the same moment: nothing may be removed then.
+    fn look_at_unlisted(&self) -> Result<(), OpenError> {
+        let failed = |error: std::io::Error| OpenError::from_io(&self.folder, &error);
+        for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let number = name.to_str().and_then(|name| name.strip_prefix("slice-")?.strip_suffix(".db"));
+            let Some(number) = number.and_then(|number| number.parse().ok()).map(Number) else { continue };
+            if self.listed.contains_key(&number) {
                 continue;
-            };
-            let Ok(number) = number.parse().map(Number) else { continue };
-            if !self.listed.contains_key(&number) {
-                remove(&number.path(&self.folder))?;
             }
+            let path = number.path(&self.folder);
+            let file = open_file(&path, Access::Write(self.sync), schema::SLICE)?;
+            let used = file.query_row("SELECT 1 FROM message LIMIT 1", [], |_| Ok(())).optional();
+            if used.map_err(|error| OpenError::from_sqlite(&path, &error))?.is_some() {
+                return Err(OpenError::Unlisted { path });
+            }
+            drop(file);
+            remove(&path).map_err(failed)?;
         }
         Ok(())
     }

@@ -7,7 +7,8 @@ pub(super) const APPLICATION: i64 = 0x4641_4e4c;
 
 /// Brings a catalog from each version to the next; the version is the number of steps applied.
 pub(super) const CATALOG: &[&str] = &["
-CREATE TABLE slice(number INTEGER PRIMARY KEY, opened INTEGER NOT NULL, closed INTEGER) STRICT;
+CREATE TABLE slice(number INTEGER PRIMARY KEY, opened INTEGER NOT NULL, closed INTEGER,
+  dropped INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE name(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE lane(id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, target INTEGER NOT NULL,
   UNIQUE(tenant, target)) STRICT;
@@ -27,7 +28,8 @@ CREATE INDEX message_made ON message(hi);
 CREATE TABLE delivery(spot INTEGER PRIMARY KEY, lane INTEGER NOT NULL, state INTEGER NOT NULL,
   attempts INTEGER NOT NULL DEFAULT 0, kept INTEGER NOT NULL DEFAULT 0, run INTEGER NOT NULL DEFAULT 1,
   revision INTEGER NOT NULL DEFAULT 0, orphaned INTEGER NOT NULL DEFAULT 0, suspect INTEGER NOT NULL DEFAULT 0,
-  death INTEGER NOT NULL DEFAULT 0, at INTEGER, rank INTEGER, key TEXT, attempt BLOB) STRICT;
+  death INTEGER NOT NULL DEFAULT 0, at INTEGER, rank INTEGER, key TEXT, attempt BLOB,
+  ending INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE INDEX due ON delivery(lane, at) WHERE state = 1;
 CREATE INDEX blocked ON delivery(lane, at) WHERE state = 7;
 CREATE INDEX leased ON delivery(lane) WHERE state = 0;

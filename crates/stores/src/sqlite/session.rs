@@ -56,7 +56,9 @@ impl Batch<'_> {
     fn orphan(&mut self, slice: &Slice, before: &Row, now: Timestamp) -> Result<()> {
         let orphaned = before.orphaned + 1;
         let mut after = Row { orphaned, suspect: Suspicion::PossiblyDuplicate, ..before.clone() };
-        if orphaned >= limits::ORPHANED_MAX {
+        if before.ending {
+            self.stand(slice, &mut after, Standing::Cancelled)?;
+        } else if orphaned >= limits::ORPHANED_MAX {
             self.stand(slice, &mut after, Standing::Dead(Death::Poison))?;
         } else {
             (after.code, after.at) = (Code::Due, Some(now));

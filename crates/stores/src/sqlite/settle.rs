@@ -34,7 +34,9 @@ impl Batch<'_> {
             return Ok(Settled::Fenced);
         };
         let mut after = before.clone();
-        self.stand(slice, &mut after, settlement.standing)?;
+        let ends = before.ending && matches!(settlement.standing, Standing::Due(_));
+        let standing = if ends { Standing::Cancelled } else { settlement.standing };
+        self.stand(slice, &mut after, standing)?;
         if let Some(attempt) = &settlement.attempt {
             self.count_attempt(&mut after);
             let packed = self.packed(attempt);
@@ -45,7 +47,7 @@ impl Batch<'_> {
         if let Some(key) = &before.key {
             self.rearrange(before.lane, key)?;
         }
-        Ok(Settled::Recorded)
+        Ok(if ends { Settled::Cancelled } else { Settled::Recorded })
     }
 
     /// The row appears with its first attempt in it.

@@ -22,7 +22,7 @@ const ORDINALS: i64 = 0xff;
 /// The columns that [`Slice::read_row`] reads.
 macro_rules! row {
     () => {
-        "spot, lane, state, attempts, kept, run, revision, orphaned, suspect, death, at, rank, key"
+        "spot, lane, state, attempts, kept, run, revision, orphaned, suspect, death, at, rank, key, ending"
     };
 }
 pub(super) use row;
@@ -57,6 +57,8 @@ pub(super) struct Row {
     pub(super) rank: Option<i64>,
     /// Its order key while it is unfinished.
     pub(super) key: Option<String>,
+    /// Cancelled while in flight: not tried again.
+    pub(super) ending: bool,
 }
 
 impl Row {
@@ -75,6 +77,7 @@ impl Row {
             at: None,
             rank: None,
             key: None,
+            ending: false,
         }
     }
 
@@ -204,6 +207,7 @@ impl Slice {
             at: row.get::<_, Option<i64>>(10)?.map(time),
             rank: row.get(11)?,
             key: row.get(12)?,
+            ending: row.get(13)?,
         })
     }
 
@@ -256,7 +260,7 @@ impl Slice {
     pub(super) fn update(&self, row: &Row) -> Result<()> {
         let mut put = self.file.prepare_cached(
             "UPDATE delivery SET state = ?2, attempts = ?3, kept = ?4, run = ?5, revision = ?6, orphaned = ?7,
-             suspect = ?8, death = ?9, at = ?10, rank = ?11, key = ?12 WHERE spot = ?1",
+             suspect = ?8, death = ?9, at = ?10, rank = ?11, key = ?12, ending = ?13 WHERE spot = ?1",
         )?;
         put.execute(params![
             self.local(row.spot),
@@ -271,6 +275,7 @@ impl Slice {
             row.at.map(micros),
             row.rank,
             row.key,
+            row.ending,
         ])?;
         Ok(())
     }

@@ -24,7 +24,27 @@ const READERS: usize = 2;
 /// How often the writer looks whether space has returned while it has nothing else to do.
 const PATIENCE_WHEN_FULL: Duration = Duration::from_millis(500);
 
-type Call<Q> = (Q, oneshot::Sender<Answered>);
+type Call<Q> = (Q, oneshot::Sender<Mail>);
+
+/// An answer, and those of the same commit to others. Waking many tasks from a foreign thread costs a system call each; so
+/// one task is woken and, by dropping the rest, wakes the others from inside its runtime.
+struct Mail {
+    answer: Answered,
+    _rest: Rest,
+}
+
+/// Answers that are handed on when this is dropped, wherever that happens: none is lost.
+#[derive(Default)]
+struct Rest(Vec<(oneshot::Sender<Mail>, Answered)>);
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        for (to, answer) in self.0.drain(..) {
+            // Whoever asked may have gone away; what was done stays done.
+            drop(to.send(Mail { answer, _rest: Self::default() }));
+        }
+    }
+}
 
 /// The threads and the queues to them.
 pub struct Threads {
@@ -121,7 +141,7 @@ impl Desk for Threads {
 async fn ask<Q>(queue: &Queue<Call<Q>>, question: Q) -> Answered {
     let (to, answer) = oneshot::channel();
     queue.push((question, to)).await.map_err(|Closed| Fault::Closed)?;
-    answer.await.unwrap_or(Err(Fault::Closed))
+    answer.await.map_or(Err(Fault::Closed), |mail| mail.answer)
 }
 
 /// Closes a queue when its thread ends for whatever reason, so that nobody waits for ever.
@@ -145,9 +165,9 @@ fn write(mut core: Core, queue: &Queue<Call<Work>>, readiness: &AtomicU8) {
         let answers = core.apply(&works);
         // Before the answers: who reads "full" must not be told "ready" afterwards.
         readiness.store(core.readiness() as u8, Ordering::Relaxed);
-        for (to, answer) in to.into_iter().zip(answers) {
-            // Whoever asked may have gone away; what was done stays done.
-            drop(to.send(answer));
+        let mut rest = Rest(to.into_iter().zip(answers).collect());
+        if let Some((to, answer)) = rest.0.pop() {
+            drop(to.send(Mail { answer, _rest: rest }));
         }
     }
     readiness.store(Readiness::Failed as u8, Ordering::Relaxed);
@@ -184,7 +204,8 @@ fn read(mut reader: Reader, queue: &Queue<Call<Query>>) {
     let _ending = Ending(queue);
     while let Ok(calls) = queue.take(1, None, |_| 1) {
         for (query, to) in calls {
-            drop(to.send(reader.answer(&query).map_err(Trouble::fault)));
+            let answer = reader.answer(&query).map_err(Trouble::fault);
+            drop(to.send(Mail { answer, _rest: Rest::default() }));
         }
     }
 }

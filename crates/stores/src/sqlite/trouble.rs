@@ -70,3 +70,26 @@ impl From<std::io::Error> for Trouble {
 }
 
 pub(super) type Result<T, E = Trouble> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trouble(code: i32) -> Trouble {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), None).into()
+    }
+
+    #[test]
+    fn a_failed_sync_is_fatal_and_a_lack_of_space_is_not() {
+        for code in
+            [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR]
+        {
+            assert!(matches!(trouble(code), Trouble::Fatal(_)), "{code}");
+        }
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_SHMSIZE] {
+            assert!(matches!(trouble(code), Trouble::Full), "{code}");
+        }
+        assert!(matches!(trouble(ffi::SQLITE_CORRUPT), Trouble::Damaged(_)));
+        assert!(matches!(trouble(ffi::SQLITE_CONSTRAINT), Trouble::Failed(_)));
+    }
+}

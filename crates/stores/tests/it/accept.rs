@@ -33,12 +33,15 @@ on_every_store! {
     }
 
     async fn final_standings_are_kept_as_they_are(world: World) {
-        let dead = Start { standing: Standing::Dead(Death::Config), ..leased("crm") };
+        let why = crate::world::attempt(1, 1, world.now());
+        let dead = Start { standing: Standing::Dead(Death::Config), fault: Some(Box::new(why.clone())), ..leased("crm") };
         let skipped = Start { standing: Standing::Skipped, ..leased("mailing") };
         let (message, _) = world.keep(vec![dead, skipped]).await;
         assert_eq!(world.standings(message.id).await, [Standing::Dead(Death::Config), Standing::Skipped]);
         assert_eq!(world.claim("crm", 9).await.leases, []);
-        assert_eq!(world.store().list(&tenant(), contract::query::Filter::default(), None, 9).await.unwrap().rows.len(), 1);
+        let page = world.store().list(&tenant(), contract::query::Filter::default(), None, 9).await.unwrap();
+        assert_eq!(page.rows.iter().map(|row| row.last.as_ref()).collect::<Vec<_>>(), [Some(&why)]);
+        assert_eq!(world.ticket(message.id).await.deliveries.first().unwrap().attempts, [why]);
     }
 
     async fn a_message_without_deliveries_is_kept(world: World) {

@@ -41,6 +41,19 @@ on_every_store! {
         assert_eq!(change(&world, cancel(tenant())).await, []);
     }
 
+    async fn what_is_in_flight_when_it_is_cancelled_is_never_tried_again(world: World) {
+        let mut world = world;
+        let (message, position) = world.keep(vec![leased("a"), leased("b"), leased("c")]).await;
+        let cancel = Change::Cancel { tenant: tenant(), message: message.id, unsent: vec![] };
+        assert_eq!(change(&world, cancel).await, []);
+        let again = Standing::Due(world.now());
+        assert_eq!(world.settle(position, message.first, again).await, Settled::Cancelled);
+        assert_eq!(world.settle(position, message.first.at(1), Standing::Delivered).await, Settled::Recorded);
+        world.crash().await;
+        let gone = Standing::Cancelled;
+        assert_eq!(world.standings(message.id).await, [gone, Standing::Delivered, gone]);
+    }
+
     async fn an_edit_is_sent_in_the_next_run_and_the_original_stays(world: World) {
         let (message, position) = dead(&world).await;
         for (revision, body) in [(1, "first"), (2, "second")] {

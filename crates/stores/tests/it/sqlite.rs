@@ -73,6 +73,22 @@ async fn a_missing_slice_is_named() {
 }
 
 #[tokio::test]
+async fn a_slice_that_the_catalog_does_not_list_is_removed_only_when_it_is_empty() {
+    let mut world = World::new(Kind::Inline).await;
+    world.keep(vec![leased("crm")]).await;
+    world.stop();
+    let [listed, other] = ["slice-000001.db", "slice-000007.db"].map(|file| world.path().join(file));
+    std::fs::write(&other, "").unwrap();
+    world.crash().await;
+    assert!(!other.exists());
+    world.stop();
+    rusqlite::Connection::open(&listed).unwrap().execute("VACUUM INTO ?1", [other.to_str()]).unwrap();
+    let error = refusal(&world.path());
+    assert!(matches!(error, OpenError::Unlisted { .. }), "{error}");
+    assert!(other.exists());
+}
+
+#[tokio::test]
 async fn a_closed_store_refuses_and_keeps_what_it_had() {
     let folder = tempfile::tempdir().unwrap();
     let store = Sqlite::open(folder.path(), options()).unwrap();

@@ -265,7 +265,7 @@ pub(crate) fn ask(target: &str, items: usize) -> Ask {
 }
 
 pub(crate) fn leased(target: &str) -> Start {
-    Start { target: name(target), standing: Standing::Leased, key: None, shape: None }
+    Start { target: name(target), standing: Standing::Leased, key: None, shape: None, fault: None }
 }
 
 pub(crate) fn due(target: &str, at: Timestamp) -> Start {

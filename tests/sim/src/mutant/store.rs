@@ -5,10 +5,10 @@ use bytes::Bytes;
 use contract::delivery::{Death, Standing, Suspicion};
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Answer, Ask, Backlog, Claimed, Lease, Pruned, Readiness, Renewed, Retention, Scope, ScopeKind,
+    Accept, Accepted, Answer, Ask, Backlog, Claimed, Fault, Lease, Pruned, Readiness, Renewed, Retention, Scope, ScopeKind,
     Session, Settled, Settlement, Store, Versioned,
 };
-use contract::ticket::{Found, Ticket};
+use contract::ticket::{Found, Ray, Ticket};
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -76,11 +76,28 @@ impl MutantStore {
             Mutant::RetriedDead if settlement.standing == Standing::Dead(Death::Exhausted) => {
                 settlement.standing = Standing::Due(now + Duration::from_secs(1));
             }
-            Mutant::RetriedCancelled if settlement.standing == Standing::Cancelled => {
-                settlement.standing = Standing::Due(now + Duration::from_secs(1));
-            }
             Mutant::UnrecordedAttempt => settlement.attempt = None,
             _ => {}
+        }
+    }
+}
+
+impl MutantStore {
+    async fn pretend_to_cancel(&self, message: MessageId) -> Result<Changed, Fault> {
+        let due = |ray: &Ray| matches!(ray.standing, Standing::Due(_));
+        let open = self.rays(message).await?.into_iter().filter(due);
+        Ok(Changed { deliveries: open.map(|ray| (ray.id, ray.target)).collect() })
+    }
+
+    async fn cancel_all(&self, message: MessageId) -> Result<Changed, Fault> {
+        let unsent = self.rays(message).await?.into_iter().map(|ray| ray.id).collect();
+        self.store.change(Change::Cancel { tenant: Name::default_tenant(), message, unsent }).await
+    }
+
+    async fn rays(&self, message: MessageId) -> Result<Vec<Ray>, Fault> {
+        match self.store.ticket(&Name::default_tenant(), message).await? {
+            Found::Here(ticket) => Ok(ticket.deliveries),
+            Found::Gone | Found::Unknown => Ok(Vec::new()),
         }
     }
 }
@@ -136,17 +153,11 @@ impl Store for MutantStore {
     }
 
     fn change(&self, change: Change) -> Answer<'_, Changed> {
-        if let (Change::Cancel { message, .. }, true) = (&change, self.is(Mutant::IgnoredCancel)) {
-            let (tenant, message) = (Name::default_tenant(), *message);
-            return Box::pin(async move {
-                let Found::Here(ticket) = self.store.ticket(&tenant, message).await? else {
-                    return Ok(Changed::default());
-                };
-                let open = ticket.deliveries.into_iter().filter(|ray| matches!(ray.standing, Standing::Due(_)));
-                Ok(Changed { deliveries: open.map(|ray| (ray.id, ray.target)).collect() })
-            });
+        match (change, self.mutant) {
+            (Change::Cancel { message, .. }, Mutant::IgnoredCancel) => Box::pin(self.pretend_to_cancel(message)),
+            (Change::Cancel { message, .. }, Mutant::CancelledOnTheWire) => Box::pin(self.cancel_all(message)),
+            (change, _) => self.store.change(change),
         }
-        self.store.change(change)
     }
 
     fn ticket(&self, tenant: &Name, id: MessageId) -> Answer<'_, Found<Ticket>> {

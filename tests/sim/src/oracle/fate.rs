@@ -40,8 +40,6 @@ pub(super) struct Case<'a> {
     pub(super) deadline: Option<Timestamp>,
     pub(super) proven: bool,
     pub(super) probes: u32,
-    /// Its ticket was cancelled meanwhile.
-    pub(super) doomed: bool,
 }
 
 impl Seen {
@@ -114,9 +112,12 @@ fn again(standing: Standing, case: &Case<'_>, (wait, jitter): (Duration, f64), a
     let latest = case.at + (wait.mul_f64(1.0 + jitter) + SLACK).max(asked);
     let in_time = |at: Timestamp| case.deadline.is_none_or(|deadline| at <= deadline);
     match standing {
-        Standing::Due(at) => !case.doomed && earliest <= at && at <= latest && in_time(at),
+        Standing::Due(at) => earliest <= at && at <= latest && in_time(at),
         Standing::Expired => !in_time(latest),
-        Standing::Cancelled => case.doomed,
-        Standing::Leased | Standing::Delivered | Standing::Dead(_) | Standing::Skipped => false,
+        Standing::Leased
+        | Standing::Delivered
+        | Standing::Dead(_)
+        | Standing::Cancelled
+        | Standing::Skipped => false,
     }
 }

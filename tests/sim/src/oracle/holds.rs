@@ -56,6 +56,52 @@ impl Held {
             proven: hold.proven,
         }
     }
+
+    /// What the end of an attempt makes of the hold; `probe` is the earliest time of a probe. Gives what it reached.
+    fn after(&mut self, seen: Seen, now: Timestamp, probe: Timestamp) -> Option<Feat> {
+        let (kind, wait, word) = match seen {
+            Seen::Answered { status, wait, word } => (kind(status), wait.filter(|wait| !wait.is_zero()), word),
+            Seen::Broken(_) => (Kind::Again, None, None),
+            Seen::OwnPassing | Seen::OwnLasting(_) => return None,
+        };
+        match (kind, wait) {
+            _ if word == Some(Word::Disable) => {
+                self.disabled = true;
+                Some(Feat::Word)
+            }
+            (Kind::Success, _) => {
+                (self.proven, self.auth) = (true, None);
+                None
+            }
+            (Kind::Gone, _) => {
+                self.disabled = true;
+                Some(Feat::Gone)
+            }
+            (Kind::Again, Some(wait)) => {
+                self.throttled = self.throttled.max(Some(now + wait.min(limits::RETRY_AFTER_MAX)));
+                Some(Feat::RetryAfter)
+            }
+            (Kind::Credentials, _) if self.proven => {
+                self.doubt(now, probe);
+                Some(Feat::AuthHold)
+            }
+            (Kind::Credentials | Kind::Again | Kind::Never, _) => {
+                if self.auth.is_some() {
+                    self.doubt(now, probe);
+                }
+                None
+            }
+        }
+    }
+
+    /// Only the failure of a probe is a step further: the others were under way when the first failed.
+    fn doubt(&mut self, now: Timestamp, probe: Timestamp) {
+        self.auth = match self.auth {
+            None => Some((probe, 1)),
+            Some((before, step)) if before <= now => Some((probe, step + 1)),
+            Some(before) => Some(before),
+        };
+    }
 }
 
 impl Book {
@@ -93,39 +139,8 @@ impl Book {
     /// An attempt's end means something for the whole target.
     pub(super) fn hold_after(&mut self, target: usize, seen: Seen, jitter: f64) {
         let now = self.now();
-        let Seen::Answered { status, wait, word } = seen else { return };
         let Some(lane) = self.lanes.get_mut(target) else { return };
-        let hold = &mut lane.hold;
-        let feat = match kind(status) {
-            _ if word == Some(Word::Disable) => {
-                hold.disabled = true;
-                Some(Feat::Word)
-            }
-            Kind::Success => {
-                (hold.proven, hold.auth) = (true, None);
-                None
-            }
-            Kind::Gone => {
-                hold.disabled = true;
-                Some(Feat::Gone)
-            }
-            Kind::Credentials if hold.proven => {
-                let probe = now + OWN_WAIT.mul_f64(1.0 - jitter);
-                hold.auth = match hold.auth {
-                    None => Some((probe, 1)),
-                    Some((before, step)) if before <= now => Some((probe, step + 1)),
-                    Some(before) => Some(before),
-                };
-                Some(Feat::AuthHold)
-            }
-            Kind::Again if wait.is_some_and(|wait| !wait.is_zero()) => {
-                let until = now + wait.unwrap_or_default().min(limits::RETRY_AFTER_MAX);
-                hold.throttled = hold.throttled.max(Some(until));
-                Some(Feat::RetryAfter)
-            }
-            Kind::Credentials | Kind::Again | Kind::Never => None,
-        };
-        if let Some(feat) = feat {
+        if let Some(feat) = lane.hold.after(seen, now, now + OWN_WAIT.mul_f64(1.0 - jitter)) {
             self.reached.note(feat);
             self.let_late_ones_go(target);
         }
@@ -173,6 +188,7 @@ impl Book {
         let Some(target) = self.target_number(name) else { return };
         match serde_json::from_slice::<Hold>(value) {
             Ok(hold) => {
+                self.say(|| format!("kept the hold of {name}: {hold:?}"));
                 if let Some(lane) = self.lanes.get_mut(target) {
                     lane.durable = Held::of(&hold);
                 }

@@ -71,16 +71,16 @@ impl Book {
         let kept = self.kept.values().find(|kept| kept.id == receipt.id);
         let whole = kept.is_some_and(|kept| kept.first == receipt.first && kept.rays.len() == receipt.targets.len());
         self.check(Rule::Kept, whole, || format!("message {n} was acknowledged, but it is not kept"));
-        match (receipt.novelty, self.acknowledged.contains_key(&n)) {
-            (Novelty::New, true) => self.fail(Rule::Once, format!("message {n} was taken as new twice")),
-            (Novelty::New, false) => {}
-            (Novelty::Repeated, true) => self.reached.note(Feat::Same),
-            (Novelty::Repeated, false) => self.reached.note(Feat::SameAfterCrash),
-        }
-        if let Some(Some(before)) = self.acknowledged.insert(n, Some(receipt.id))
-            && before != receipt.id
-        {
-            self.fail(Rule::Once, format!("message {n} has two tickets"));
+        let before = self.acknowledged.insert(n, Some(receipt.id)).flatten();
+        match (receipt.novelty, before) {
+            (Novelty::New, None) => {}
+            (Novelty::New, Some(_)) => self.fail(Rule::Once, format!("message {n} was taken as new twice")),
+            (Novelty::Repeated, None) => self.reached.note(Feat::SameAfterCrash),
+            (Novelty::Repeated, Some(before)) => {
+                self.reached.note(Feat::Same);
+                let same = before == receipt.id;
+                self.check(Rule::Once, same, || format!("message {n} has two tickets"));
+            }
         }
     }
 
@@ -156,7 +156,7 @@ impl Book {
         let wanted = language::has(&letter.body, &format!("\"{}\"", target.name));
         if target.filtered && language::has(&letter.body, language::RAISE) {
             self.reached.note(Feat::FilterFailed);
-            return start.standing == Standing::Dead(Death::Config);
+            return start.standing == Standing::Dead(Death::Config) && start.fault.is_some();
         }
         if target.filtered && !wanted {
             self.reached.note(Feat::Skipped);
@@ -205,8 +205,8 @@ fn begin(target: usize, start: &Start, demoted: bool, message: &Message, since: 
         target,
         standing,
         run: 1,
-        attempts: 0,
-        recorded: 0,
+        attempts: u32::from(start.fault.is_some()),
+        recorded: usize::from(start.fault.is_some()),
         revision: 0,
         edited: None,
         shape: start.shape.and_then(|shape| u32::try_from(shape.0).ok()),
@@ -215,7 +215,7 @@ fn begin(target: usize, start: &Start, demoted: bool, message: &Message, since: 
         suspect: false,
         lease,
         succeeded: None,
-        doomed: None,
+        doomed: false,
         revived: 0,
         sends: 0,
         arrivals: 0,

@@ -56,15 +56,25 @@ impl Book {
         self.check(Rule::EndsOnce, !ended, || format!("{word} is settled after its end"));
         self.check(Rule::Leased, leased || ended, || format!("{word} is settled without a lease"));
         self.check_fate(id, settlement, deadline);
-        self.count_end(settlement.standing);
+        let standing = self.check_ending(id, settlement.standing, answer);
+        self.count_end(standing);
         let Some(ray) = self.ray(id) else { return };
-        ray.standing = settlement.standing;
+        ray.standing = standing;
         ray.lease = None;
         if settlement.attempt.is_some() {
             ray.attempts += 1;
             ray.recorded += 1;
             ray.orphaned = 0;
         }
+    }
+
+    /// What was in flight when its ticket was cancelled is not tried again. Gives where it stands.
+    fn check_ending(&mut self, id: DeliveryId, standing: Standing, answer: Settled) -> Standing {
+        let doomed = self.find(id).is_some_and(|(_, _, ray)| ray.doomed) && matches!(standing, Standing::Due(_));
+        let ends = answer == Settled::Cancelled;
+        let word = self.word(id);
+        self.check(Rule::Cancelled, ends == doomed, || format!("{word} is settled as {standing:?}: {answer:?}"));
+        if doomed { Standing::Cancelled } else { standing }
     }
 
     /// Whether the settlement follows from the attempt, by the oracle's own reading of the rules.
@@ -91,7 +101,6 @@ impl Book {
                     deadline,
                     proven: end.proven,
                     probes: end.probes,
-                    doomed: ray.doomed == Some(self.life),
                 };
                 let attempt = settlement.attempt.as_ref();
                 let right = attempt.is_some_and(|attempt| attempt.number == made && attempt.run == ray.run);
@@ -99,10 +108,9 @@ impl Book {
                 (fate::fits(standing, end.seen, &case), recorded)
             }
         };
-        let end = lease.end.as_ref().map(|end| end.seen);
-        let doomed = ray.doomed == Some(self.life) && matches!(standing, Standing::Due(_));
-        let rule = if doomed { Rule::Cancelled } else { Rule::Judged };
-        self.check(rule, fits, || format!("{word} ended its attempt {made} as {end:?} and is {standing:?}"));
+        let end = lease.end.as_ref().map(|end| (end.seen, end.at, end.proven, end.probes));
+        let seen = || format!("{word} ended its attempt {made} as {end:?} and is {standing:?}");
+        self.check(Rule::Judged, fits, seen);
         self.check(Rule::Truthful, recorded, || format!("the attempt {made} of {word} is not recorded as it was"));
     }
 
@@ -133,14 +141,13 @@ impl Book {
 
     /// What is in flight of a cancelled ticket is not tried again.
     fn doom(&mut self, message: contract::MessageId, changed: &Changed) {
-        let life = self.life;
         let Some(kept) = self.kept.values_mut().find(|kept| kept.id == message) else { return };
         let first = kept.first;
         let mut in_flight = 0;
         for (ordinal, ray) in (0..).zip(&mut kept.rays) {
             let taken = changed.deliveries.iter().any(|(id, _)| *id == first.at(ordinal));
             if ray.standing == Standing::Leased && !taken {
-                ray.doomed = Some(life);
+                ray.doomed = true;
                 in_flight += 1;
             }
         }
@@ -156,7 +163,8 @@ impl Book {
         let dead = matches!(ray.standing, Standing::Dead(_));
         let (legal, feat) = match change {
             Change::Cancel { unsent, .. } => {
-                let unsent = unsent.contains(&id) && ray.standing == Standing::Leased;
+                let sent = ray.lease.as_ref().is_some_and(|lease| lease.sent);
+                let unsent = unsent.contains(&id) && ray.standing == Standing::Leased && !sent;
                 let legal = unsent || matches!(ray.standing, Standing::Due(_));
                 (ray.standing, ray.lease) = (Standing::Cancelled, None);
                 (legal, Feat::CancelWaiting)
@@ -194,10 +202,13 @@ impl Book {
             if ray.standing == Standing::Leased {
                 ray.orphaned += 1;
                 ray.suspect = true;
-                let poison = ray.orphaned >= limits::ORPHANED_MAX;
-                poisoned += u64::from(poison);
-                ray.standing = if poison { Standing::Dead(Death::Poison) } else { Standing::Due(now) };
                 ray.lease = None;
+                ray.standing = match ray.orphaned {
+                    _ if ray.doomed => Standing::Cancelled,
+                    limits::ORPHANED_MAX.. => Standing::Dead(Death::Poison),
+                    0..limits::ORPHANED_MAX => Standing::Due(now),
+                };
+                poisoned += u64::from(ray.standing == Standing::Dead(Death::Poison));
             }
         }
         if poisoned > 0 {
@@ -213,7 +224,7 @@ impl Ray {
         self.attempts = 0;
         self.orphaned = 0;
         self.succeeded = None;
-        self.doomed = None;
+        self.doomed = false;
         self.revived = event;
     }
 }

@@ -72,9 +72,17 @@ struct RowView<'a> {
 }
 
 /// `GET /v1/dead`
-pub(super) async fn list(State(admin): State<Arc<Admin>>, query: Result<Query<Asked>, axum::extract::rejection::QueryRejection>) -> Result<Response, Problem> {
+pub(super) async fn list(
+    State(admin): State<Arc<Admin>>,
+    query: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
     let Query(asked) = query.map_err(|wrong| Problem::new(INVALID_REQUEST, wrong.body_text()))?;
-    let filter = Filter { target: asked.target, route: asked.route, since: since(asked.since.as_deref())?, error: asked.error };
+    let filter = Filter {
+        target: asked.target,
+        route: asked.route,
+        since: since(asked.since.as_deref())?,
+        error: asked.error,
+    };
     let limit = asked.limit.unwrap_or(100).clamp(1, limits::PAGE_ITEMS_MAX);
     let store = admin.front.engine.store();
     let page = store.list(&Name::default_tenant(), filter, asked.after.map(Cursor), limit).await;
@@ -84,19 +92,27 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, query: Result<Query<As
 }
 
 /// `GET /v1/dead/{delivery}`
-pub(super) async fn show(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn show(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
     let detail = look(&admin, parse(&id)?).await?;
     json(StatusCode::OK, &shown(&detail))
 }
 
 /// `PATCH /v1/dead/{delivery}`: a merge patch (RFC 7396) for a JSON body, a whole replacement for anything else. The original is kept.
-pub(super) async fn edit(State(admin): State<Arc<Admin>>, Path(id): Path<String>, request: Request) -> Result<Response, Problem> {
+pub(super) async fn edit(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
     let delivery = parse(&id)?;
     let (parts, incoming) = request.into_parts();
     let patch = body::read(incoming, limits::BODY_BYTES_MAX, &**admin.front.engine.clock()).await?;
     let detail = look(&admin, delivery).await?;
     dead(&detail)?;
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let edit = edited(&detail, content_type, patch)?;
     let tenant = Name::default_tenant();
     let changed = admin.front.engine.store().change(Change::Edit { tenant, delivery, edit }).await;
@@ -124,7 +140,8 @@ pub(super) async fn redrive(State(admin): State<Arc<Admin>>, request: Request) -
             json(StatusCode::ACCEPTED, &value!({ "revived": 1 }))
         }
         Chosen::Many(filter) => {
-            let redrive = engine.redrive(&tenant, filter, order.rate).await.map_err(|fault| internal(&fault))?;
+            let redrive =
+                engine.redrive(&tenant, filter, order.rate).await.map_err(|fault| internal(&fault))?;
             let mut response = json(StatusCode::ACCEPTED, &progress_view(&redrive))?;
             if let Ok(location) = http::HeaderValue::from_str(&format!("/v1/redrives/{}", redrive.id)) {
                 response.headers_mut().insert(header::LOCATION, location);
@@ -135,7 +152,10 @@ pub(super) async fn redrive(State(admin): State<Arc<Admin>>, request: Request) -
 }
 
 /// `GET /v1/redrives/{id}`
-pub(super) async fn progress(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn progress(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
     let id = id.parse().map_err(|wrong| Problem::new(INVALID_REQUEST, format!("{wrong}")))?;
     let redrive = admin.front.engine.redrive_progress(id).await.map_err(|fault| internal(&fault))?;
     match redrive {
@@ -160,9 +180,11 @@ pub(super) async fn discard(State(admin): State<Arc<Admin>>, request: Request) -
 }
 
 async fn order(admin: &Admin, request: Request) -> Result<(Chosen, Order), Problem> {
-    let body = body::read(request.into_body(), limits::BODY_BYTES_DEFAULT, &**admin.front.engine.clock()).await?;
+    let body =
+        body::read(request.into_body(), limits::BODY_BYTES_DEFAULT, &**admin.front.engine.clock()).await?;
     let mut order: Order = serde_json::from_slice(&body).map_err(|wrong| {
-        let form = r#"{"delivery": "dlv_…"} or {"filter": {"target": …, "route": …, "since": …, "error": …}}"#;
+        let form =
+            r#"{"delivery": "dlv_…"} or {"filter": {"target": …, "route": …, "since": …, "error": …}}"#;
         Problem::new(INVALID_REQUEST, format!("{wrong}; the body is {form}"))
     })?;
     match (order.delivery, order.filter.take()) {
@@ -172,9 +194,10 @@ async fn order(admin: &Admin, request: Request) -> Result<(Chosen, Order), Probl
             let since = since(after.as_deref())?;
             Ok((Chosen::Many(Selection { target, route, since, error }), order))
         }
-        (Some(_), Some(_)) | (None, None) => {
-            Err(Problem::new(INVALID_REQUEST, "give either `delivery` or `filter`; an empty filter takes all"))
-        }
+        (Some(_), Some(_)) | (None, None) => Err(Problem::new(
+            INVALID_REQUEST,
+            "give either `delivery` or `filter`; an empty filter takes all",
+        )),
     }
 }
 
@@ -265,11 +288,17 @@ fn merge(base: &mut Value, patch: Value) {
 
 fn shown(detail: &Detail) -> Value {
     let headers = |headers: &Headers| -> Value {
-        headers.iter().map(|(name, value)| (name.to_owned(), Value::from(String::from_utf8_lossy(value)))).collect()
+        headers
+            .iter()
+            .map(|(name, value)| (name.to_owned(), Value::from(String::from_utf8_lossy(value))))
+            .collect()
     };
     let body = |bytes: &Bytes| Value::from(String::from_utf8_lossy(bytes));
     let attempts: Vec<AttemptView<'_>> = detail.attempts.iter().map(AttemptView::new).collect();
-    let edit = detail.edit.as_ref().map(|edit| value!({ "headers": headers(&edit.headers), "body": body(&edit.body) }));
+    let edit = detail
+        .edit
+        .as_ref()
+        .map(|edit| value!({ "headers": headers(&edit.headers), "body": body(&edit.body) }));
     value!({
         "id": detail.row.id,
         "ticket": detail.row.message,

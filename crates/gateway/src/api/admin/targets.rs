@@ -34,14 +34,20 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Result<Response, Pr
 }
 
 /// `POST /v1/targets/{name}/pause`: calls stop, the backlog is kept.
-pub(super) async fn pause(State(admin): State<Arc<Admin>>, Path(name): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn pause(
+    State(admin): State<Arc<Admin>>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
     let name = parse(&name)?;
     admin.front.engine.pause(&name).await.map_err(|error| refused(&name, &error))?;
     show(&admin, &name).await
 }
 
 /// `POST /v1/targets/{name}/resume`: calls go on, whatever held them.
-pub(super) async fn resume(State(admin): State<Arc<Admin>>, Path(name): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn resume(
+    State(admin): State<Arc<Admin>>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
     let name = parse(&name)?;
     admin.front.engine.resume(&name).await.map_err(|error| refused(&name, &error))?;
     show(&admin, &name).await
@@ -82,7 +88,9 @@ fn parse(name: &str) -> Result<Name, Problem> {
 
 fn refused(name: &Name, error: &HoldError) -> Problem {
     match error {
-        HoldError::Unknown => Problem::new(NOT_FOUND, format!("there is no target {name:?}; GET /v1/targets lists them")),
+        HoldError::Unknown => {
+            Problem::new(NOT_FOUND, format!("there is no target {name:?}; GET /v1/targets lists them"))
+        }
         HoldError::Store(fault) => internal(fault),
     }
 }

@@ -38,7 +38,9 @@ pub enum Published {
 #[derive(Debug, thiserror::Error)]
 pub enum NotAnEvent {
     /// The body has another form.
-    #[error("the body is no event: {0}; an envelope is {{\"type\": …, \"data\": …}}, a CloudEvent has specversion, id, source and type")]
+    #[error(
+        "the body is no event: {0}; an envelope is {{\"type\": …, \"data\": …}}, a CloudEvent has specversion, id, source and type"
+    )]
     Json(#[from] serde_json::Error),
     /// A required attribute is missing or empty.
     #[error("the event has no `{0}`")]

@@ -34,7 +34,13 @@ fn a_structured_event_is_delivered_whole() {
 
 #[test]
 fn a_binary_event_has_its_attributes_in_percent_encoded_headers() {
-    let headers = [("ce-specversion", "1.0"), ("ce-id", "a%20b"), ("ce-source", "/s"), ("ce-type", "t"), ("content-type", "text/plain")];
+    let headers = [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "a%20b"),
+        ("ce-source", "/s"),
+        ("ce-type", "t"),
+        ("content-type", "text/plain"),
+    ];
     let event = one(&headers, "hello");
     assert_eq!(event.identity, Some(("/s".into(), "a b".into())));
     assert_eq!(&event.body[..], b"hello");
@@ -46,7 +52,10 @@ fn a_batch_has_one_event_per_item_and_may_be_empty() {
     assert!(matches!(published(&headers, "[]"), Ok(Published::Batch(events)) if events.is_empty()));
     let items = r#"[{"type":"a","data":1},{"type":"no data"},{"specversion":"1.0","id":"7","source":"/a","type":"b"}]"#;
     let Ok(Published::Batch(events)) = published(&[], items) else { panic!("no batch") };
-    let seen: Vec<_> = events.iter().map(|event| event.as_ref().ok().map(|event| (event.kind.as_str(), event.index))).collect();
+    let seen: Vec<_> = events
+        .iter()
+        .map(|event| event.as_ref().ok().map(|event| (event.kind.as_str(), event.index)))
+        .collect();
     assert_eq!(seen, [Some(("a", Some(0))), None, Some(("b", Some(2)))]);
 }
 
@@ -60,7 +69,11 @@ fn what_is_no_event_is_named() {
         (&cloud, r#"{"type":"a","specversion":"0.3"}"#, "specversion"),
         (&cloud, r#"{"type":"a","specversion":"1.0","id":"1"}"#, "no `source`"),
         (&cloud, r#"{"type":"","specversion":"1.0","id":"1","source":"s"}"#, "no `type`"),
-        (&cloud, r#"{"type":"a","specversion":"1.0","id":"1","source":"s","expirytime":"soon"}"#, "expirytime"),
+        (
+            &cloud,
+            r#"{"type":"a","specversion":"1.0","id":"1","source":"s","expirytime":"soon"}"#,
+            "expirytime",
+        ),
     ] {
         let wrong = published(headers, body).unwrap_err();
         assert!(wrong.contains(says), "{body}: {wrong}");
@@ -69,7 +82,9 @@ fn what_is_no_event_is_named() {
 
 #[test]
 fn a_type_pattern_is_exact_or_open_at_its_end() {
-    let matches = |pattern: &str, kind: &str| TypePattern::try_new(pattern).is_some_and(|pattern| pattern.matches(kind));
+    let matches = |pattern: &str, kind: &str| {
+        TypePattern::try_new(pattern).is_some_and(|pattern| pattern.matches(kind))
+    };
     assert!(matches("a.b", "a.b") && !matches("a.b", "a.b.c"));
     assert!(matches("a.*", "a.b.c") && !matches("a.*", "b"));
     assert!(matches("*", "anything"));

@@ -3,7 +3,6 @@
 pub(in crate::cli) use super::sse::Incident;
 
 use super::sse::Decoder;
-use super::{CallError, ServerUrl};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::collections::VecDeque;
@@ -11,7 +10,6 @@ use tokio::task::JoinSet;
 
 /// The events of one stream, in order.
 pub(in crate::cli) struct Events {
-    server: ServerUrl,
     body: Incoming,
     decoder: Decoder,
     ready: VecDeque<Incident>,
@@ -19,18 +17,18 @@ pub(in crate::cli) struct Events {
 }
 
 impl Events {
-    pub(super) fn new(server: ServerUrl, body: Incoming, connection: JoinSet<()>) -> Self {
-        Self { server, body, decoder: Decoder::default(), ready: VecDeque::new(), _connection: connection }
+    pub(super) fn new(body: Incoming, connection: JoinSet<()>) -> Self {
+        Self { body, decoder: Decoder::default(), ready: VecDeque::new(), _connection: connection }
     }
 
-    /// The next event; none when the server has ended the stream. Nothing is lost when this is dropped half-way.
-    pub(in crate::cli) async fn next(&mut self) -> Result<Option<Incident>, CallError> {
+    /// The next event; none when the stream has ended. Nothing is lost when this is dropped half-way.
+    pub(in crate::cli) async fn next(&mut self) -> Option<Incident> {
         loop {
             if let Some(incident) = self.ready.pop_front() {
-                return Ok(Some(incident));
+                return Some(incident);
             }
-            let Some(frame) = self.body.frame().await else { return Ok(None) };
-            let frame = frame.map_err(|source| CallError::Broken { server: self.server.clone(), source })?;
+            // A server that goes away may break off in the middle of a piece: to a reader that is the end as well.
+            let frame = self.body.frame().await?.ok()?;
             if let Ok(bytes) = frame.into_data() {
                 self.ready.extend(self.decoder.push(&bytes));
             }

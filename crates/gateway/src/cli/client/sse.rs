@@ -77,7 +77,8 @@ mod tests {
         let expected = [incident("ticket", "{\"a\":1}"), incident("", "one\ntwo")];
         for size in 1..=STREAM.len() {
             let mut decoder = Decoder::default();
-            let found: Vec<_> = STREAM.as_bytes().chunks(size).flat_map(|chunk| decoder.push(chunk)).collect();
+            let found: Vec<_> =
+                STREAM.as_bytes().chunks(size).flat_map(|chunk| decoder.push(chunk)).collect();
             assert_eq!(found, expected, "in pieces of {size}");
         }
     }

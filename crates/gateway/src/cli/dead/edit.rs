@@ -6,8 +6,8 @@ use crate::cli::payload::{self, Payload};
 use crate::cli::screen::{HEADING, styled};
 use clap::Args;
 use contract::DeliveryId;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::Method;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ use std::process::ExitCode;
 /// replaces the body as a whole.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  fanlight dead edit dlv_01929b3c-5d2e-7000-8000-0123456789ab --data '{\"email\": \"ada@example.com\", \"typo\": null}'")]
+  fanlight dead edit dlv_01929b3c-5d2e-7000-8000-0123456789ab --data '{\"typo\": null}'")]
 pub(super) struct Edit {
     /// The delivery
     id: DeliveryId,
@@ -38,7 +38,8 @@ impl Edit {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let client = self.door.client();
         let data = self.data.read()?;
-        let kind = self.content_type.unwrap_or_else(|| HeaderValue::from_static(payload::content_type(&data)));
+        let kind =
+            self.content_type.unwrap_or_else(|| HeaderValue::from_static(payload::content_type(&data)));
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
         let answer = client.call(Method::PATCH, &format!("/v1/dead/{}", self.id), headers, data).await?;
         let mut out = anstream::stdout();

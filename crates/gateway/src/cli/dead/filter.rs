@@ -60,7 +60,9 @@ impl Selection {
     pub(super) fn order(&self, more: Value) -> Value {
         let mut order = match self.id {
             Some(id) => json!({ "delivery": id }),
-            None => json!({ "filter": self.filter.parts().into_iter().collect::<std::collections::BTreeMap<_, _>>() }),
+            None => {
+                json!({ "filter": self.filter.parts().into_iter().collect::<std::collections::BTreeMap<_, _>>() })
+            }
         };
         if let (Some(order), Value::Object(more)) = (order.as_object_mut(), more) {
             order.extend(more.into_iter().filter(|(_, value)| !value.is_null()));
@@ -74,11 +76,16 @@ fn since(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse() {
         return Ok(time);
     }
-    let wrong = |_| "it is neither a time such as 2026-11-23T10:00:00Z nor a duration such as 90m, 2h or 7d".to_owned();
+    let wrong = |_| {
+        "it is neither a time such as 2026-11-23T10:00:00Z nor a duration such as 90m, 2h or 7d".to_owned()
+    };
     let ago = units::duration(text).map_err(wrong)?;
     let now = i64::try_from(SystemClock::new().now().as_micros()).unwrap_or(i64::MAX);
     let ago = SignedDuration::try_from(ago).unwrap_or(SignedDuration::MAX);
-    Ok(Timestamp::from_microsecond(now).unwrap_or(Timestamp::MAX).saturating_sub(ago).unwrap_or(Timestamp::MIN))
+    Ok(Timestamp::from_microsecond(now)
+        .unwrap_or(Timestamp::MAX)
+        .saturating_sub(ago)
+        .unwrap_or(Timestamp::MIN))
 }
 
 #[cfg(test)]
@@ -96,7 +103,11 @@ mod tests {
 
     #[test]
     fn a_filter_is_a_query_or_the_body_of_an_order() {
-        let filter = Filter { target: Some(Name::try_new("crm").unwrap()), error: Some("a&b".to_owned()), ..Filter::default() };
+        let filter = Filter {
+            target: Some(Name::try_new("crm").unwrap()),
+            error: Some("a&b".to_owned()),
+            ..Filter::default()
+        };
         assert_eq!(filter.query(), "&target=crm&error=a%26b");
         let selection = Selection { id: None, filter, all: false };
         let order = selection.order(json!({ "rate": 2.5, "dry_run": null }));

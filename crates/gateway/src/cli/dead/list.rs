@@ -61,7 +61,12 @@ impl List {
     }
 }
 
-async fn page(client: &Client, filter: &Filter, limit: u64, after: Option<&str>) -> Result<(String, DeadPage), CallError> {
+async fn page(
+    client: &Client,
+    filter: &Filter,
+    limit: u64,
+    after: Option<&str>,
+) -> Result<(String, DeadPage), CallError> {
     let after = after.map(|id| format!("&after={id}")).unwrap_or_default();
     let answer = client.get(&format!("/v1/dead?limit={limit}{}{after}", filter.query())).await?;
     let page = client.read(&answer)?;

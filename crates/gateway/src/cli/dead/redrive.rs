@@ -63,7 +63,11 @@ impl Redrive {
         }
         if self.dry_run {
             let Matches { matches } = client.read(&answer)?;
-            say(&mut out, self.json, &format!("{} would go again", count(matches, "delivery", "deliveries")))?;
+            say(
+                &mut out,
+                self.json,
+                &format!("{} would go again", count(matches, "delivery", "deliveries")),
+            )?;
         } else if self.selection.id.is_some() {
             let Revived { revived } = client.read(&answer)?;
             say(&mut out, self.json, &format!("{} again", count(revived, "delivery goes", "deliveries go")))?;
@@ -78,7 +82,12 @@ impl Redrive {
     }
 }
 
-async fn watch(client: &Client, out: &mut impl Write, json: bool, mut redrive: answers::Redrive) -> anyhow::Result<()> {
+async fn watch(
+    client: &Client,
+    out: &mut impl Write,
+    json: bool,
+    mut redrive: answers::Redrive,
+) -> anyhow::Result<()> {
     let clock = SystemClock::new();
     let path = format!("/v1/redrives/{}", redrive.id);
     while !redrive.done {

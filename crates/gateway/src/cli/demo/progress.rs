@@ -37,18 +37,24 @@ impl Progress {
     pub(super) fn new(names: &[&'static str], each: u32) -> Self {
         let tallies = names.iter().map(|name| Tally { name, ..Tally::default() }).collect();
         let terminal = io::stdout().is_terminal() && io::stderr().is_terminal();
-        let display = if terminal { Display::bars(names, each) } else { Display::Lines { last: String::new() } };
+        let display =
+            if terminal { Display::bars(names, each) } else { Display::Lines { last: String::new() } };
         Self { tallies, began: None, display }
     }
 
     /// Shows what the tail tells. Ends only with an error.
-    pub(super) async fn follow(&mut self, client: &Client, mut events: Events, clock: &dyn Clock) -> anyhow::Result<()> {
+    pub(super) async fn follow(
+        &mut self,
+        client: &Client,
+        mut events: Events,
+        clock: &dyn Clock,
+    ) -> anyhow::Result<()> {
         self.began.get_or_insert(clock.tick());
         let mut look = clock.sleep(LINE_EVERY);
         loop {
             tokio::select! {
                 biased;
-                incident = events.next() => match incident? {
+                incident = events.next() => match incident {
                     Some(incident) if incident.name == "attempt" => {
                         self.take(&client.parse(incident.data.as_bytes())?);
                         self.display.bars_show(&self.tallies);
@@ -74,10 +80,13 @@ impl Progress {
         }
         self.display.bars_show(&self.tallies);
         match &self.display {
-            Display::Bars(bars) => bars.iter().for_each(ProgressBar::abandon),
-            Display::Lines { .. } => self.line(clock)?,
+            Display::Bars(bars) => {
+                bars.iter().for_each(ProgressBar::abandon);
+                // The last bar has left the cursor behind it.
+                writeln!(anstream::stderr())
+            }
+            Display::Lines { .. } => self.line(clock),
         }
-        Ok(())
     }
 
     fn take(&mut self, line: &Line) {
@@ -92,7 +101,8 @@ impl Progress {
     /// A line, if there are lines and something has changed.
     fn line(&mut self, clock: &dyn Clock) -> io::Result<()> {
         let Display::Lines { last } = &mut self.display else { return Ok(()) };
-        let parts: Vec<String> = self.tallies.iter().map(|tally| format!("{}: {}", tally.name, tally.shown())).collect();
+        let parts: Vec<String> =
+            self.tallies.iter().map(|tally| format!("{}: {}", tally.name, tally.shown())).collect();
         let line = parts.join("   ");
         if line == *last {
             return Ok(());
@@ -107,9 +117,12 @@ impl Progress {
 impl Display {
     fn bars(names: &[&'static str], each: u32) -> Self {
         let all = MultiProgress::new();
-        let style = ProgressStyle::with_template("  {prefix:<8} [{bar:30}] {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = ProgressStyle::with_template("  {prefix:<8} [{bar:30}] {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = |name: &&'static str| {
-            let bar = ProgressBar::new(u64::from(each)).with_style(style.clone().progress_chars("=> ")).with_prefix(*name);
+            let bar = ProgressBar::new(u64::from(each))
+                .with_style(style.clone().progress_chars("=> "))
+                .with_prefix(*name);
             all.add(bar)
         };
         Self::Bars(names.iter().map(bar).collect())
@@ -134,7 +147,8 @@ impl Tally {
     }
 
     fn shown(&self) -> String {
-        let (delivered, retrying, dead) = (self.count("delivered"), self.count("retrying"), self.count("dead"));
+        let (delivered, retrying, dead) =
+            (self.count("delivered"), self.count("retrying"), self.count("dead"));
         let why = match &self.trouble {
             Some(trouble) if retrying > 0 => format!(" ({})", plain(trouble)),
             Some(_) | None => String::new(),

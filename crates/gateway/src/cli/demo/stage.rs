@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::cli::client::{Client, Door, ServerUrl};
-use crate::cli::screen::{HEADING, styled};
+use crate::cli::screen::{FAINT, HEADING, styled};
 use crate::config::{self, Process};
 use crate::mock::{Behaviour, Latency, Occasions, Recorded, Server, Statuses};
 use http::HeaderValue;
@@ -99,15 +99,23 @@ impl Stage {
             format!("{program} serve --config {config} &"),
         ];
         let explore = [
-            format!("{program} send signup --config {config} --wait 10 --data '{{\"email\": \"you@example.com\", \"consent\": true}}'"),
+            format!(
+                "{program} send signup --config {config} --wait 10 --data '{{\"email\": \"you@example.com\", \"consent\": true}}'"
+            ),
             format!("{program} ticket {}{front}", slowest.unwrap_or("ID")),
             format!("{program} target pause mailing{admin}"),
             format!("{program} dead list{admin}"),
         ];
         let start = if running { &[][..] } else { &start };
         let lines: Vec<String> = start.iter().chain(&explore).map(|line| format!("  {line}")).collect();
-        let title = if running { "Try next, in another terminal" } else { "Try next: the same gateway goes on with what it has kept" };
-        format!("{}\n{}\n", styled(HEADING, title), lines.join("\n"))
+        let title = if running {
+            "Try next, in another terminal"
+        } else {
+            "Try next: the same gateway goes on with what it has kept"
+        };
+        let folder = self.config.parent().unwrap_or(&self.config).display();
+        let end = format!("All of it is in {folder}; delete that folder when you have seen enough.");
+        format!("{}\n{}\n\n{}", styled(HEADING, title), lines.join("\n"), styled(FAINT, end))
     }
 
     /// Ends everything; the folder stays.

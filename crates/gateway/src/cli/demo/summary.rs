@@ -48,7 +48,13 @@ pub(super) fn tell(tickets: &[Ticket], apis: &[(&'static str, Vec<Recorded>)]) -
     story += "\n";
     if wrong.is_empty() {
         let good = AnsiColor::Green.on_default().bold();
-        story += &format!("{}\n", styled(good, format!("All {SIGNUPS} sign-ups reached both APIs, each exactly once; none is dead.")));
+        story += &format!(
+            "{}\n",
+            styled(
+                good,
+                format!("All {SIGNUPS} sign-ups reached both APIs, each exactly once; none is dead.")
+            )
+        );
     }
     for wrong in &wrong {
         story += &format!("{}\n", styled(AnsiColor::Red.on_default().bold(), wrong));
@@ -75,14 +81,22 @@ fn percentile(sorted: &[Duration], percent: usize) -> Duration {
 
 impl Part {
     fn new(name: &'static str, tickets: &[Ticket], requests: &[Recorded]) -> Self {
-        let own = || tickets.iter().flat_map(|ticket| ticket.deliveries.iter().map(move |delivery| (ticket, delivery))).filter(|(_, delivery)| delivery.target == name);
+        let own = || {
+            tickets
+                .iter()
+                .flat_map(|ticket| ticket.deliveries.iter().map(move |delivery| (ticket, delivery)))
+                .filter(|(_, delivery)| delivery.target == name)
+        };
         let count = |test: fn(&Delivery) -> bool| own().filter(|(_, delivery)| test(delivery)).count();
-        let ended = |(ticket, delivery): (&Ticket, &Delivery)| Some(delivery.attempts.last()?.ended_after(ticket.received));
+        let ended = |(ticket, delivery): (&Ticket, &Delivery)| {
+            Some(delivery.attempts.last()?.ended_after(ticket.received))
+        };
         let mut times: Vec<Duration> = own().filter_map(ended).collect();
         times.sort();
         let accepted: Vec<&Recorded> =
             requests.iter().filter(|request| matches!(request.outcome, Outcome::Status(200..=299))).collect();
-        let distinct: HashSet<&str> = accepted.iter().filter_map(|request| request.webhook_id.as_deref()).collect();
+        let distinct: HashSet<&str> =
+            accepted.iter().filter_map(|request| request.webhook_id.as_deref()).collect();
         Self {
             name,
             delivered: count(|delivery| delivery.state == "delivered"),
@@ -104,7 +118,9 @@ impl Part {
             let api = format!("the API said yes to {accepted} requests for {distinct} of them");
             return Some(format!("{name}: {delivered} of {all} sign-ups are delivered; {api}"));
         }
-        (attempts != requests).then(|| format!("{name}: the tickets have {attempts} attempts, but the API counted {requests} requests"))
+        (attempts != requests).then(|| {
+            format!("{name}: the tickets have {attempts} attempts, but the API counted {requests} requests")
+        })
     }
 }
 
@@ -124,10 +140,23 @@ mod tests {
     #[test]
     fn a_demo_whose_counts_disagree_is_wrong() {
         let all = SIGNUPS as usize;
-        let part = Part { name: "crm", delivered: all, attempts: 60, retried: 9, dead: 0, times: Vec::new(), requests: 60, accepted: all, distinct: all };
+        let part = Part {
+            name: "crm",
+            delivered: all,
+            attempts: 60,
+            retried: 9,
+            dead: 0,
+            times: Vec::new(),
+            requests: 60,
+            accepted: all,
+            distinct: all,
+        };
         assert_eq!(part.wrong(), None);
         let twice = Part { distinct: all - 1, ..part };
-        assert_eq!(twice.wrong().unwrap(), "crm: 50 of 50 sign-ups are delivered; the API said yes to 50 requests for 49 of them");
+        assert_eq!(
+            twice.wrong().unwrap(),
+            "crm: 50 of 50 sign-ups are delivered; the API said yes to 50 requests for 49 of them"
+        );
         let more = Part { distinct: all, requests: 61, ..twice };
         assert!(more.wrong().unwrap().contains("60 attempts, but the API counted 61 requests"));
     }

@@ -42,7 +42,9 @@ impl<const N: usize> Table<N> {
             table.set_header(heading);
         }
         for row in &self.rows {
-            table.add_row(row.iter().map(|cell| comfy_table::Cell::new(&cell.text).set_alignment(cell.alignment)));
+            table.add_row(
+                row.iter().map(|cell| comfy_table::Cell::new(&cell.text).set_alignment(cell.alignment)),
+            );
         }
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));

@@ -128,7 +128,8 @@ impl App {
         let engine = Engine::start(doors, settings).await?;
         let routes = engine.apply(plan).await?;
         let routing = ArcSwap::from_pointee(wiring::routing(&config, routes));
-        let front = Arc::new(Front { engine: Arc::clone(&engine), routing });
+        let stop = watch::Sender::new(false);
+        let front = Arc::new(Front { engine: Arc::clone(&engine), routing, stopping: stop.subscribe() });
         let app = Self {
             front_address: address(&front_listener, config.listen),
             admin_address: address(&admin_listener, config.admin),
@@ -138,7 +139,7 @@ impl App {
             store: opened,
             clock,
             config: Mutex::new(Arc::new(config)),
-            stop: watch::Sender::new(false),
+            stop,
             servers: TaskTracker::new(),
         };
         app.warn_of_missing_targets();

@@ -36,7 +36,7 @@ pub mod work;
 
 pub use self::core::Core;
 pub use error::OpenError;
-pub use files::Sync;
+pub use files::{Sync, look};
 pub use front::{Desk, Front};
 pub use inline::Locked;
 pub(crate) use list::matches;

@@ -42,6 +42,9 @@ pub fn check(target: Target, input: &[u8]) -> Result<(), String> {
     let checked = catch_unwind(AssertUnwindSafe(|| target.check(input)));
     checked.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        Err(format!("it panicked: {}", text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()))
+        Err(format!(
+            "it panicked: {}",
+            text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+        ))
     })
 }

@@ -10,10 +10,13 @@ use std::time::Duration;
 
 /// Feeds mutated inputs to what reads inputs of strangers, and checks what must hold.
 #[derive(Parser)]
-#[command(name = "fuzz", after_help = "Examples:
+#[command(
+    name = "fuzz",
+    after_help = "Examples:
   cargo run -p fuzz -- config --seconds 5 --seed 1
   cargo run -p fuzz -- events --seed 1 --case 4711
-  cargo run -p fuzz -- request --hex 474554202f")]
+  cargo run -p fuzz -- request --hex 474554202f"
+)]
 struct Arguments {
     /// What is fuzzed; all of it without this
     target: Option<Target>,
@@ -57,7 +60,8 @@ impl Arguments {
             return run(target, self.seed, case).map_err(|finding| anyhow::anyhow!("{finding}"));
         }
         if let (Some(target), Some(text)) = (self.target, &self.hex) {
-            let input = hex::decode(text).ok_or_else(|| anyhow::anyhow!("--hex takes pairs of hexadecimal digits"))?;
+            let input = hex::decode(text)
+                .ok_or_else(|| anyhow::anyhow!("--hex takes pairs of hexadecimal digits"))?;
             return check(target, &input)
                 .map_err(|what| anyhow::anyhow!("{}", Finding { target, place: None, input, what }));
         }

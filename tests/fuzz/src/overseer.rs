@@ -89,7 +89,12 @@ pub fn work(order: Order, progress: &Path) -> anyhow::Result<()> {
 
 fn start(order: Order, progress: &Path) -> anyhow::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg(order.target.to_string()).arg("--seed").arg(order.seed.to_string()).arg("--first").arg(order.first.to_string());
+    command
+        .arg(order.target.to_string())
+        .arg("--seed")
+        .arg(order.seed.to_string())
+        .arg("--first")
+        .arg(order.first.to_string());
     match order.until {
         Until::Cases(cases) => command.arg("--cases").arg(cases.to_string()),
         Until::Time(time) => command.arg("--seconds").arg(time.as_secs().to_string()),
@@ -110,7 +115,8 @@ fn read(progress: &File) -> anyhow::Result<u64> {
 fn lost(order: Order, begun: u64, what: &str) -> String {
     let case = order.first + begun.saturating_sub(1);
     let input = input(order.target, order.seed, case);
-    Finding { target: order.target, place: Some((order.seed, case)), input, what: what.to_owned() }.to_string()
+    Finding { target: order.target, place: Some((order.seed, case)), input, what: what.to_owned() }
+        .to_string()
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a run of a developer's tool takes")]

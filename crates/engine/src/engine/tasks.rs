@@ -6,6 +6,8 @@ use contract::store::Renewed;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Soon after the start: it may have been off for long.
+const PRUNE_AT_FIRST: Duration = Duration::from_secs(2);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
 /// Writes changed holds to the store.
@@ -39,7 +41,8 @@ pub(super) async fn renew(engine: Arc<Engine>) {
 
 /// Drops what retention allows.
 pub(super) async fn prune(engine: Arc<Engine>) {
-    while every(&engine, PRUNE_EVERY).await {
+    let mut wait = PRUNE_AT_FIRST;
+    while every(&engine, std::mem::replace(&mut wait, PRUNE_EVERY)).await {
         if let Err(fault) = engine.doors.store.prune(engine.retention, engine.doors.clock.now()).await {
             tracing::warn!(%fault, "retention could not be applied; it is tried again");
         }

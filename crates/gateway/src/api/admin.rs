@@ -70,17 +70,22 @@ async fn metrics(State(admin): State<Arc<Admin>>) -> Result<Response, Problem> {
 
 async fn tail(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
-    Sse::new(lines(&admin.tail)).keep_alive(keep_alive)
+    Sse::new(lines(admin)).keep_alive(keep_alive)
 }
 
-fn lines(tail: &Tail) -> impl Stream<Item = Result<Event, Infallible>> + use<> {
-    stream::unfold(tail.listen(), |mut lines| async move {
-        let event = match lines.recv().await {
+fn lines(admin: Arc<Admin>) -> impl Stream<Item = Result<Event, Infallible>> + use<> {
+    stream::unfold((admin.tail.listen(), admin), |(mut lines, admin)| async move {
+        let line = tokio::select! {
+            biased;
+            line = lines.recv() => line,
+            () = admin.front.stopped() => return None,
+        };
+        let event = match line {
             Ok(line) => Event::default().event("attempt").data(&*line),
             Err(RecvError::Lagged(lost)) => Event::default().event("lost").data(lost.to_string()),
             Err(RecvError::Closed) => return None,
         };
-        Some((Ok(event), lines))
+        Some((Ok(event), (lines, admin)))
     })
 }
 

@@ -14,6 +14,7 @@ use contract::Name;
 use engine::Engine;
 use engine::policy::hold::Reason;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tower::ServiceExt;
 
 /// What the front door's handlers share.
@@ -22,6 +23,8 @@ pub struct Front {
     pub engine: Arc<Engine>,
     /// The routes as configured now.
     pub routing: ArcSwap<Routing>,
+    /// True when the process stops: who waits or listens is let go.
+    pub stopping: watch::Receiver<bool>,
 }
 
 /// One configuration's routes.
@@ -49,6 +52,12 @@ impl Front {
     #[must_use]
     pub fn held(&self, target: &Name) -> Option<Reason> {
         self.engine.held(target)
+    }
+
+    /// Ends when the process stops.
+    pub(super) async fn stopped(&self) {
+        // A sender that has gone is a process that has stopped.
+        drop(self.stopping.clone().wait_for(|stopping| *stopping).await);
     }
 }
 

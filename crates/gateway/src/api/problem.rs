@@ -33,7 +33,6 @@ kinds! {
     NOT_FOUND = "not-found" NOT_FOUND "Nothing is here" "No route has this path, or no ticket, delivery, target or redrive has this name.";
     METHOD_NOT_ALLOWED = "method-not-allowed" METHOD_NOT_ALLOWED "Not with this method" "The path exists; `Allow` names its methods.";
     REQUEST_TIMEOUT = "request-timeout" REQUEST_TIMEOUT "The request came too slowly" "The body paused for too long. Nothing was kept.";
-    IN_PROGRESS = "in-progress" CONFLICT "The same request is in progress" "A request with this Idempotency-Key has not been committed yet. Send it again after `Retry-After`.";
     FINAL = "final" CONFLICT "It is final" "Every delivery of the ticket has ended: there is nothing to cancel.";
     NOT_DEAD = "not-dead" CONFLICT "It is not dead" "Only dead deliveries can be edited, redriven or discarded.";
     GONE = "gone" GONE "It is no longer kept" "The ticket is older than retention.";
@@ -48,9 +47,12 @@ kinds! {
     STORAGE_FULL = "storage-full" INSUFFICIENT_STORAGE "There is no room" "The disk or `retention.bytes` is full. Nothing was kept; what was accepted before is still delivered.";
 }
 
-/// One problem.
+/// One problem. Boxed: it is the rare end of functions that are called for every message.
 #[derive(Clone, Debug)]
-pub struct Problem {
+pub struct Problem(Box<Content>);
+
+#[derive(Clone, Debug)]
+struct Content {
     kind: Kind,
     detail: String,
     retry_after: Option<u32>,
@@ -60,35 +62,37 @@ pub struct Problem {
 impl Problem {
     /// A problem with what happened, in one sentence.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), retry_after: None, allow: None }
+        Self(Box::new(Content { kind, detail: detail.into(), retry_after: None, allow: None }))
     }
 
     /// With `Retry-After`, in seconds.
     #[must_use]
-    pub fn retry_after(self, seconds: u32) -> Self {
-        Self { retry_after: Some(seconds), ..self }
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
     }
 
     /// With `Allow`.
     #[must_use]
-    pub fn allow(self, methods: &str) -> Self {
-        Self { allow: HeaderValue::from_str(methods).ok(), ..self }
+    pub fn allow(mut self, methods: &str) -> Self {
+        self.0.allow = HeaderValue::from_str(methods).ok();
+        self
     }
 
     /// The status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.kind.status
+        self.0.kind.status
     }
 
     /// The JSON form.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
         json!({
-            "type": format!("urn:fanlight:problem:{}", self.kind.slug),
-            "title": self.kind.title,
-            "status": self.kind.status.as_u16(),
-            "detail": self.detail,
+            "type": format!("urn:fanlight:problem:{}", self.0.kind.slug),
+            "title": self.0.kind.title,
+            "status": self.0.kind.status.as_u16(),
+            "detail": self.0.detail,
         })
     }
 }
@@ -96,13 +100,13 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.json().to_string()));
-        *response.status_mut() = self.kind.status;
+        *response.status_mut() = self.0.kind.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.0.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(allow) = self.allow {
+        if let Some(allow) = self.0.allow {
             headers.insert(header::ALLOW, allow);
         }
         response

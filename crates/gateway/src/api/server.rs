@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long a client may take for its request's headers.
@@ -56,7 +57,7 @@ pub async fn serve<S, F>(
 {
     let room = Arc::new(Semaphore::new(connections));
     let drain = GracefulShutdown::new();
-    let tasks = TaskTracker::new();
+    let (tasks, cut) = (TaskTracker::new(), CancellationToken::new());
     loop {
         let accepted = tokio::select! {
             biased;
@@ -65,7 +66,8 @@ pub async fn serve<S, F>(
         };
         match accepted {
             Ok((stream, permit)) => {
-                tasks.spawn(connection(stream, permit, service.clone(), drain.watcher()));
+                let served = connection(stream, permit, service.clone(), drain.watcher());
+                tasks.spawn(cut.clone().run_until_cancelled_owned(served));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -79,6 +81,9 @@ pub async fn serve<S, F>(
         () = drain.shutdown() => {}
         () = clock.sleep(grace) => {}
     }
+    cut.cancel();
+    tasks.close();
+    tasks.wait().await;
 }
 
 async fn next(

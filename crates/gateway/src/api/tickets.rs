@@ -82,6 +82,7 @@ async fn wait_until(
             biased;
             () = watcher.changed() => {}
             () = &mut time => return Ok((ticket, status)),
+            () = front.stopped() => return Ok((ticket, status)),
         }
     }
 }
@@ -92,7 +93,11 @@ fn changes(front: Arc<Front>, id: MessageId) -> impl Stream<Item = Result<Event,
     stream::unfold(Some((front, watcher, Turn::First)), move |state| async move {
         let (front, mut watcher, turn): (Arc<Front>, Watcher, Turn) = state?;
         if turn == Turn::Later {
-            watcher.changed().await;
+            tokio::select! {
+                biased;
+                () = watcher.changed() => {}
+                () = front.stopped() => return None,
+            }
         }
         let ticket = look(&front, id).await.ok()?;
         let settled = status::fold(&ticket).settled;

@@ -28,13 +28,19 @@ impl Check {
         let mut out = anstream::stdout();
         match config::load(&self.config, &Process) {
             Ok(config) => {
-                if self.json {
-                    writeln!(out, "{}", valid_json(&config))?;
-                } else {
-                    warn(&config.warnings);
-                    write!(out, "{} can be used\n\n{}", self.config.display(), shown(&config))?;
+                let (StoreLocation::Sqlite(folder) | StoreLocation::Unsynced(folder)) = &config.store else {
+                    return self.show(&config);
+                };
+                match stores::sqlite::look(folder) {
+                    Ok(()) => self.show(&config),
+                    Err(error) if self.json => {
+                        let problem =
+                            json!({ "severity": "error", "key": "store", "message": error.to_string() });
+                        writeln!(out, "{}", json!({ "valid": false, "problems": [problem] }))?;
+                        Ok(ExitCode::FAILURE)
+                    }
+                    Err(error) => Err(error.into()),
                 }
-                Ok(ExitCode::SUCCESS)
             }
             Err(report) => {
                 if self.json {
@@ -45,6 +51,17 @@ impl Check {
                 Ok(ExitCode::FAILURE)
             }
         }
+    }
+
+    fn show(&self, config: &Config) -> anyhow::Result<ExitCode> {
+        let mut out = anstream::stdout();
+        if self.json {
+            writeln!(out, "{}", valid_json(config))?;
+        } else {
+            warn(&config.warnings);
+            write!(out, "{} can be used\n\n{}", self.config.display(), shown(config))?;
+        }
+        Ok(ExitCode::SUCCESS)
     }
 }
 

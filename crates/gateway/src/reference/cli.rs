@@ -30,7 +30,9 @@ fn describe(command: &mut Command, page: &mut String) {
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
     // Writing to a String cannot fail.
     let _infallible = write!(page, "\n## `{path}`\n\n```text\n{}\n```\n", lines.join("\n").trim());
-    for inner in command.get_subcommands_mut().filter(|inner| !inner.is_hide_set() && inner.get_name() != "help") {
+    for inner in
+        command.get_subcommands_mut().filter(|inner| !inner.is_hide_set() && inner.get_name() != "help")
+    {
         describe(inner, page);
     }
 }

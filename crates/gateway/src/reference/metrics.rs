@@ -61,7 +61,8 @@ fn read(specimen: &str) -> Result<Vec<Metric<'_>>, ReferenceError> {
 
 /// The names of a sample's labels, without the one that every bucket has.
 fn labels(sample: &str) -> Vec<&str> {
-    let inside = sample.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map_or("", |(inside, _)| inside);
+    let inside =
+        sample.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map_or("", |(inside, _)| inside);
     let names = inside.split(',').filter_map(|label| Some(label.split_once('=')?.0));
     names.filter(|name| *name != "le").collect()
 }

@@ -22,7 +22,10 @@ fn the_committed_reference_is_what_the_program_says() {
             stale.push(page.name);
         }
     }
-    assert!(stale.is_empty(), "out of date in docs/reference: {stale:?}; run `cargo xtask generate` and commit what it writes");
+    assert!(
+        stale.is_empty(),
+        "out of date in docs/reference: {stale:?}; run `cargo xtask generate` and commit what it writes"
+    );
 }
 
 /// Every metric of a page is registered and sampled, so that its type and labels are known.
@@ -31,7 +34,10 @@ fn every_metric_of_the_reference_has_a_type_and_a_meaning() {
     let pages = pages().expect("every page can be made");
     let metrics = pages.iter().find(|page| page.name == "metrics.md").expect("there is such a page");
     let rows: Vec<&str> = metrics.text.lines().filter(|line| line.starts_with("| `fanlight_")).collect();
-    assert!(rows.iter().any(|row| row.starts_with("| `fanlight_oldest_due_seconds` | gauge | `target` |")), "{rows:?}");
+    assert!(
+        rows.iter().any(|row| row.starts_with("| `fanlight_oldest_due_seconds` | gauge | `target` |")),
+        "{rows:?}"
+    );
     for row in rows {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         assert!(!cells[2].is_empty() && !cells[4].is_empty(), "{row}");

@@ -178,7 +178,8 @@ impl State {
         if self.alive != Some(session) || !leased || one.standing == Standing::Leased {
             return Settled::Fenced;
         }
-        let ends = self.entry(spot).is_some_and(|entry| entry.ending) && matches!(one.standing, Standing::Due(_));
+        let ends =
+            self.entry(spot).is_some_and(|entry| entry.ending) && matches!(one.standing, Standing::Due(_));
         self.alter(spot, wall, |entry| {
             entry.standing = if ends { Standing::Cancelled } else { one.standing };
             if let Some(attempt) = &one.attempt {

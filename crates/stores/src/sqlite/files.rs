@@ -210,6 +210,27 @@ impl Files {
     }
 }
 
+/// Whether the store in a folder can be read by this program; nothing is opened for writing, made or locked. A folder that is not there
+/// can be: it will be made.
+///
+/// # Errors
+/// As opening it would say.
+pub fn look(folder: &Path) -> Result<(), OpenError> {
+    if !folder.join("catalog.db").exists() {
+        return Ok(());
+    }
+    let catalog = Catalog::new(open_catalog_to_read(folder)?);
+    let slices = catalog.and_then(|catalog| catalog.slices());
+    let failed = |trouble: Trouble| OpenError::Failed {
+        path: folder.to_path_buf(),
+        detail: trouble.fault().to_string(),
+    };
+    for listed in slices.map_err(failed)? {
+        open_slice_to_read(folder, listed.number)?;
+    }
+    Ok(())
+}
+
 /// One file of a slice, for a reader.
 pub(super) fn open_slice_to_read(folder: &Path, number: Number) -> Result<Slice, OpenError> {
     let file = open_file(&number.path(folder), Access::Read, schema::SLICE)?;

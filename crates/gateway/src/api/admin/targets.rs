@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use contract::Name;
 use engine::engine::HoldError;
+use engine::policy::hold::Reason;
 use http::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
@@ -64,11 +65,15 @@ async fn views(admin: &Admin) -> Result<Vec<TargetView>, Problem> {
     let backlog = admin.front.engine.store().backlog().await.map_err(|fault| internal(&fault))?;
     let views = admin.front.engine.views().into_iter().map(|view| {
         let waits = backlog.iter().find(|backlog| backlog.target == view.name);
-        let probe = view.hold.auth.as_ref().map(|auth| auth.probe_at);
+        let until = match view.reason {
+            Some(Reason::Throttled) => view.hold.throttled_until,
+            Some(Reason::Auth) => view.hold.auth.as_ref().map(|auth| auth.probe_at),
+            Some(Reason::Paused | Reason::Disabled | Reason::NoTarget) | None => None,
+        };
         TargetView {
             state: if view.reason.is_some() { "held" } else { "open" },
-            reason: view.reason.map(engine::policy::hold::Reason::word),
-            until: view.reason.and(probe.or(view.hold.throttled_until)).map(Moment),
+            reason: view.reason.map(Reason::word),
+            until: until.map(Moment),
             in_flight: view.in_flight,
             waiting_in_memory: view.window,
             waiting_on_disk: waits.map_or(0, |waits| waits.waiting),

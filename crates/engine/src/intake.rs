@@ -2,14 +2,15 @@
 
 use crate::engine::Engine;
 use crate::happened::{Happened, Refusal};
-use crate::plan::Route;
+use crate::plan::{Ray, Route};
 use crate::route;
 use bytes::Bytes;
 use contract::delivery::{Delivery, Standing, Suspicion};
 use contract::message::Headers;
-use contract::store::{Accept, Accepted, Fault, Lease, Once, Position};
+use contract::store::{Accept, Accepted, Fault, Lease, Once, Position, Start};
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// What a source hands in.
@@ -102,6 +103,15 @@ impl Engine {
     }
 }
 
+/// A message whose commit is under way.
+struct Waiting {
+    message: Arc<Message>,
+    /// How each delivery begins, by ordinal.
+    standings: Vec<Standing>,
+    route: Arc<Route>,
+    reply: oneshot::Sender<Result<Receipt, Refusal>>,
+}
+
 /// Has the store keep what is offered, hands what is leased to the lanes, and answers.
 pub(crate) async fn commit(engine: &Arc<Engine>, group: &mut Vec<Offered>) {
     if group.is_empty() {
@@ -109,15 +119,15 @@ pub(crate) async fn commit(engine: &Arc<Engine>, group: &mut Vec<Offered>) {
     }
     let now = engine.doors.clock.now();
     let (mut waiting, mut batch) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
-    for mut offered in group.drain(..) {
-        admit(&mut offered, now);
-        batch.push(offered.accept.clone());
-        waiting.push(offered);
+    for Offered { mut accept, route, reply } in group.drain(..) {
+        let standings = admit(&mut accept, &route, now);
+        waiting.push(Waiting { message: Arc::clone(&accept.message), standings, route, reply });
+        batch.push(accept);
     }
     match engine.doors.store.accept(engine.session(), batch).await {
         Ok(answers) => {
-            for (offered, answer) in waiting.into_iter().zip(answers) {
-                answered(engine, offered, answer);
+            for (waiting, answer) in waiting.into_iter().zip(answers) {
+                answered(engine, waiting, answer);
             }
         }
         Err(fault) => {
@@ -128,97 +138,99 @@ pub(crate) async fn commit(engine: &Arc<Engine>, group: &mut Vec<Offered>) {
                 }
             };
             engine.store_failed(&fault);
-            for offered in waiting {
-                refuse(offered, why);
+            for waiting in waiting {
+                refuse(waiting, why);
             }
         }
     }
 }
 
 /// Asks each lane for room: what finds none starts on disk.
-fn admit(offered: &mut Offered, now: Timestamp) {
-    let bytes = offered.accept.message.body.len();
-    for (start, ray) in offered.accept.deliveries.iter_mut().zip(&offered.route.rays) {
+fn admit(accept: &mut Accept, route: &Route, now: Timestamp) -> Vec<Standing> {
+    let bytes = accept.message.body.len();
+    let begin = |(start, ray): (&mut Start, &Ray)| {
         if start.standing == Standing::Leased && !ray.lane.admit(bytes, now) {
             start.standing = Standing::Due(now);
         }
-    }
+        start.standing
+    };
+    accept.deliveries.iter_mut().zip(&route.rays).map(begin).collect()
 }
 
-fn answered(engine: &Arc<Engine>, offered: Offered, answer: Accepted) {
-    match answer {
-        Accepted::New { position, demoted } => {
-            let deliveries = offered.accept.deliveries.len();
-            engine.tell(&Happened::Accepted { message: &offered.accept.message, deliveries });
-            dispatch(engine, &offered, position, &demoted);
-            let receipt = Receipt {
-                id: offered.accept.message.id,
-                first: offered.accept.message.first,
-                targets: Arc::clone(&offered.route.targets),
-                novelty: Novelty::New,
-            };
-            // A caller that went away does not need its receipt.
-            drop(offered.reply.send(Ok(receipt)));
-        }
+fn answered(engine: &Arc<Engine>, waiting: Waiting, answer: Accepted) {
+    let receipt = match answer {
+        Accepted::Conflict => return refuse(waiting, Refusal::Conflict),
+        Accepted::Full => return refuse(waiting, Refusal::Full),
         Accepted::Same { id, first, targets } => {
-            break_promises(&offered);
-            drop(offered.reply.send(Ok(Receipt {
+            break_promises(&waiting);
+            Receipt { id, first, targets: targets.into(), novelty: Novelty::Repeated }
+        }
+        Accepted::New { position, demoted } => {
+            let (message, deliveries) = (&waiting.message, waiting.standings.len());
+            engine.tell(&Happened::Accepted { message, deliveries });
+            for ((standing, ray), ordinal) in waiting.standings.iter().zip(&waiting.route.rays).zip(0u16..) {
+                let durable = Durable { message, position, id: message.first.at(ordinal) };
+                begin(engine, ray, durable, *standing, demoted.contains(&ordinal));
+            }
+            let targets = Arc::clone(&waiting.route.targets);
+            Receipt { id: message.id, first: message.first, targets, novelty: Novelty::New }
+        }
+    };
+    // A caller that went away does not need its receipt.
+    drop(waiting.reply.send(Ok(receipt)));
+}
+
+/// A delivery that is durable now.
+struct Durable<'a> {
+    message: &'a Arc<Message>,
+    position: Position,
+    id: DeliveryId,
+}
+
+/// Hands a delivery to its lane if it is leased, and tells the lane if it is on disk.
+fn begin(engine: &Arc<Engine>, ray: &Ray, durable: Durable<'_>, standing: Standing, demoted: bool) {
+    let Durable { message, position, id } = durable;
+    match standing {
+        Standing::Leased if demoted => {
+            ray.lane.break_promise(message.body.len());
+            engine.put_on_disk(&ray.lane, message.received);
+        }
+        Standing::Leased => {
+            let delivery = Delivery {
                 id,
-                first,
-                targets: targets.into(),
-                novelty: Novelty::Repeated,
-            })));
+                target: ray.lane.name.clone(),
+                shape: ray.shape,
+                attempts: 0,
+                run: 1,
+                revision: 0,
+                suspect: Suspicion::Clear,
+            };
+            let lease = Lease { position, delivery, message: Arc::clone(message), edit: None };
+            if let Some(lease) = ray.lane.keep_promise(lease, engine.doors.clock.now()) {
+                engine.courier(&ray.lane, lease);
+            }
         }
-        Accepted::Conflict => refuse(offered, Refusal::Conflict),
-        Accepted::Full => refuse(offered, Refusal::Full),
-    }
-}
-
-/// Hands what is leased to its lanes and tells them what went to disk.
-fn dispatch(engine: &Arc<Engine>, offered: &Offered, position: Position, demoted: &[u16]) {
-    let message = &offered.accept.message;
-    let now = message.received;
-    let rays = offered.accept.deliveries.iter().zip(&offered.route.rays);
-    for ((start, ray), ordinal) in rays.zip(0u16..) {
-        match start.standing {
-            Standing::Leased if demoted.contains(&ordinal) => {
-                ray.lane.break_promise(message.body.len());
-                engine.put_on_disk(&ray.lane, now);
-            }
-            Standing::Leased => {
-                let delivery = Delivery {
-                    id: message.first.at(ordinal),
-                    target: start.target.clone(),
-                    shape: start.shape,
-                    attempts: 0,
-                    run: 1,
-                    revision: 0,
-                    suspect: Suspicion::Clear,
-                };
-                let lease = Lease { position, delivery, message: Arc::clone(message), edit: None };
-                if let Some(lease) = ray.lane.keep_promise(lease, engine.doors.clock.now()) {
-                    engine.courier(&ray.lane, lease);
-                }
-            }
-            Standing::Due(at) => engine.put_on_disk(&ray.lane, at),
-            Standing::Delivered
-            | Standing::Dead(_)
-            | Standing::Cancelled
-            | Standing::Expired
-            | Standing::Skipped => {}
+        Standing::Due(at) => engine.put_on_disk(&ray.lane, at),
+        Standing::Delivered
+        | Standing::Dead(_)
+        | Standing::Cancelled
+        | Standing::Expired
+        | Standing::Skipped => {
+            let (message, target, age) = (message.id, &ray.lane.name, Duration::ZERO);
+            engine.tell(&Happened::Settled { message, delivery: id, target, standing, age });
         }
     }
 }
 
-fn refuse(offered: Offered, why: Refusal) {
-    break_promises(&offered);
-    drop(offered.reply.send(Err(why)));
+fn refuse(waiting: Waiting, why: Refusal) {
+    break_promises(&waiting);
+    drop(waiting.reply.send(Err(why)));
 }
 
-fn break_promises(offered: &Offered) {
-    let bytes = offered.accept.message.body.len();
-    for (start, ray) in offered.accept.deliveries.iter().zip(&offered.route.rays) {
-        if start.standing == Standing::Leased {
+fn break_promises(waiting: &Waiting) {
+    let bytes = waiting.message.body.len();
+    for (standing, ray) in waiting.standings.iter().zip(&waiting.route.rays) {
+        if *standing == Standing::Leased {
             ray.lane.break_promise(bytes);
         }
     }

@@ -1,9 +1,11 @@
 //! Gathers what is accepted and what is settled into shared commits: one commit goes to the disk at a time, and everything that comes
 //! meanwhile goes with the next one.
 
+use crate::done::Done;
 use crate::engine::Engine;
-use crate::intake::{self, Offered};
-use crate::settle::{self, Done, Pending};
+use crate::intake;
+use crate::offer::Offered;
+use crate::settle::{self, Pending};
 use contract::{Promise, limits};
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,21 +1,27 @@
 //! Makes one attempt of a delivery: shapes the body, calls the target, judges what happened.
 
 use crate::dispatch::lane::{self, Lane};
+use crate::done::Done;
 use crate::engine::Engine;
 use crate::happened::Happened;
 use crate::plan::TargetPlan;
-use crate::settle::Done;
+use crate::shape::own;
 use crate::verdict::{self, Facts, Judgement, Proven};
 use bytes::Bytes;
 use contract::delivery::{Attempt, AttemptResult, ErrorClass, ShapeId, Standing, Timings};
 use contract::expression::Fault;
-use contract::store::{Lease, Settlement};
+use contract::store::Lease;
 use contract::target::{Call, Form, Lasting, Outcome, Parcel};
 use contract::{Message, Timestamp};
 use std::sync::Arc;
 
+/// Sends a courier on its way.
+pub(crate) fn start(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) {
+    engine.couriers.spawn(courier(Arc::clone(engine), Arc::clone(lane), lease));
+}
+
 /// Carries deliveries of one lane, one after the other, until none may go.
-pub(crate) async fn courier(engine: Arc<Engine>, lane: Arc<Lane>, mut lease: Lease) {
+async fn courier(engine: Arc<Engine>, lane: Arc<Lane>, mut lease: Lease) {
     loop {
         let bytes = lane::weight(&lease);
         let done = carry(&engine, &lane, lease).await;
@@ -35,10 +41,10 @@ async fn carry(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) -> Done {
     let began = engine.doors.clock.now();
     let Some(plan) = lane.plan() else {
         // The target left the configuration while this was on its way: back to the disk, to be held there.
-        return done(lane, &lease, None, Standing::Due(began));
+        return Done::new(lane, &lease, None, Standing::Due(began));
     };
     if lease.message.deadline.is_some_and(|deadline| began > deadline) {
-        return done(lane, &lease, None, Standing::Expired);
+        return Done::new(lane, &lease, None, Standing::Expired);
     }
     let outcome = attempt(engine, &plan, &lease, began).await;
     let judgement = judge(engine, lane, &plan, &lease, &outcome);
@@ -135,7 +141,7 @@ fn record(
             let (target, delivery) = (&lane.name, lease.delivery.id);
             engine.tell(&Happened::Stumbled { target, delivery, class, detail: &detail });
             if lasting == Lasting::Passing {
-                return done(lane, &lease, None, standing);
+                return Done::new(lane, &lease, None, standing);
             }
             (Timings::default(), AttemptResult::Failed { class, detail })
         }
@@ -157,18 +163,5 @@ fn record(
         attempt: &attempt,
         standing,
     });
-    done(lane, &lease, Some(attempt), standing)
-}
-
-pub(crate) fn done(lane: &Arc<Lane>, lease: &Lease, attempt: Option<Attempt>, standing: Standing) -> Done {
-    Done {
-        settlement: Settlement { position: lease.position, delivery: lease.delivery.id, attempt, standing },
-        lane: Arc::clone(lane),
-        message: lease.message.id,
-        received: lease.message.received,
-    }
-}
-
-pub(crate) fn own(class: ErrorClass, lasting: Lasting, detail: &str) -> Outcome {
-    Outcome::Own { class, lasting, detail: detail.to_owned() }
+    Done::new(lane, &lease, Some(attempt), standing)
 }

@@ -2,26 +2,12 @@
 
 pub mod lane;
 
+use crate::deliver;
 use crate::engine::Engine;
 use contract::store::{Ask, Fault};
 use lane::Lane;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
-
-/// Wakes the dispatcher; many wakes before it looks count as one.
-#[derive(Default)]
-pub(crate) struct Wake(Notify);
-
-impl Wake {
-    pub(crate) fn wake(&self) {
-        self.0.notify_one();
-    }
-
-    pub(crate) async fn woken(&self) {
-        self.0.notified().await;
-    }
-}
 
 /// How long to wait after the store could not answer.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -56,7 +42,7 @@ async fn round(engine: &Arc<Engine>) -> Result<Option<Duration>, Fault> {
     let lanes = engine.lanes();
     for lane in lanes.iter() {
         for lease in lane.ready(now) {
-            engine.courier(lane, lease);
+            deliver::start(engine, lane, lease);
         }
     }
     let (asking, asks): (Vec<&Arc<Lane>>, Vec<Ask>) =
@@ -67,7 +53,7 @@ async fn round(engine: &Arc<Engine>) -> Result<Option<Duration>, Fault> {
             lane.claimed(claimed.next_due);
             for lease in claimed.leases {
                 if let Some(lease) = lane.offer(lease, now) {
-                    engine.courier(lane, lease);
+                    deliver::start(engine, lane, lease);
                 }
             }
         }

@@ -2,61 +2,15 @@
 
 use crate::engine::Engine;
 use crate::happened::{Happened, Refusal};
-use crate::plan::{Ray, Route};
-use crate::route;
-use bytes::Bytes;
+use crate::offer::{Novelty, Offer, Offered, Receipt};
+use crate::route::{Ray, Route};
+use crate::{deliver, route};
 use contract::delivery::{Delivery, Standing, Suspicion};
-use contract::message::Headers;
-use contract::store::{Accept, Accepted, Fault, Lease, Once, Position, Start};
-use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
+use contract::store::{Accept, Accepted, Fault, Lease, Position, Start};
+use contract::{DeliveryId, Message, MessageId, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-
-/// What a source hands in.
-pub struct Offer {
-    /// Whose message.
-    pub tenant: Name,
-    /// The route that took it.
-    pub route: Arc<Route>,
-    /// The headers that are passed on.
-    pub headers: Headers,
-    /// The body, untouched.
-    pub body: Bytes,
-    /// The caller's `Idempotency-Key`.
-    pub once: Option<Once>,
-    /// No attempt after this moment; the route's own deadline counts too.
-    pub deadline: Option<Timestamp>,
-}
-
-/// A durable message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// The ticket.
-    pub id: MessageId,
-    /// The id of its first delivery.
-    pub first: DeliveryId,
-    /// Its targets, in order of ordinal.
-    pub targets: Arc<[Name]>,
-    /// Whether this is the first time.
-    pub novelty: Novelty,
-}
-
-/// Whether a receipt is the first for its request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Novelty {
-    /// It is.
-    New,
-    /// The `Idempotency-Key` was seen before.
-    Repeated,
-}
-
-/// A message on its way to its commit.
-pub(crate) struct Offered {
-    accept: Accept,
-    route: Arc<Route>,
-    reply: oneshot::Sender<Result<Receipt, Refusal>>,
-}
 
 impl Engine {
     /// Makes a message durable. When this has been called the message is committed and delivered even if the caller goes away.
@@ -207,7 +161,7 @@ fn begin(engine: &Arc<Engine>, ray: &Ray, durable: Durable<'_>, standing: Standi
             };
             let lease = Lease { position, delivery, message: Arc::clone(message), edit: None };
             if let Some(lease) = ray.lane.keep_promise(lease, engine.doors.clock.now()) {
-                engine.courier(&ray.lane, lease);
+                deliver::start(engine, &ray.lane, lease);
             }
         }
         Standing::Due(at) => engine.put_on_disk(&ray.lane, at),

@@ -1,18 +1,27 @@
 //! The rules of delivery: accept, route, dispatch, deliver, settle. One file per verb; what decides is pure.
 
+mod apply;
+mod cancel;
 mod commit;
-pub mod deliver;
+mod deliver;
 pub mod dispatch;
+mod done;
 pub mod engine;
 pub mod happened;
-pub mod intake;
+pub mod holds;
+mod intake;
+pub mod offer;
 pub mod plan;
 pub mod policy;
 pub mod redrive;
 pub mod route;
-pub mod settle;
+mod settle;
+mod shape;
+mod start;
 pub mod status;
+mod tasks;
 pub mod verdict;
+mod wake;
 pub mod watch;
 
 pub use engine::{Doors, Engine, Settings};

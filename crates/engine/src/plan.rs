@@ -1,6 +1,5 @@
 //! What the configuration asks of the engine: routes and targets, ready to use.
 
-use crate::dispatch::lane::Lane;
 use crate::policy::retry;
 use crate::policy::statuses::Statuses;
 use contract::Name;
@@ -63,26 +62,4 @@ pub struct Shape {
 pub trait Compile: Send + Sync {
     /// None when the text does not compile any more.
     fn compile(&self, text: &str) -> Option<Arc<dyn Expression>>;
-}
-
-/// A route with its lanes, for the hot path.
-pub struct Route {
-    /// Its name.
-    pub name: Name,
-    /// Relative deadline.
-    pub deadline: Option<Duration>,
-    /// The order key's expression.
-    pub(crate) key: Option<Arc<dyn Expression>>,
-    /// The targets' names, in order of ordinal.
-    pub(crate) targets: Arc<[Name]>,
-    /// One per target, in order of ordinal.
-    pub(crate) rays: Vec<Ray>,
-}
-
-/// One way out of a route.
-pub(crate) struct Ray {
-    pub(crate) lane: Arc<Lane>,
-    pub(crate) when: Option<Arc<dyn Expression>>,
-    pub(crate) shape: Option<ShapeId>,
-    pub(crate) first_wait: Duration,
 }

@@ -1,12 +1,36 @@
 //! Which targets a message goes to, and how each delivery begins.
 
+use crate::dispatch::lane::Lane;
 use crate::happened::Refusal;
-use crate::plan::Route;
 use bytes::Bytes;
-use contract::delivery::{Attempt, AttemptResult, Death, ErrorClass, Standing, Suspicion, Timings};
-use contract::expression::Fault;
+use contract::delivery::{Attempt, AttemptResult, Death, ErrorClass, ShapeId, Standing, Suspicion, Timings};
+use contract::expression::{Expression, Fault};
 use contract::store::{OrderKey, Start};
-use contract::{Message, limits};
+use contract::{Message, Name, limits};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A route with its lanes, for the hot path.
+pub struct Route {
+    /// Its name.
+    pub name: Name,
+    /// Relative deadline.
+    pub deadline: Option<Duration>,
+    /// The order key's expression.
+    pub(crate) key: Option<Arc<dyn Expression>>,
+    /// The targets' names, in order of ordinal.
+    pub(crate) targets: Arc<[Name]>,
+    /// One per target, in order of ordinal.
+    pub(crate) rays: Vec<Ray>,
+}
+
+/// One way out of a route.
+pub(crate) struct Ray {
+    pub(crate) lane: Arc<Lane>,
+    pub(crate) when: Option<Arc<dyn Expression>>,
+    pub(crate) shape: Option<ShapeId>,
+    pub(crate) first_wait: Duration,
+}
 
 /// Decides how each delivery of the message begins. `Leased` here is a wish: the lane and the store may say no.
 ///

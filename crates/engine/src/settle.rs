@@ -1,20 +1,11 @@
 //! Makes the ends of attempts durable and tells who waits for them.
 
-use crate::dispatch::lane::Lane;
+use crate::done::Done;
 use crate::engine::Engine;
 use crate::happened::Happened;
 use contract::delivery::Standing;
 use contract::store::{Fault, Settled, Settlement};
-use contract::{MessageId, Timestamp};
-use std::sync::Arc;
-
-/// An attempt's end, on its way to its commit.
-pub(crate) struct Done {
-    pub(crate) settlement: Settlement,
-    pub(crate) lane: Arc<Lane>,
-    pub(crate) message: MessageId,
-    pub(crate) received: Timestamp,
-}
+use contract::Timestamp;
 
 /// What is left after a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

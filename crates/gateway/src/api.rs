@@ -3,6 +3,7 @@
 pub mod accept;
 pub mod admin;
 pub mod body;
+pub mod door;
 pub mod events;
 pub mod front;
 pub mod once;

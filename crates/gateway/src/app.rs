@@ -3,7 +3,8 @@
 pub mod watcher;
 
 use crate::api::admin::{self, Admin};
-use crate::api::front::{Door, Front};
+use crate::api::door::Door;
+use crate::api::front::Front;
 use crate::api::server::{ListenError, listen, serve};
 use crate::config::{Config, StoreLocation};
 use crate::doors::{SystemClock, SystemEntropy};

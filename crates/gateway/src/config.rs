@@ -8,6 +8,7 @@
 
 mod check;
 mod environment;
+pub mod event_type;
 mod field;
 mod findings;
 mod form;

@@ -1,7 +1,6 @@
 //! From a valid configuration to what the engine and the front door need.
 
-use crate::api::accept::Entry;
-use crate::api::front::Routing;
+use crate::api::front::{Entry, Routing};
 use crate::config::{self, Config, Private};
 use aws_lc_rs::digest::{SHA256, digest};
 use connectors::http::settings::{Roots, Settings, Timeouts, Tls};
@@ -9,7 +8,8 @@ use connectors::http::{Dial, Guard, HttpTarget, dial};
 use contract::Clock;
 use contract::delivery::ShapeId;
 use contract::expression::Expression;
-use engine::plan::{Compile, Plan, Route, RoutePlan, Shape, TargetPlan};
+use engine::plan::{Compile, Plan, RoutePlan, Shape, TargetPlan};
+use engine::route::Route;
 use expressions::{Program, Runner};
 use std::sync::Arc;
 

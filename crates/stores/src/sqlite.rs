@@ -6,6 +6,7 @@
 
 mod accept;
 mod batch;
+mod carry;
 mod catalog;
 mod change;
 mod claim;
@@ -15,12 +16,14 @@ mod error;
 mod files;
 mod front;
 mod head;
+mod hot;
 mod inline;
 mod ledger;
 mod list;
 mod load;
 mod order;
 mod pack;
+mod place;
 mod prune;
 mod queue;
 mod read;

@@ -23,6 +23,8 @@ pub(crate) struct Recipe {
     pub(crate) steps: u64,
     /// How often a process dies, in percent of its lives.
     pub(crate) mortality: u64,
+    /// More messages than usual, all at once.
+    pub(crate) crowded: bool,
     /// One of the messages kills the process that sends it.
     pub(crate) poisoned: bool,
 }
@@ -89,13 +91,15 @@ impl Recipe {
         let count = random.within(1..=6);
         let targets: Vec<_> = (0..count).filter_map(|n| target(n, random)).collect();
         let routes = (0..random.within(1..=5)).filter_map(|n| route(n, targets.len(), random)).collect();
+        let crowded = random.chance(3);
         Self {
             keeping: keeping(random),
             targets,
             routes,
             memory: if random.chance(25) { 2000 } else { limits::WINDOW_BYTES_MAX },
             accept_queue: if random.chance(10) { 4 } else { limits::ACCEPT_QUEUE_MAX },
-            letters: random.within(5..=40),
+            letters: if crowded { 400 } else { random.within(5..=40) },
+            crowded,
             steps: random.within(10..=50),
             mortality: random.weighted(&[(1, 0), (3, 60), (2, 95)]).unwrap_or(60),
             poisoned: random.chance(12),

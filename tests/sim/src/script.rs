@@ -11,7 +11,7 @@ use crate::stage::Stage;
 use crate::world::GRACE;
 use contract::Tick;
 use engine::Engine;
-use engine::plan::Route;
+use engine::route::Route;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -45,6 +45,7 @@ pub(crate) struct Script {
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Offer,
+    Crowd,
     Repeat,
     Contradict,
     Cancel,
@@ -64,6 +65,7 @@ enum Step {
 
 const STEPS: &[(u64, Step)] = &[
     (30, Step::Offer),
+    (2, Step::Crowd),
     (8, Step::Repeat),
     (3, Step::Contradict),
     (8, Step::Cancel),
@@ -109,15 +111,13 @@ impl Script {
         self.stop(&engine, if self.random.chance(50) { GRACE } else { Duration::from_millis(50) }).await
     }
 
-    /// The last life: all APIs are well, nothing is held; everything must come to its end.
+    /// The last life: all APIs are well, and people undo what only people can undo; everything must come to its end by itself.
     pub(crate) async fn rest(&mut self) -> Ending {
         let shapes = self.stage.network.scene.oracle.book().generations.last().map(|one| one.shapes.clone());
         let whole = Generation { shapes: shapes.unwrap_or_default(), ..Generation::default() };
         let Some(engine) = self.begin(Some(whole)).await else { return Ending::Failed };
         self.send_again(&engine);
-        for number in 0..self.stage.recipe.targets.len() {
-            self.resume(&engine, number).await;
-        }
+        self.resume_shut(&engine).await;
         let until = Tick(self.stage.clock().tick().0 + REST_MAX);
         let (mut pause, mut events) = (Duration::from_millis(200), None);
         while !self.is_at_rest(&engine) && !self.is_stuck(until, events) {
@@ -145,7 +145,11 @@ impl Script {
 
     async fn step(&mut self, engine: &Arc<Engine>, step: Step) {
         match step {
-            Step::Offer => self.offer_some(engine),
+            Step::Offer => {
+                let count = self.random.within(1..=6);
+                self.offer_some(engine, count);
+            }
+            Step::Crowd => self.crowd(engine).await,
             Step::Repeat => self.repeat(engine),
             Step::Contradict => self.contradict(engine),
             Step::Cancel => self.cancel(engine).await,
@@ -173,9 +177,7 @@ impl Script {
         if self.steps > 0 || !oracle.book().has_unfinished_poison() {
             return;
         }
-        for number in 0..self.stage.recipe.targets.len() {
-            self.resume(engine, number).await;
-        }
+        self.resume_shut(engine).await;
         self.stage.clock().sleep(Duration::from_secs(600)).await;
     }
 

@@ -1,11 +1,10 @@
 //! Takes a message for a route: the hot path from request to 202.
 
-use super::front::Front;
+use super::front::{Entry, Front};
 use super::problem::{
     BUSY, HEADERS_TOO_LARGE, IDEMPOTENCY_MISMATCH, Problem, STORAGE_FULL, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE,
 };
 use super::{body, once, prefer, tickets};
-use crate::config::media::ContentTypes;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -13,20 +12,10 @@ use contract::message::Headers;
 use contract::store::Once;
 use contract::{Name, Timestamp, limits};
 use engine::happened::Refusal;
-use engine::intake::{Offer, Receipt};
+use engine::offer::{Offer, Receipt};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A route as the front door needs it.
-pub struct Entry {
-    /// The engine's side of it.
-    pub route: Arc<engine::plan::Route>,
-    /// The largest body.
-    pub body_max: usize,
-    /// The content types it takes; none: all.
-    pub content_types: Option<ContentTypes>,
-}
 
 /// What a request asks of one accepted message.
 pub(super) struct Wish {
@@ -57,7 +46,7 @@ where
 /// Makes the message durable.
 pub(super) async fn take(
     front: &Front,
-    route: &Arc<engine::plan::Route>,
+    route: &Arc<engine::route::Route>,
     wish: Wish,
 ) -> Result<Receipt, Problem> {
     let offer = Offer {

@@ -3,7 +3,8 @@
 mod dead;
 mod targets;
 
-use super::front::{Front, nothing_here, wrong_method};
+use super::door::{nothing_here, wrong_method};
+use super::front::Front;
 use super::problem::{INTERNAL, Problem};
 use super::tickets;
 use crate::telemetry::metrics::Metrics;

@@ -2,7 +2,7 @@
 
 mod parse;
 
-pub use parse::{Event, NotAnEvent, Published, TypePattern, read};
+pub use parse::{Event, NotAnEvent, Published, read};
 
 use super::accept::{self, Wish};
 use super::front::Front;
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use contract::message::Headers;
 use contract::store::Once;
 use contract::{Timestamp, limits};
-use engine::intake::Receipt;
+use engine::offer::Receipt;
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 use std::sync::Arc;

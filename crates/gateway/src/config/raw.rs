@@ -5,7 +5,7 @@ use super::form::{Accept, Count, Factor, Share, Statuses};
 use super::media::MediaRange;
 use super::settings::{LogFormat, LogLevel, Private, StoreLocation};
 use super::units::ByteSize;
-use crate::api::events::TypePattern;
+use crate::config::event_type::TypePattern;
 use contract::{Name, limits};
 use expressions::Program;
 use http::{HeaderName, HeaderValue, Method, Uri};

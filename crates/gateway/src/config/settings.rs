@@ -3,7 +3,7 @@
 use super::media::ContentTypes;
 use super::pattern::{Methods, Pattern, Routes};
 use super::report::Report;
-use crate::api::events::TypePattern;
+use crate::config::event_type::TypePattern;
 use bytes::Bytes;
 use contract::Name;
 use contract::store::Retention;

@@ -2,7 +2,7 @@
 
 use super::batch::{Admission, Batch};
 use super::code::Code;
-use super::files::{Number, Spot};
+use super::place::{Number, Spot};
 use super::head::{Head, checksum, halves};
 use super::pack::{self, Beginning, Form};
 use super::slice::{Row, micros};
@@ -12,10 +12,6 @@ use contract::limits;
 use contract::store::{Accept, Accepted, Once, Position, Session};
 use contract::{Message, Name, Timestamp};
 use rusqlite::{OptionalExtension, params};
-
-pub(super) const INSERT: &str =
-    "INSERT INTO message(row, hi, lo, first_hi, first_lo, tenant, route, received, deadline,
-  crc, starts, headers, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
 /// Tenant and route of a message as numbers.
 #[derive(Clone, Copy)]

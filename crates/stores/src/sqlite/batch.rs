@@ -1,8 +1,10 @@
 //! One group of work inside open transactions: at most one per slice, all committed at its end.
 
 use super::code::Code;
-use super::files::{Files, Number, Spot};
+use super::files::Files;
+use super::place::{Number, Spot};
 use super::head::Head;
+use super::hot::Hot;
 use super::ledger::Ledger;
 use super::seen::Seen;
 use super::slice::{Row, Slice};
@@ -10,7 +12,6 @@ use super::trouble::{Result, Trouble};
 use super::work::{Reply, Work};
 use contract::store::{Position, Renewed, Session};
 use contract::{Clock, MessageId, Timestamp};
-use rusqlite::CachedStatement;
 use std::collections::BTreeMap;
 
 /// Deliveries without a row may be at most this many messages old: what a start must look through after a crash.
@@ -34,17 +35,12 @@ pub(super) struct Batch<'a> {
     pub(super) session: Option<Session>,
     pub(super) admission: Admission,
     pub(super) clock: &'a dyn Clock,
-    /// The statements of the happy path on the current slice, compiled and taken from the cache once per group.
+    /// On the current slice, from the first use on.
     pub(super) hot: Option<Hot<'a>>,
     /// Messages found damaged: told to the watcher once this is committed.
     pub(super) damaged: Vec<MessageId>,
     /// Packing space.
     pub(super) space: Vec<u8>,
-}
-
-pub(super) struct Hot<'a> {
-    pub(super) message: CachedStatement<'a>,
-    pub(super) settled: CachedStatement<'a>,
 }
 
 impl<'a> Batch<'a> {
@@ -91,13 +87,7 @@ impl<'a> Batch<'a> {
     pub(super) fn hot(&mut self) -> Result<&mut Hot<'a>> {
         let hot = match self.hot.take() {
             Some(hot) => hot,
-            None => {
-                let slice = self.slice(self.files.current)?;
-                Hot {
-                    message: slice.file.prepare_cached(super::accept::INSERT)?,
-                    settled: slice.file.prepare_cached(super::settle::INSERT)?,
-                }
-            }
+            None => Hot::new(self.slice(self.files.current)?)?,
         };
         Ok(self.hot.insert(hot))
     }

@@ -1,6 +1,6 @@
 //! The file that knows the slices, the names, the sessions and the small state.
 
-use super::files::Number;
+use super::place::Number;
 use super::trouble::{Result, Trouble};
 use bytes::Bytes;
 use contract::store::{Scope, ScopeKind, Session, Versioned};

@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::code::Code;
-use super::files::Spot;
+use super::place::Spot;
 use super::head::Head;
 use super::slice::{Row, Slice, edit_checksum};
 use super::trouble::Result;

@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::code::Code;
-use super::files::Number;
+use super::place::Number;
 use super::head::Head;
 use super::ledger::Count;
 use super::slice::{Row, micros, row, time};
@@ -115,7 +115,7 @@ impl Batch<'_> {
                 (head, message)
             }
         };
-        let edit = if row.revision == 0 { None } else { slice.edit(&head, row.spot)? };
+        let edit = if row.revision == 0 { None } else { slice.edit(head.id, row.spot)? };
         Ok((head, message, edit))
     }
 

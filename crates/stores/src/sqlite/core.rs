@@ -9,14 +9,15 @@
 //! ```
 
 use super::batch::{Admission, Batch};
-use super::files::{Files, Number};
+use super::files::Files;
+use super::place::Number;
 use super::ledger::Ledger;
 use super::read::Shelf;
 use super::reserve::Reserve;
 use super::seen::Seen;
 use super::trouble::{Result, Trouble};
 use super::work::{Answered, Query, Reply, Work};
-use super::{OpenError, Options, load};
+use super::{OpenError, Options, carry, load};
 use contract::clock::Tick;
 use contract::store::{Commit, Fault, Readiness, Session};
 use contract::{MessageId, Timestamp, delivery::Death};
@@ -75,7 +76,7 @@ impl Core {
             path: folder.to_path_buf(),
             detail: trouble.fault().to_string(),
         };
-        load::drop_doubles(&files).map_err(failed)?;
+        carry::drop_doubles(&files).map_err(failed)?;
         let ledger = load::ledger(&files).map_err(failed)?;
         let seen = load::seen(&files, now).map_err(failed)?;
         let mark = files.slices.get(&files.current).map_or(Ok(1), load::mark).map_err(failed)?;

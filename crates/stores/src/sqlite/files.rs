@@ -2,6 +2,7 @@
 
 use super::OpenError;
 use super::catalog::{Catalog, Listed};
+use super::place::Number;
 use super::schema::{self, Mismatch};
 use super::slice::Slice;
 use super::trouble::{Result, Trouble};
@@ -12,8 +13,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-const ROW_BITS: u32 = 32;
-const ORDINAL_BITS: u32 = 8;
 /// Compiled statements kept per file.
 const STATEMENTS_MAX: usize = 64;
 /// Bytes of a page of a new file. A log takes two writes a page whatever its size, so bigger pages cost less under load.
@@ -21,52 +20,13 @@ const PAGE_BYTES: u32 = 8192;
 /// Page cache of one connection, in KiB; it grows only with use.
 const CACHE_KIB: u32 = 16 * 1024;
 
-/// Which slice. 0 is `carried.db`, which keeps every message's first position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Number(pub(super) u32);
-
 impl Number {
-    pub(super) const CARRIED: Self = Self(0);
-
-    pub(super) fn of(position: Position) -> Self {
-        Self(u32::try_from(position.0 >> ROW_BITS).unwrap_or(u32::MAX))
-    }
-
-    /// The first position of the slice.
-    pub(super) fn base(self) -> u64 {
-        u64::from(self.0) << ROW_BITS
-    }
-
-    pub(super) fn next(self) -> Self {
-        Self(self.0 + 1)
-    }
-
     fn path(self, folder: &Path) -> PathBuf {
         if self == Self::CARRIED {
             folder.join("carried.db")
         } else {
             folder.join(format!("slice-{:06}.db", self.0))
         }
-    }
-}
-
-/// One delivery's place in the whole store: `position << 8 | ordinal`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Spot(pub(super) u64);
-
-impl Spot {
-    /// None when the ordinal is beyond the fan-out that a message may have.
-    pub(super) fn new(position: Position, ordinal: u16) -> Option<Self> {
-        let ordinal = u8::try_from(ordinal).ok()?;
-        Some(Self((position.0 << ORDINAL_BITS) | u64::from(ordinal)))
-    }
-
-    pub(super) fn position(self) -> Position {
-        Position(self.0 >> ORDINAL_BITS)
-    }
-
-    pub(super) fn ordinal(self) -> u16 {
-        u16::from(self.0.to_le_bytes()[0])
     }
 }
 

@@ -2,7 +2,7 @@
 //! transaction that is rolled back.
 
 use super::code::Code;
-use super::files::{Number, Spot};
+use super::place::{Number, Spot};
 use std::collections::{BTreeMap, HashMap};
 
 /// How many rows of one lane in one slice stand where.

@@ -1,7 +1,8 @@
 //! What a writer must know of its files when it opens them.
 
 use super::code::Code;
-use super::files::{Files, Number, Spot};
+use super::files::Files;
+use super::place::{Number, Spot};
 use super::ledger::{Ledger, Tally};
 use super::pack::{self, Form};
 use super::seen::Seen;
@@ -109,14 +110,4 @@ pub(super) fn seen_in(slice: &Slice) -> Result<Option<Seen>> {
         seen.add(&(row.get::<_, u32>(0)?, row.get::<_, u32>(1)?, text(2)?, text(3)?));
     }
     Ok(Some(seen))
-}
-
-/// A crash between carrying messages and dropping their slice leaves them twice: the slice's are the true ones.
-pub(super) fn drop_doubles(files: &Files) -> Result<()> {
-    let Some(carried) = files.slices.get(&Number::CARRIED) else { return Ok(()) };
-    for number in files.listed.keys() {
-        let (from, to) = (number.base().cast_signed(), number.next().base().cast_signed());
-        super::prune::erase(carried, from, to)?;
-    }
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::code::Code;
-use super::files::{Number, Spot};
+use super::place::{Number, Spot};
 use super::trouble::Result;
 use rusqlite::{OptionalExtension, params};
 

@@ -1,21 +1,18 @@
 //! Forgets what retention allows: whole slices; what is still alive in one is carried out of it first.
 
+use super::carry::{carry, erase};
 use super::core::Core;
-use super::files::Number;
+use super::place::Number;
 use super::load;
 use super::slice::{Slice, micros};
 use super::trouble::{Result, Trouble};
 use contract::store::{Position, Pruned, Retention};
 use contract::{Timestamp, limits};
-use rusqlite::types::Value;
-use rusqlite::{ToSql, params, params_from_iter};
+use rusqlite::params;
 use std::collections::BTreeSet;
 
 /// A slice is dropped when less than one in so many of its messages is alive.
 const ALIVE_SHARE: usize = 20;
-/// The tables of a slice that are keyed by message or delivery, the key in the first column.
-const TABLES: [(&str, &str, u32); 4] =
-    [("message", "row", 0), ("delivery", "spot", 8), ("attempt", "spot", 8), ("edit", "spot", 8)];
 
 impl Core {
     pub(super) fn prune(&mut self, retention: Retention, now: Timestamp) -> Result<Pruned> {
@@ -138,38 +135,4 @@ fn newest(slice: &Slice) -> Result<i64> {
 /// The end of the millisecond in which the id with this high half was made.
 fn made(hi: i64) -> Timestamp {
     Timestamp::from_micros((hi >> 16).cast_unsigned().saturating_mul(1000).saturating_add(999))
-}
-
-/// Copies one message with everything of it; again if it must: rows that are there stay as they are.
-fn carry(from: &Slice, to: &Slice, position: Position) -> Result<()> {
-    let shift = from.position(0).0.cast_signed();
-    for (table, key, bits) in TABLES {
-        let row = from.row_of(position) << bits;
-        let last = row | ((1 << bits) - 1);
-        let mut find =
-            from.file.prepare_cached(&format!("SELECT * FROM {table} WHERE {key} BETWEEN ?1 AND ?2"))?;
-        let columns = find.column_count();
-        let marks = vec!["?"; columns].join(", ");
-        let mut put = to.file.prepare_cached(&format!("INSERT OR IGNORE INTO {table} VALUES({marks})"))?;
-        let mut rows = find.query([row, last])?;
-        while let Some(row) = rows.next()? {
-            let mut values: Vec<Value> = Vec::with_capacity(columns);
-            values.push(Value::Integer(row.get::<_, i64>(0)? + (shift << bits)));
-            for column in 1..columns {
-                values.push(row.get(column)?);
-            }
-            put.execute(params_from_iter(values.iter().map(|value| value as &dyn ToSql)))?;
-        }
-    }
-    Ok(())
-}
-
-/// Removes the messages of a range of rows with everything of them.
-pub(super) fn erase(slice: &Slice, from: i64, to: i64) -> Result<()> {
-    for (table, key, bits) in TABLES {
-        let mut erase =
-            slice.file.prepare_cached(&format!("DELETE FROM {table} WHERE {key} >= ?1 AND {key} < ?2"))?;
-        erase.execute([from << bits, to << bits])?;
-    }
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::catalog::{self, Names};
 use super::code::Code;
-use super::files::Spot;
+use super::place::{Number, Spot};
 use super::head::{Head, named};
 use super::slice::{Row, Slice};
 use super::trouble::{Result, Trouble};
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 pub(super) struct Shelf<'a> {
     pub(super) catalog: &'a Connection,
     pub(super) names: &'a Names,
-    pub(super) slices: &'a BTreeMap<super::files::Number, Slice>,
+    pub(super) slices: &'a BTreeMap<Number, Slice>,
 }
 
 impl Shelf<'_> {
@@ -91,7 +91,7 @@ impl Shelf<'_> {
     fn read_detail(&self, slice: &Slice, head: &Head, ordinal: u16) -> Result<Detail> {
         let row = self.row_or_implied(slice, head, ordinal)?;
         let attempts = slice.attempts(row.spot)?;
-        let edit = if row.revision == 0 { None } else { slice.edit(head, row.spot)? };
+        let edit = if row.revision == 0 { None } else { slice.edit(head.id, row.spot)? };
         Ok(Detail {
             row: self.list_row(head, &row, attempts.last().cloned())?,
             message: slice.message(head, self.names)?,

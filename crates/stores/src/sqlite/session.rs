@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::code::Code;
-use super::files::Number;
+use super::place::Number;
 use super::slice::{Row, Slice, row};
 use super::trouble::Result;
 use contract::Timestamp;

@@ -2,17 +2,13 @@
 
 use super::batch::Batch;
 use super::code::Code;
-use super::files::{Number, Spot};
+use super::place::{Number, Spot};
 use super::pack;
 use super::slice::{Row, Slice};
 use super::trouble::Result;
 use contract::delivery::{Attempt, Standing};
 use contract::store::{Session, Settled, Settlement};
 use rusqlite::params;
-
-/// A delivery that was leased at accept, tried once and is done: most of them.
-pub(super) const INSERT: &str =
-    "INSERT INTO delivery(spot, lane, state, attempts, kept, attempt) VALUES(?1, ?2, ?3, 1, 1, ?4)";
 
 impl Batch<'_> {
     pub(super) fn settle(&mut self, session: Session, batch: &[Settlement]) -> Result<Vec<Settled>> {

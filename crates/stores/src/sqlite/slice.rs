@@ -1,15 +1,14 @@
 //! One slice's file: its messages and its deliveries, row by row.
 
 use super::code::Code;
-use super::files::{Number, Spot};
-use super::head::Head;
+use super::place::{Number, Spot};
 use super::pack;
 use super::trouble::{Result, Trouble};
-use contract::Timestamp;
 use contract::delivery::{Attempt, Standing, Suspicion};
 use contract::message::Headers;
 use contract::query::Edit;
 use contract::store::Position;
+use contract::{MessageId, Timestamp};
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::cell::Cell;
@@ -316,8 +315,8 @@ impl Slice {
         Ok(first.flatten().and_then(|packed| pack::unpack_attempt(&packed)))
     }
 
-    /// The latest edit, if its bytes match their checksum.
-    pub(super) fn edit(&self, head: &Head, spot: Spot) -> Result<Option<Edit>> {
+    /// The latest edit of a delivery of this message, if its bytes match their checksum.
+    pub(super) fn edit(&self, message: MessageId, spot: Spot) -> Result<Option<Edit>> {
         let mut find = self.file.prepare_cached(
             "SELECT crc, headers, body FROM edit WHERE spot = ?1 ORDER BY revision DESC LIMIT 1",
         )?;
@@ -328,6 +327,6 @@ impl Slice {
             body: row.get::<_, Vec<u8>>(2)?.into(),
         };
         let sound = edit_checksum(&edit) == row.get::<_, u32>(0)?;
-        if sound { Ok(Some(edit)) } else { Err(Trouble::Corrupt(head.id)) }
+        if sound { Ok(Some(edit)) } else { Err(Trouble::Corrupt(message)) }
     }
 }

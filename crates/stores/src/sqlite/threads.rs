@@ -1,7 +1,8 @@
 //! The store for production: one thread writes, a few read.
 
 use super::core::Core;
-use super::files::{self, Number};
+use super::files;
+use super::place::Number;
 use super::queue::{Closed, Queue};
 use super::read::Shelf;
 use super::slice::Slice;

@@ -9,7 +9,7 @@ use contract::delivery::{Death, Standing};
 use contract::store::{Accept, Accepted, Start};
 use contract::{DeliveryId, Message, MessageId};
 use engine::happened::Refusal;
-use engine::intake::{Novelty, Receipt};
+use engine::offer::{Novelty, Receipt};
 use std::time::Duration;
 
 /// The header that names the configuration.

@@ -10,17 +10,16 @@ use contract::store::{Session, Settled, Settlement};
 use contract::{DeliveryId, Timestamp, limits, store};
 
 impl Book {
-    /// The store has leased a due delivery.
-    pub(crate) fn claimed(&mut self, lease: &store::Lease) {
+    /// The store has leased a delivery that was due when it was asked.
+    pub(crate) fn claimed(&mut self, lease: &store::Lease, asked: Timestamp) {
         let id = lease.delivery.id;
-        let now = self.now();
         let word = self.word(id);
         self.say(|| format!("claimed {word}"));
         let since = self.next_event();
         let Some((_, _, ray)) = self.find(id) else {
             return self.fail(Rule::Kept, format!("{id} is claimed, but nobody knows it"));
         };
-        let due = matches!(ray.standing, Standing::Due(at) if at <= now);
+        let due = matches!(ray.standing, Standing::Due(at) if at <= asked);
         let suspect = if ray.suspect { Suspicion::PossiblyDuplicate } else { Suspicion::Clear };
         let facts = &lease.delivery;
         let same = (facts.attempts, facts.run, facts.revision) == (ray.attempts, ray.run, ray.revision)

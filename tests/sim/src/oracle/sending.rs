@@ -199,14 +199,20 @@ impl Book {
         self.check(Rule::Bounded, in_flight <= limit, || format!("t{target} has {in_flight} of {limit} in flight"));
     }
 
-    /// The windows hold no more than they may. Each claim may bring one delivery that is larger than the room.
+    /// The windows hold no more than they may. Each claim may bring one delivery that is larger than the room; what is too
+    /// late is let go at once, although its end is recorded only later.
     pub(super) fn check_memory(&mut self) {
-        let leased = self.rays().filter(|(_, _, ray)| ray.standing == Standing::Leased);
+        let now = self.now();
         let mut counts = vec![0usize; self.recipe.targets.len()];
         let (mut bytes, mut largest) = (0, 0);
-        for (_, kept, ray) in leased {
-            let size = self.by_first.get(&kept.first.at(0)).and_then(|n| self.letters.get(n));
-            let size = size.map_or(0, |letter| letter.body.len());
+        for (id, kept, ray) in self.rays() {
+            let held = ray.lease.as_ref().is_some_and(|lease| lease.end.is_none());
+            let late = kept.deadline.is_some_and(|deadline| deadline < now);
+            if !held || late {
+                continue;
+            }
+            let letter = self.by_first.get(&id.at(0)).and_then(|n| self.letters.get(n));
+            let size = letter.map_or(0, |letter| letter.body.len());
             bytes += size;
             largest = largest.max(size);
             if let Some(count) = counts.get_mut(ray.target) {

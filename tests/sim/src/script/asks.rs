@@ -64,8 +64,11 @@ impl Script {
     }
 
     pub(super) async fn pause(&self, engine: &Arc<Engine>) {
+        self.pause_one(engine, self.some_target()).await;
+    }
+
+    pub(super) async fn pause_one(&self, engine: &Arc<Engine>, number: usize) {
         let oracle = &self.stage.network.scene.oracle;
-        let number = self.some_target();
         let Some(target) = self.stage.recipe.targets.get(number) else { return };
         oracle.trace(|| format!("pause t{number}"));
         // A target that has left the configuration before this process began is not known.
@@ -83,6 +86,17 @@ impl Script {
         oracle.trace(|| format!("resume t{number}"));
         oracle.book().resuming(number);
         drop(engine.resume(&target.name).await);
+    }
+
+    /// Resumes what stays shut until a person acts.
+    pub(super) async fn resume_shut(&self, engine: &Arc<Engine>) {
+        let views = engine.views();
+        for (number, target) in self.stage.recipe.targets.iter().enumerate() {
+            let hold = views.iter().find(|view| view.name == target.name).map(|view| &view.hold);
+            if hold.is_some_and(|hold| hold.paused || hold.disabled) {
+                self.resume(engine, number).await;
+            }
+        }
     }
 
     pub(super) async fn redrive(&self, engine: &Arc<Engine>) {

@@ -7,21 +7,35 @@ use crate::oracle::GENERATION;
 use crate::recipe::Letter;
 use contract::message::Headers;
 use contract::store::Once;
-use contract::Name;
+use contract::{Name, limits};
 use engine::Engine;
-use engine::intake::Offer;
+use engine::offer::Offer;
 use std::sync::Arc;
+
+/// More than a claim brings into memory at once.
+const CROWD: u64 = limits::CLAIM_ITEMS_MAX as u64;
 
 impl Script {
     /// Some messages at the same time.
-    pub(super) fn offer_some(&mut self, engine: &Arc<Engine>) {
-        for _ in 0..self.random.within(1..=6) {
+    pub(super) fn offer_some(&mut self, engine: &Arc<Engine>, count: u64) {
+        for _ in 0..count {
             let n = self.stage.network.scene.oracle.book().letters.len() as u64;
             if n < self.stage.recipe.letters {
                 let letter = self.write(n);
                 self.stage.network.scene.oracle.book().letters.insert(n, letter);
                 self.offer(engine, n);
             }
+        }
+    }
+
+    /// More messages at the same time than a claim brings into memory, for a target that is paused for a while.
+    pub(super) async fn crowd(&mut self, engine: &Arc<Engine>) {
+        if self.stage.recipe.crowded {
+            let number = self.some_target();
+            self.pause_one(engine, number).await;
+            self.offer_some(engine, CROWD);
+            self.stage.clock().sleep(self.random.millis(0..=20_000)).await;
+            self.resume(engine, number).await;
         }
     }
 

@@ -109,8 +109,10 @@ impl Store for StoreTap {
 
     fn claim(&self, session: Session, asks: Vec<Ask>, now: Timestamp) -> Answer<'_, Vec<Claimed>> {
         Box::pin(async move {
+            // The wall clock may jump back before the store does it.
+            let asked = self.clock.now();
             let tell = |oracle: &Oracle, answers: &Vec<Claimed>| {
-                answers.iter().flat_map(|one| &one.leases).for_each(|lease| oracle.book().claimed(lease));
+                answers.iter().flat_map(|one| &one.leases).for_each(|lease| oracle.book().claimed(lease, asked));
             };
             self.pass(Work::Claim, move || self.store.claim(session, asks, now), tell).await
         })

@@ -7,7 +7,7 @@ use crate::api::view::Moment;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use contract::Name;
-use engine::engine::HoldError;
+use engine::holds::HoldError;
 use engine::policy::hold::Reason;
 use http::StatusCode;
 use serde::Serialize;

@@ -181,31 +181,6 @@ fn percent_decoded(value: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Which event types a route takes: `com.example.signup`, `com.example.*`, or `*`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TypePattern {
-    prefix: String,
-    open: bool,
-}
-
-impl TypePattern {
-    /// Reads a pattern: a `*` may stand at the end only. None when it stands elsewhere or the text is empty.
-    #[must_use]
-    pub fn try_new(text: &str) -> Option<Self> {
-        let (prefix, open) = match text.strip_suffix('*') {
-            Some(prefix) => (prefix, true),
-            None => (text, false),
-        };
-        (!text.is_empty() && !prefix.contains('*')).then(|| Self { prefix: prefix.to_owned(), open })
-    }
-
-    /// Whether the route takes this type.
-    #[must_use]
-    pub fn matches(&self, kind: &str) -> bool {
-        if self.open { kind.starts_with(&self.prefix) } else { kind == self.prefix }
-    }
-}
-
 #[cfg(test)]
 #[path = "tests.rs"]
 mod tests;

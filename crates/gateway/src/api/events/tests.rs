@@ -79,14 +79,3 @@ fn what_is_no_event_is_named() {
         assert!(wrong.contains(says), "{body}: {wrong}");
     }
 }
-
-#[test]
-fn a_type_pattern_is_exact_or_open_at_its_end() {
-    let matches = |pattern: &str, kind: &str| {
-        TypePattern::try_new(pattern).is_some_and(|pattern| pattern.matches(kind))
-    };
-    assert!(matches("a.b", "a.b") && !matches("a.b", "a.b.c"));
-    assert!(matches("a.*", "a.b.c") && !matches("a.*", "b"));
-    assert!(matches("*", "anything"));
-    assert!(TypePattern::try_new("a.*.b").is_none() && TypePattern::try_new("").is_none());
-}

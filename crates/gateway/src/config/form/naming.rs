@@ -1,7 +1,7 @@
 //! The forms of names and places: names, addresses, folders, files, event types.
 
 use super::{Form, Misread, text_like};
-use crate::api::events::TypePattern;
+use crate::config::event_type::TypePattern;
 use crate::config::settings::StoreLocation;
 use contract::Name;
 use serde_json::{Value as Json, json};

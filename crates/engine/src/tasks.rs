@@ -1,6 +1,6 @@
 //! What the engine does by the clock: keep holds, renew its session, forget what is old.
 
-use super::Engine;
+use crate::engine::Engine;
 use contract::limits;
 use contract::store::Renewed;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ const PRUNE_AT_FIRST: Duration = Duration::from_secs(2);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
 /// Writes changed holds to the store.
-pub(super) async fn keep_holds(engine: Arc<Engine>) {
+pub(crate) async fn keep_holds(engine: Arc<Engine>) {
     let mut stop = engine.stop.subscribe();
     let mut stopped = false;
     while !stopped {
@@ -25,7 +25,7 @@ pub(super) async fn keep_holds(engine: Arc<Engine>) {
 }
 
 /// Says that the session lives.
-pub(super) async fn renew(engine: Arc<Engine>) {
+pub(crate) async fn renew(engine: Arc<Engine>) {
     while every(&engine, limits::RENEW_EVERY).await {
         let now = engine.doors.clock.now();
         match engine.doors.store.renew(engine.session(), now).await {
@@ -40,7 +40,7 @@ pub(super) async fn renew(engine: Arc<Engine>) {
 }
 
 /// Drops what retention allows.
-pub(super) async fn prune(engine: Arc<Engine>) {
+pub(crate) async fn prune(engine: Arc<Engine>) {
     let mut wait = PRUNE_AT_FIRST;
     while every(&engine, std::mem::replace(&mut wait, PRUNE_EVERY)).await {
         if let Err(fault) = engine.doors.store.prune(engine.retention, engine.doors.clock.now()).await {

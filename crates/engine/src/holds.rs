@@ -1,7 +1,7 @@
 //! Holds of targets: what an attempt or a person changes, and how it is kept.
 
-use super::Engine;
 use crate::dispatch::lane::Lane;
+use crate::engine::Engine;
 use crate::happened::Happened;
 use crate::policy::hold::{Auth, Hold};
 use crate::verdict::Effect;
@@ -82,7 +82,7 @@ impl Engine {
         self.keep.wake();
     }
 
-    pub(super) async fn save_holds(&self) {
+    pub(crate) async fn save_holds(&self) {
         for lane in self.lanes().iter().filter(|lane| lane.is_unsaved()) {
             if let Err(fault) = self.save_hold(lane).await {
                 tracing::warn!(target = %lane.name, %fault, "the hold of a target could not be kept; it is tried at its next change");

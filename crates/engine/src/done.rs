@@ -1,0 +1,25 @@
+//! The end of an attempt, on its way to its commit.
+
+use crate::dispatch::lane::Lane;
+use contract::delivery::{Attempt, Standing};
+use contract::store::{Lease, Settlement};
+use contract::{MessageId, Timestamp};
+use std::sync::Arc;
+
+/// An attempt's end, on its way to its commit.
+pub(crate) struct Done {
+    pub(crate) settlement: Settlement,
+    pub(crate) lane: Arc<Lane>,
+    pub(crate) message: MessageId,
+    pub(crate) received: Timestamp,
+}
+
+impl Done {
+    /// What a lease comes to; without an attempt nothing was tried.
+    pub(crate) fn new(lane: &Arc<Lane>, lease: &Lease, attempt: Option<Attempt>, standing: Standing) -> Self {
+        let settlement =
+            Settlement { position: lease.position, delivery: lease.delivery.id, attempt, standing };
+        let (message, received) = (lease.message.id, lease.message.received);
+        Self { settlement, lane: Arc::clone(lane), message, received }
+    }
+}

@@ -1,0 +1,77 @@
+//! The front door: routes first, then `/v1/messages`, `/v1/tickets` and `/healthz`.
+
+use super::accept;
+use super::front::Front;
+use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
+use super::{events, tickets};
+use crate::config::pattern::Lookup;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Router, extract::Request};
+use bytes::Bytes;
+use std::sync::Arc;
+use tower::ServiceExt;
+
+/// The front door as one service.
+#[derive(Clone)]
+pub struct Door {
+    front: Arc<Front>,
+    fixed: Router,
+}
+
+impl Door {
+    /// The door of this front.
+    #[must_use]
+    pub fn new(front: Arc<Front>) -> Self {
+        let fixed = Router::new()
+            .route("/healthz", get(async || "ok\n"))
+            .route("/v1/messages", post(events::one))
+            .route("/v1/messages/batch", post(events::batch))
+            .route("/v1/tickets/{id}", get(tickets::show))
+            .route("/v1/tickets/{id}/cancel", post(tickets::cancel))
+            .fallback(async || nothing_here())
+            .method_not_allowed_fallback(async || wrong_method())
+            .with_state(Arc::clone(&front));
+        Self { front, fixed }
+    }
+
+    /// Answers one request.
+    pub async fn handle<B>(&self, request: http::Request<B>) -> Response
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let path = request.uri().path();
+        if path.starts_with("/v1/") || path == "/healthz" {
+            let request: Request = request.map(Body::new);
+            return match self.fixed.clone().oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+        }
+        let routing = self.front.routing.load();
+        let entry = match routing.table.find(request.method(), path) {
+            Lookup::Found { route, .. } => routing.entries.get(route).map(Arc::clone),
+            Lookup::MethodNotAllowed(methods) => {
+                let list = methods.iter().map(http::Method::as_str).collect::<Vec<_>>().join(", ");
+                return Problem::new(METHOD_NOT_ALLOWED, format!("this path takes {list}"))
+                    .allow(&list)
+                    .into_response();
+            }
+            Lookup::NotFound => None,
+        };
+        drop(routing);
+        let Some(entry) = entry else { return nothing_here() };
+        accept::handle(&self.front, &entry, request).await.unwrap_or_else(IntoResponse::into_response)
+    }
+}
+
+pub(super) fn nothing_here() -> Response {
+    Problem::new(NOT_FOUND, "no route has this path; `routes` in the configuration lists them")
+        .into_response()
+}
+
+pub(super) fn wrong_method() -> Response {
+    Problem::new(METHOD_NOT_ALLOWED, "this path is not there with this method").into_response()
+}

@@ -28,6 +28,7 @@ mod single;
 mod stopwatch;
 mod tasks;
 mod tls;
+mod unresolved;
 
 pub use destination::Fault;
 pub use dial::Dial;

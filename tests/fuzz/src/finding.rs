@@ -27,3 +27,17 @@ impl fmt::Display for Finding {
         write!(f, "  keep: cargo run -p fuzz -- {target} --hex {}", hex::encode(input))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_has_the_line_that_shows_it_again() {
+        let input = b"a\xff".to_vec();
+        let finding = Finding { target: Target::Events, place: Some((1, 7)), input, what: "no".to_owned() };
+        let told = finding.to_string();
+        assert!(told.contains("cargo run -p fuzz -- events --seed 1 --case 7\n"), "{told}");
+        assert!(told.ends_with("cargo run -p fuzz -- events --hex 61ff"), "{told}");
+    }
+}

@@ -187,7 +187,10 @@ fn parse(bytes: &[u8]) -> Option<(Request, usize)> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(bytes.get(..end)?).ok()?;
     let value = |name: &str| {
-        head.lines().filter_map(|line| line.split_once(": ")).find(|(field, _)| *field == name).map(|(_, value)| value)
+        head.lines()
+            .filter_map(|line| line.split_once(": "))
+            .find(|(field, _)| *field == name)
+            .map(|(_, value)| value)
     };
     let length = end + value("content-length").map_or(Some(0), |length| length.parse::<usize>().ok())?;
     let body = Bytes::copy_from_slice(bytes.get(end..length)?);

@@ -79,7 +79,10 @@ impl Clock for WorldClock {
         Tick(hands.tick + hands.lived())
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the door: the runtime's time is paused and simulated")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door: the runtime's time is paused and simulated"
+    )]
     fn sleep(&self, time: Duration) -> Promise<'static, ()> {
         let mut hands = self.0.lock();
         let now = hands.tick + hands.lived();

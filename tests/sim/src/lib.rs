@@ -31,6 +31,6 @@ mod world;
 pub use mutant::Mutant;
 pub use reach::{Feat, Reached};
 pub use rule::{Rule, Violation};
+pub use runs::{Summary, run_many};
 pub use trace::Keep;
 pub use world::{Story, run};
-pub use runs::{Summary, run_many};

@@ -82,7 +82,8 @@ mod tests {
     #[test]
     fn weights_are_obeyed() {
         let random = Random::new(1);
-        let drawn: Vec<_> = (0..1000).filter_map(|_| random.weighted(&[(1, 'a'), (0, 'b'), (9, 'c')])).collect();
+        let drawn: Vec<_> =
+            (0..1000).filter_map(|_| random.weighted(&[(1, 'a'), (0, 'b'), (9, 'c')])).collect();
         let count = |letter| drawn.iter().filter(|one| **one == letter).count();
         assert!(drawn.len() == 1000 && count('b') == 0 && (50..200).contains(&count('a')));
     }

@@ -155,7 +155,8 @@ fn schedule(random: &Random) -> (Schedule, Vec<Duration>) {
         return (Schedule::Exponential { first, factor: f64::from(factor), max, attempts }, waits);
     }
     let begin = if random.chance(15) { seconds(2) } else { Duration::ZERO };
-    let later = (0..random.within(0..=5)).map(|_| seconds(*random.pick(&[0, 1, 5, 20, 90, 400]).unwrap_or(&5)));
+    let later =
+        (0..random.within(0..=5)).map(|_| seconds(*random.pick(&[0, 1, 5, 20, 90, 400]).unwrap_or(&5)));
     let waits: Vec<_> = std::iter::once(begin).chain(later).collect();
     (Schedule::List(waits.clone()), waits)
 }
@@ -166,5 +167,10 @@ fn route(number: u64, targets: usize, random: &Random) -> Option<RouteRecipe> {
         to.push(usize::try_from(random.within(0..=(targets as u64).saturating_sub(1))).ok()?);
     }
     let deadline = if random.chance(30) { Some(Duration::from_secs(random.within(2..=120))) } else { None };
-    Some(RouteRecipe { name: Name::try_new(&format!("r{number}")).ok()?, to, deadline, keyed: random.chance(45) })
+    Some(RouteRecipe {
+        name: Name::try_new(&format!("r{number}")).ok()?,
+        to,
+        deadline,
+        keyed: random.chance(45),
+    })
 }

@@ -66,7 +66,8 @@ impl Stage {
         let routes = self.recipe.routes.iter().map(|route| self.route(route, &present)).collect();
         let targets = self.recipe.targets.iter().enumerate();
         let targets = targets.filter(|(number, _)| present(number) || self.has(Mutant::IgnoredDrop));
-        let targets = targets.filter_map(|(number, target)| self.target(number, target, generation)).collect();
+        let targets =
+            targets.filter_map(|(number, target)| self.target(number, target, generation)).collect();
         Plan { routes, targets }
     }
 

@@ -171,7 +171,11 @@ impl World {
 
     fn stage(&mut self, real: Arc<dyn Store>, fuse: &Arc<Fuse>, poison: Poison) -> Stage {
         let clock: Arc<dyn Clock> = Arc::<WorldClock>::clone(&self.clock);
-        let scene = Scene { oracle: Arc::clone(&self.oracle), fuse: Arc::clone(fuse), clock: Arc::clone(&self.clock) };
+        let scene = Scene {
+            oracle: Arc::clone(&self.oracle),
+            fuse: Arc::clone(fuse),
+            clock: Arc::clone(&self.clock),
+        };
         let tap = Arc::new(StoreTap {
             store: real,
             oracle: Arc::clone(&self.oracle),
@@ -184,7 +188,9 @@ impl World {
         let tapped: Arc<dyn Store> = Arc::<StoreTap>::clone(&tap);
         let lives = self.oracle.book().life;
         let store = match self.mutant {
-            Some(mutant) => Arc::new(MutantStore { store: tapped, mutant, lives, chances: AtomicU64::new(0) }),
+            Some(mutant) => {
+                Arc::new(MutantStore { store: tapped, mutant, lives, chances: AtomicU64::new(0) })
+            }
             None => tapped,
         };
         let network = Network {
@@ -213,7 +219,9 @@ impl World {
         let feat = match place {
             Place::After(Work::Accept) => Feat::CrashBeforeReceipt,
             Place::Sent | Place::Answered | Place::Before(Work::Settle) => Feat::CrashBeforeSettle,
-            Place::Before(Work::Open | Work::Recall) | Place::After(Work::Open | Work::Recall) => Feat::CrashAtStart,
+            Place::Before(Work::Open | Work::Recall) | Place::After(Work::Open | Work::Recall) => {
+                Feat::CrashAtStart
+            }
             Place::After(Work::Claim) => Feat::CrashInClaim,
             Place::Before(_) | Place::After(_) | Place::Sending | Place::Arrived => return,
         };

@@ -1,6 +1,6 @@
 //! Names the class of whatever can go wrong on the way to a target and back.
 
-use super::dial::Unresolved;
+use super::unresolved::Unresolved;
 use contract::delivery::{ErrorClass, Timings};
 use contract::target::{Lasting, Outcome, Written};
 use std::error::Error;

@@ -3,6 +3,7 @@
 use super::alarm::until;
 use super::classify;
 use super::line::Line;
+pub use super::unresolved::Unresolved;
 use contract::{Clock, Promise, Tick};
 use std::collections::HashMap;
 use std::future::Future;
@@ -18,26 +19,6 @@ pub trait Dial: Send + Sync {
     fn resolve<'a>(&'a self, host: &'a str) -> Promise<'a, Result<Arc<[IpAddr]>, Unresolved>>;
     /// A line to one address.
     fn connect(&self, to: SocketAddr) -> Promise<'_, io::Result<Line>>;
-}
-
-/// Why a name has no address.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unresolved {
-    /// The answer is that there is none.
-    #[error("the host name does not resolve")]
-    NoSuchName,
-    /// There is no answer.
-    #[error("the resolver did not answer: {detail}")]
-    NoAnswer {
-        /// Its words.
-        detail: String,
-    },
-    /// This process could not ask.
-    #[error("the resolver could not be asked: {detail}")]
-    NoResources {
-        /// What is missing.
-        detail: String,
-    },
 }
 
 /// The real network: the operating system's resolver behind a small cache, and TCP. One serves all targets.

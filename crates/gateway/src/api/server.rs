@@ -27,7 +27,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The address is taken or forbidden.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} (`{key}`): {source}")]
+#[error("cannot listen on {address}: choose another address for `{key}`, or stop what has this one")]
 pub struct ListenError {
     key: &'static str,
     address: SocketAddr,

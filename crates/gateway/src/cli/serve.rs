@@ -6,6 +6,7 @@ use crate::config::{self, LogFormat, LogLevel, Process};
 use crate::telemetry::logs;
 use anyhow::Context;
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -38,6 +39,7 @@ impl Serve {
         let grace = config.shutdown_grace;
         let mut signals = Signals::new().context("signals cannot be handled")?;
         let watcher = FileWatcher::new(&self.config);
+        raise_file_limit();
         let app = App::start(config).await?;
         tracing::info!(listen = %app.front_address, admin = %app.admin_address, "fanlight is ready");
         let failure = self.until_end(&app, &mut signals, &watcher).await;
@@ -124,6 +126,14 @@ impl Signals {
 
     async fn end(&mut self) {
         while !matches!(self.next().await, Asked::End) {}
+    }
+}
+
+/// Many systems start a process with 1,024 file handles and let it ask for more; every connection takes one.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, current = limit.current, "the limit of open files could not be raised");
     }
 }
 

@@ -1,12 +1,10 @@
 //! A YAML text as a tree of values that know their place, before anything is expected of it.
 
-use super::environment::Environment;
-use super::findings::Findings;
-use super::interpolate::{Origin, expand};
+mod resolve;
+
+use super::interpolate::Origin;
 use super::yaml::{self, NotYaml, Yaml, bytes};
 use serde_saphyr::Spanned;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 /// The whole file.
@@ -137,60 +135,6 @@ impl Tree {
         let whole = self.at(place);
         let found = self.scalar(place).and_then(|scalar| locate(self.written(place), &scalar.text, part));
         found.map_or(whole.clone(), |part| whole.start + part.start..whole.start + part.end)
-    }
-
-    /// Replaces `${…}` in every value and reports keys that stand twice in one mapping.
-    pub(crate) fn resolve(&mut self, env: &dyn Environment, findings: &mut Findings) {
-        for index in 0..self.nodes.len() {
-            let Ok(place) = u32::try_from(index).map(Place) else { return };
-            match self.value(place) {
-                Value::Scalar(_) => self.replace_references(place, env, findings),
-                Value::Map(_) => self.drop_repeated_keys(place, findings),
-                Value::Null | Value::Key(_) | Value::List(_) | Value::Broken => {}
-            }
-        }
-    }
-
-    fn replace_references(&mut self, place: Place, env: &dyn Environment, findings: &mut Findings) {
-        let Some(scalar) = self.scalar(place).filter(|scalar| scalar.text.contains("${")) else { return };
-        let value = match expand(&scalar.text, env) {
-            Ok(expanded) => {
-                Value::Scalar(Scalar { text: expanded.text, origin: expanded.origin, kind: scalar.kind })
-            }
-            Err(unresolved) => {
-                let at = self.part(place, unresolved.at.clone());
-                findings.error(at, self.path(place), unresolved.to_string(), unresolved.why.help());
-                Value::Broken
-            }
-        };
-        if let Some(node) = self.nodes.get_mut(place.0 as usize) {
-            node.value = value;
-        }
-    }
-
-    fn drop_repeated_keys(&mut self, place: Place, findings: &mut Findings) {
-        let Value::Map(entries) = self.value(place) else { return };
-        let mut seen = HashMap::new();
-        let mut kept = Vec::with_capacity(entries.len());
-        for (key, value) in entries {
-            let Value::Key(name) = self.value(*key) else { continue };
-            match seen.entry(name) {
-                Entry::Vacant(entry) => {
-                    entry.insert(*key);
-                    kept.push((*key, *value));
-                }
-                Entry::Occupied(entry) => {
-                    let before = self.text.get(..self.at(*entry.get()).start).unwrap_or_default();
-                    let line = before.matches('\n').count() + 1;
-                    let help = format!("the first one is in line {line}: remove or rename one of them");
-                    let message = format!("the key `{name}` stands there twice");
-                    findings.error_at(self, *key, message, Some(help));
-                }
-            }
-        }
-        if let Some(node) = self.nodes.get_mut(place.0 as usize) {
-            node.value = Value::Map(kept);
-        }
     }
 
     fn node(&self, place: Place) -> Option<&Node> {

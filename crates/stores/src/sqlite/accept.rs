@@ -2,9 +2,9 @@
 
 use super::batch::{Admission, Batch};
 use super::code::Code;
-use super::place::{Number, Spot};
 use super::head::{Head, checksum, halves};
 use super::pack::{self, Beginning, Form};
+use super::place::{Number, Spot};
 use super::slice::{Row, micros};
 use super::trouble::{Result, Trouble};
 use contract::delivery::Standing;

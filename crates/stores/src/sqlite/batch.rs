@@ -2,10 +2,10 @@
 
 use super::code::Code;
 use super::files::Files;
-use super::place::{Number, Spot};
 use super::head::Head;
 use super::hot::Hot;
 use super::ledger::Ledger;
+use super::place::{Number, Spot};
 use super::seen::Seen;
 use super::slice::{Row, Slice};
 use super::trouble::{Result, Trouble};

@@ -2,8 +2,8 @@
 
 use super::batch::Batch;
 use super::code::Code;
-use super::place::Spot;
 use super::head::Head;
+use super::place::Spot;
 use super::slice::{Row, Slice, edit_checksum};
 use super::trouble::Result;
 use contract::delivery::Standing;

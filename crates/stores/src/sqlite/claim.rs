@@ -2,9 +2,9 @@
 
 use super::batch::Batch;
 use super::code::Code;
-use super::place::Number;
 use super::head::Head;
 use super::ledger::Count;
+use super::place::Number;
 use super::slice::{Row, micros, row, time};
 use super::trouble::{Result, Trouble};
 use contract::delivery::{Death, Delivery, Standing};

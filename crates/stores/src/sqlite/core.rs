@@ -10,8 +10,8 @@
 
 use super::batch::{Admission, Batch};
 use super::files::Files;
-use super::place::Number;
 use super::ledger::Ledger;
+use super::place::Number;
 use super::read::Shelf;
 use super::reserve::Reserve;
 use super::seen::Seen;

@@ -2,9 +2,9 @@
 
 use super::code::Code;
 use super::files::Files;
-use super::place::{Number, Spot};
 use super::ledger::{Ledger, Tally};
 use super::pack::{self, Form};
+use super::place::{Number, Spot};
 use super::seen::Seen;
 use super::slice::Slice;
 use super::trouble::{Result, Trouble};

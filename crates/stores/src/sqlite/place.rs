@@ -1,4 +1,4 @@
-//! Where a delivery is in the store: the number of its slice, and its spot there.
+//! Where a delivery is: the number of its slice, and its spot in the whole store.
 
 use contract::store::Position;
 

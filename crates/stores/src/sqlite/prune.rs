@@ -2,8 +2,8 @@
 
 use super::carry::{carry, erase};
 use super::core::Core;
-use super::place::Number;
 use super::load;
+use super::place::Number;
 use super::slice::{Slice, micros};
 use super::trouble::{Result, Trouble};
 use contract::store::{Position, Pruned, Retention};

@@ -2,8 +2,8 @@
 
 use super::catalog::{self, Names};
 use super::code::Code;
-use super::place::{Number, Spot};
 use super::head::{Head, named};
+use super::place::{Number, Spot};
 use super::slice::{Row, Slice};
 use super::trouble::{Result, Trouble};
 use super::work::{Query, Reply};

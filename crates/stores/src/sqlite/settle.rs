@@ -2,8 +2,8 @@
 
 use super::batch::Batch;
 use super::code::Code;
-use super::place::{Number, Spot};
 use super::pack;
+use super::place::{Number, Spot};
 use super::slice::{Row, Slice};
 use super::trouble::Result;
 use contract::delivery::{Attempt, Standing};

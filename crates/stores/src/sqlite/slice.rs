@@ -1,8 +1,8 @@
 //! One slice's file: its messages and its deliveries, row by row.
 
 use super::code::Code;
-use super::place::{Number, Spot};
 use super::pack;
+use super::place::{Number, Spot};
 use super::trouble::{Result, Trouble};
 use contract::delivery::{Attempt, Standing, Suspicion};
 use contract::message::Headers;

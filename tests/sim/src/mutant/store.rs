@@ -5,8 +5,8 @@ use bytes::Bytes;
 use contract::delivery::{Death, Standing, Suspicion};
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Answer, Ask, Backlog, Claimed, Fault, Lease, Pruned, Readiness, Renewed, Retention, Scope, ScopeKind,
-    Session, Settled, Settlement, Store, Versioned,
+    Accept, Accepted, Answer, Ask, Backlog, Claimed, Fault, Lease, Pruned, Readiness, Renewed, Retention,
+    Scope, ScopeKind, Session, Settled, Settlement, Store, Versioned,
 };
 use contract::ticket::{Found, Ray, Ticket};
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
@@ -55,29 +55,35 @@ impl MutantStore {
     }
 
     fn spoil_lease(&self, lease: &mut Lease) {
-        match self.mutant {
-            Mutant::DroppedSuspect => lease.delivery.suspect = Suspicion::Clear,
-            Mutant::FalseSuspect => lease.delivery.suspect = Suspicion::PossiblyDuplicate,
-            Mutant::IgnoredDeadline => {
-                lease.message = Arc::new(Message { deadline: None, ..(*lease.message).clone() });
-            }
-            _ => {}
+        if self.is(Mutant::DroppedSuspect) {
+            lease.delivery.suspect = Suspicion::Clear;
+        }
+        if self.is(Mutant::FalseSuspect) {
+            lease.delivery.suspect = Suspicion::PossiblyDuplicate;
+        }
+        if self.is(Mutant::IgnoredDeadline) {
+            lease.message = Arc::new(Message { deadline: None, ..(*lease.message).clone() });
         }
     }
 
     fn spoil_settlement(&self, settlement: &mut Settlement) {
-        let tried = settlement.attempt.is_some();
-        let due = matches!(settlement.standing, Standing::Due(_));
-        let now = settlement.attempt.as_ref().map_or(Timestamp::ZERO, |attempt| attempt.began);
-        match self.mutant {
-            Mutant::OptimisticSettle if tried && due => settlement.standing = Standing::Delivered,
-            Mutant::SkippedBackoff if tried && due => settlement.standing = Standing::Due(now),
-            Mutant::HastyGiveUp if tried && due => settlement.standing = Standing::Dead(Death::Exhausted),
-            Mutant::RetriedDead if settlement.standing == Standing::Dead(Death::Exhausted) => {
-                settlement.standing = Standing::Due(now + Duration::from_secs(1));
-            }
-            Mutant::UnrecordedAttempt => settlement.attempt = None,
-            _ => {}
+        let Some(attempt) = &settlement.attempt else { return };
+        let began = attempt.began;
+        let again = matches!(settlement.standing, Standing::Due(_));
+        if again && self.is(Mutant::OptimisticSettle) {
+            settlement.standing = Standing::Delivered;
+        }
+        if again && self.is(Mutant::SkippedBackoff) {
+            settlement.standing = Standing::Due(began);
+        }
+        if again && self.is(Mutant::HastyGiveUp) {
+            settlement.standing = Standing::Dead(Death::Exhausted);
+        }
+        if self.is(Mutant::RetriedDead) && settlement.standing == Standing::Dead(Death::Exhausted) {
+            settlement.standing = Standing::Due(began + Duration::from_secs(1));
+        }
+        if self.is(Mutant::UnrecordedAttempt) {
+            settlement.attempt = None;
         }
     }
 }
@@ -154,8 +160,12 @@ impl Store for MutantStore {
 
     fn change(&self, change: Change) -> Answer<'_, Changed> {
         match (change, self.mutant) {
-            (Change::Cancel { message, .. }, Mutant::IgnoredCancel) => Box::pin(self.pretend_to_cancel(message)),
-            (Change::Cancel { message, .. }, Mutant::CancelledOnTheWire) => Box::pin(self.cancel_all(message)),
+            (Change::Cancel { message, .. }, Mutant::IgnoredCancel) => {
+                Box::pin(self.pretend_to_cancel(message))
+            }
+            (Change::Cancel { message, .. }, Mutant::CancelledOnTheWire) => {
+                Box::pin(self.cancel_all(message))
+            }
             (change, _) => self.store.change(change),
         }
     }

@@ -84,9 +84,12 @@ pub(super) fn fits(standing: Standing, seen: Seen, case: &Case<'_>) -> bool {
             Kind::Gone => dead(Death::Gone),
             Kind::Never => dead(Death::Refused),
             Kind::Again => next(standing, case, wait.unwrap_or_default().min(limits::RETRY_AFTER_MAX)),
-            Kind::Credentials if case.proven && word.is_none() => {
-                again(standing, case, (probe_wait(case.target, case.probes), case.target.jitter), Duration::ZERO)
-            }
+            Kind::Credentials if case.proven && word.is_none() => again(
+                standing,
+                case,
+                (probe_wait(case.target, case.probes), case.target.jitter),
+                Duration::ZERO,
+            ),
             Kind::Credentials => dead(Death::Refused),
         },
     }

@@ -1,7 +1,7 @@
 //! Targets that must be left alone: paused, throttled, without valid credentials, gone, or not configured.
 
-use super::fate::{Kind, OWN_WAIT, Seen, kind};
 use super::Book;
+use super::fate::{Kind, OWN_WAIT, Seen, kind};
 use crate::reach::Feat;
 use crate::rule::Rule;
 use contract::store::Scope;
@@ -60,7 +60,9 @@ impl Held {
     /// What the end of an attempt makes of the hold; `probe` is the earliest time of a probe. Gives what it reached.
     fn after(&mut self, seen: Seen, now: Timestamp, probe: Timestamp) -> Option<Feat> {
         let (kind, wait, word) = match seen {
-            Seen::Answered { status, wait, word } => (kind(status), wait.filter(|wait| !wait.is_zero()), word),
+            Seen::Answered { status, wait, word } => {
+                (kind(status), wait.filter(|wait| !wait.is_zero()), word)
+            }
             Seen::Broken(_) => (Kind::Again, None, None),
             Seen::OwnPassing | Seen::OwnLasting(_) => return None,
         };
@@ -151,7 +153,9 @@ impl Book {
         let Some(lane) = self.lanes.get_mut(target) else { return };
         lane.hold.paused = true;
         let durable = lane.durable.paused;
-        self.check(Rule::Holding, durable, || format!("the pause of t{target} was acknowledged, but is not kept"));
+        self.check(Rule::Holding, durable, || {
+            format!("the pause of t{target} was acknowledged, but is not kept")
+        });
         self.let_late_ones_go(target);
     }
 

@@ -57,7 +57,8 @@ impl Book {
             }
             Accepted::Conflict => {
                 let other = self.first_with_key(&letter).and_then(|n| self.letters.get(&n)?.once.clone());
-                let differs = other.zip(letter.once).is_some_and(|(one, other)| one.fingerprint != other.fingerprint);
+                let differs =
+                    other.zip(letter.once).is_some_and(|(one, other)| one.fingerprint != other.fingerprint);
                 self.check(Rule::Once, differs, || format!("message {n} conflicts with nothing"));
                 self.reached.note(Feat::Conflict);
             }
@@ -69,7 +70,8 @@ impl Book {
     pub(crate) fn acknowledged(&mut self, n: u64, receipt: &Receipt) {
         self.say(|| format!("202 for {n}: {}", receipt.id));
         let kept = self.kept.values().find(|kept| kept.id == receipt.id);
-        let whole = kept.is_some_and(|kept| kept.first == receipt.first && kept.rays.len() == receipt.targets.len());
+        let whole =
+            kept.is_some_and(|kept| kept.first == receipt.first && kept.rays.len() == receipt.targets.len());
         self.check(Rule::Kept, whole, || format!("message {n} was acknowledged, but it is not kept"));
         let before = self.acknowledged.insert(n, Some(receipt.id)).flatten();
         match (receipt.novelty, before) {
@@ -106,7 +108,9 @@ impl Book {
         let route = self.recipe.routes.get(letter.route);
         let deadline = route.and_then(|route| route.deadline).map(|within| message.received + within);
         let deadline = deadline.into_iter().chain(letter.deadline).min();
-        self.check(Rule::InTime, deadline == message.deadline, || format!("message {n} has another deadline"));
+        self.check(Rule::InTime, deadline == message.deadline, || {
+            format!("message {n} has another deadline")
+        });
         let same = message.body == letter.body;
         self.check(Rule::Faithful, same, || format!("message {n} has another body"));
     }
@@ -127,16 +131,22 @@ impl Book {
         let twin = self.letters.get(&n).cloned().and_then(|letter| self.first_with_key(&letter));
         let fingerprint = |n: u64| self.letters.get(&n)?.once.as_ref().map(|once| once.fingerprint);
         let kept = twin.and_then(|twin| self.kept.get(&twin));
-        let same = kept.is_some_and(|kept| kept.id == id && kept.first == first && kept.rays.len() == targets)
+        let same = kept
+            .is_some_and(|kept| kept.id == id && kept.first == first && kept.rays.len() == targets)
             && twin.is_some_and(|twin| fingerprint(twin) == fingerprint(n));
-        self.check(Rule::Once, same, || format!("message {n} is answered as the same as {id}, which it is not"));
+        self.check(Rule::Once, same, || {
+            format!("message {n} is answered as the same as {id}, which it is not")
+        });
     }
 
     fn check_deliveries(&mut self, n: u64, letter: &Letter, accept: &Accept) {
         let number = generation_of(&accept.message);
-        let Some(generation) = number.and_then(|number| self.generations.get(number)).cloned() else { return };
+        let Some(generation) = number.and_then(|number| self.generations.get(number)).cloned() else {
+            return;
+        };
         let rays = self.recipe.rays(letter.route, &generation);
-        let names = rays.iter().filter_map(|target| self.recipe.targets.get(*target)).map(|target| &target.name);
+        let names =
+            rays.iter().filter_map(|target| self.recipe.targets.get(*target)).map(|target| &target.name);
         let right = names.eq(accept.deliveries.iter().map(|start| &start.target));
         self.check(Rule::Routed, right, || format!("message {n} does not go where its route says"));
         for (target, start) in rays.into_iter().zip(&accept.deliveries) {

@@ -69,10 +69,13 @@ impl Book {
 
     /// What was in flight when its ticket was cancelled is not tried again. Gives where it stands.
     fn check_ending(&mut self, id: DeliveryId, standing: Standing, answer: Settled) -> Standing {
-        let doomed = self.find(id).is_some_and(|(_, _, ray)| ray.doomed) && matches!(standing, Standing::Due(_));
+        let doomed =
+            self.find(id).is_some_and(|(_, _, ray)| ray.doomed) && matches!(standing, Standing::Due(_));
         let ends = answer == Settled::Cancelled;
         let word = self.word(id);
-        self.check(Rule::Cancelled, ends == doomed, || format!("{word} is settled as {standing:?}: {answer:?}"));
+        self.check(Rule::Cancelled, ends == doomed, || {
+            format!("{word} is settled as {standing:?}: {answer:?}")
+        });
         if doomed { Standing::Cancelled } else { standing }
     }
 
@@ -90,17 +93,14 @@ impl Book {
             None if lease.sent => (false, false),
             None => {
                 let late = deadline.is_some_and(|deadline| deadline < now) || standing != Standing::Expired;
-                (late && matches!(standing, Standing::Due(_) | Standing::Expired), settlement.attempt.is_none())
+                (
+                    late && matches!(standing, Standing::Due(_) | Standing::Expired),
+                    settlement.attempt.is_none(),
+                )
             }
             Some(end) => {
-                let case = Case {
-                    target,
-                    made,
-                    at: end.at,
-                    deadline,
-                    proven: end.proven,
-                    probes: end.probes,
-                };
+                let case =
+                    Case { target, made, at: end.at, deadline, proven: end.proven, probes: end.probes };
                 let attempt = settlement.attempt.as_ref();
                 let right = attempt.is_some_and(|attempt| attempt.number == made && attempt.run == ray.run);
                 let recorded = if end.seen == Seen::OwnPassing { attempt.is_none() } else { right };
@@ -110,7 +110,9 @@ impl Book {
         let end = lease.end.as_ref().map(|end| (end.seen, end.at, end.proven, end.probes));
         let seen = || format!("{word} ended its attempt {made} as {end:?} and is {standing:?}");
         self.check(Rule::Judged, fits, seen);
-        self.check(Rule::Truthful, recorded, || format!("the attempt {made} of {word} is not recorded as it was"));
+        self.check(Rule::Truthful, recorded, || {
+            format!("the attempt {made} of {word} is not recorded as it was")
+        });
     }
 
     fn count_end(&mut self, standing: Standing) {

@@ -64,10 +64,13 @@ impl Book {
         let wrong = wrong.map(|(_, (ray, shown))| format!("{n}→t{}: {shown:?} where {ray:?}", ray.target));
         let state = fold(&kept.rays);
         let folded = status::fold(ticket);
-        let same = folded.state == state && folded.settled == kept.rays.iter().all(|ray| ray.standing.is_final());
+        let same =
+            folded.state == state && folded.settled == kept.rays.iter().all(|ray| ray.standing.is_final());
         self.check(Rule::Kept, head && whole, || format!("the ticket of {n} is another one: {ticket:?}"));
         self.check(Rule::Truthful, wrong.is_none(), || wrong.unwrap_or_default());
-        self.check(Rule::Truthful, same, || format!("the ticket of {n} is {folded:?}, but should be {state:?}"));
+        self.check(Rule::Truthful, same, || {
+            format!("the ticket of {n} is {folded:?}, but should be {state:?}")
+        });
     }
 
     fn check_backlog(&mut self, backlog: &[Backlog]) {
@@ -85,9 +88,13 @@ impl Book {
             }
         }
         counts.retain(|_, count| *count != (0, 0));
-        let said = backlog.iter().filter_map(|one| Some((self.target_number(&one.target)?, (one.waiting, one.dead))));
+        let said = backlog
+            .iter()
+            .filter_map(|one| Some((self.target_number(&one.target)?, (one.waiting, one.dead))));
         let said: BTreeMap<_, _> = said.filter(|(_, count)| *count != (0, 0)).collect();
-        self.check(Rule::Truthful, said == counts, || format!("the backlog is {said:?}, but should be {counts:?}"));
+        self.check(Rule::Truthful, said == counts, || {
+            format!("the backlog is {said:?}, but should be {counts:?}")
+        });
     }
 
     /// What has not ended, and why that may be.
@@ -104,13 +111,15 @@ impl Book {
 
     /// Whether a message that kills its sender is still on its way.
     pub(crate) fn has_unfinished_poison(&self) -> bool {
-        let deadly = |n: &u64| self.letters.get(n).is_some_and(|letter| language::has(&letter.body, language::POISON));
+        let deadly =
+            |n: &u64| self.letters.get(n).is_some_and(|letter| language::has(&letter.body, language::POISON));
         self.kept.iter().any(|(n, kept)| deadly(n) && kept.rays.iter().any(|ray| !ray.standing.is_final()))
     }
 
     /// Nothing is leased any more.
     pub(crate) fn check_nothing_leased(&mut self) {
-        let leased = self.rays().find(|(_, _, ray)| ray.standing == Standing::Leased).map(|(id, ..)| self.word(id));
+        let leased =
+            self.rays().find(|(_, _, ray)| ray.standing == Standing::Leased).map(|(id, ..)| self.word(id));
         if let Some(word) = leased {
             self.fail(Rule::Arrives, format!("{word} is still leased after a stop in good order"));
         }
@@ -132,7 +141,8 @@ impl Book {
 
 fn shows(ray: &Ray, shown: &contract::ticket::Ray) -> bool {
     let attempts = shown.attempts.iter().filter(|attempt| attempt.run == ray.run).count();
-    let numbered = shown.attempts.iter().map(|attempt| (attempt.run, attempt.number)).is_sorted_by(|a, b| a < b);
+    let numbered =
+        shown.attempts.iter().map(|attempt| (attempt.run, attempt.number)).is_sorted_by(|a, b| a < b);
     ray.standing == shown.standing
         && ray.run == shown.run
         && ray.recorded == shown.attempts.len()

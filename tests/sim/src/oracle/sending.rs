@@ -96,7 +96,8 @@ impl Book {
     /// A request has arrived at an API, whole.
     pub(crate) fn arrived(&mut self, target: usize, request: &Request) {
         let Some((id, (_, _, ray))) = request.id.and_then(|id| Some((id, self.find(id)?))) else {
-            return self.fail(Rule::Faithful, format!("t{target} gets a request that nobody sent: {request:?}"));
+            return self
+                .fail(Rule::Faithful, format!("t{target} gets a request that nobody sent: {request:?}"));
         };
         let right = ray.target == target;
         let once = ray.arrivals < ray.sends;
@@ -104,16 +105,21 @@ impl Book {
         let word = self.word(id);
         self.check(Rule::Routed, right, || format!("{word} arrives at t{target}"));
         self.check(Rule::Leased, once, || format!("{word} arrives more often than it is sent"));
-        self.check(Rule::Marked, suspect || !request.duplicate, || format!("{word} arrives marked as a repeat"));
+        self.check(Rule::Marked, suspect || !request.duplicate, || {
+            format!("{word} arrives marked as a repeat")
+        });
         if let Some(ray) = self.ray(id) {
             ray.arrivals += 1;
         }
         let first = self.keys.entry(request.key.clone()).or_insert_with(|| (id, request.body.clone()));
         let same = *first == (id, request.body.clone());
-        self.check(Rule::OneKey, same, || format!("{word} arrives with the key of another one: {}", request.key));
-        let keys = self.keys.iter().filter(|(key, (one, body))| {
-            *one == id && *body == request.body && **key != request.key
+        self.check(Rule::OneKey, same, || {
+            format!("{word} arrives with the key of another one: {}", request.key)
         });
+        let keys = self
+            .keys
+            .iter()
+            .filter(|(key, (one, body))| *one == id && *body == request.body && **key != request.key);
         let others = keys.count();
         self.check(Rule::OneKey, others == 0, || format!("{word} arrives with another key than before"));
         self.check_body(id, &request.body);
@@ -159,7 +165,10 @@ impl Book {
         });
         let before = before.map(|(other, ..)| other);
         let follows = self.rays().any(|(other, _, one)| {
-            other != id && one.target == ray.target && one.key.as_ref() == Some(key) && one.standing.is_final()
+            other != id
+                && one.target == ray.target
+                && one.key.as_ref() == Some(key)
+                && one.standing.is_final()
         });
         if let Some(before) = before {
             let seen = format!("{} is sent before {}", self.word(id), self.word(before));
@@ -196,7 +205,9 @@ impl Book {
     fn check_concurrency(&mut self, target: usize) {
         let limit = self.recipe.targets.get(target).map_or(0, |target| target.concurrency);
         let in_flight = self.lanes.get(target).map_or(0, |lane| lane.in_flight.len());
-        self.check(Rule::Bounded, in_flight <= limit, || format!("t{target} has {in_flight} of {limit} in flight"));
+        self.check(Rule::Bounded, in_flight <= limit, || {
+            format!("t{target} has {in_flight} of {limit} in flight")
+        });
     }
 
     /// The windows hold no more than they may. Each claim may bring one delivery that is larger than the room; what is too
@@ -212,7 +223,8 @@ impl Book {
                 continue;
             }
             let letter = self.by_first.get(&id.at(0)).and_then(|n| self.letters.get(n));
-            let size = letter.map_or(0, |letter| letter.body.len());
+            let size =
+                letter.map_or(0, |letter| letter.body.len()) + ray.edited.as_ref().map_or(0, Bytes::len);
             bytes += size;
             largest = largest.max(size);
             if let Some(count) = counts.get_mut(ray.target) {
@@ -223,7 +235,9 @@ impl Book {
         if bytes + largest > self.recipe.memory {
             self.reached.note(Feat::MemoryFull);
         }
-        self.check(Rule::Bounded, bytes <= bound, || format!("{bytes} bytes of bodies are in memory, at most {bound}"));
+        self.check(Rule::Bounded, bytes <= bound, || {
+            format!("{bytes} bytes of bodies are in memory, at most {bound}")
+        });
         let most = counts.into_iter().max().unwrap_or_default();
         self.check(Rule::Bounded, most <= limits::WINDOW_ITEMS_MAX, || format!("a window holds {most}"));
     }
@@ -232,7 +246,9 @@ impl Book {
         let feat = match outcome {
             Outcome::Broken { class: ErrorClass::ConnectionRefused, .. } => Feat::Refused,
             Outcome::Broken { class: ErrorClass::ConnectionReset, .. } => Feat::Reset,
-            Outcome::Broken { class: ErrorClass::TimeoutTotal | ErrorClass::TimeoutConnect, .. } => Feat::TimedOut,
+            Outcome::Broken { class: ErrorClass::TimeoutTotal | ErrorClass::TimeoutConnect, .. } => {
+                Feat::TimedOut
+            }
             Outcome::Own { .. } => Feat::OwnFault,
             Outcome::Broken { .. } | Outcome::Answered(_) => return,
         };

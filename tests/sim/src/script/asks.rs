@@ -6,7 +6,7 @@ use crate::reach::Feat;
 use crate::recipe::Generation;
 use crate::rule::Rule;
 use contract::query::{Change, Edit, Filter};
-use contract::{DeliveryId, MessageId, Name};
+use contract::{DeliveryId, Entropy, MessageId, Name};
 use engine::Engine;
 use engine::redrive::Selection;
 use std::sync::Arc;
@@ -106,7 +106,8 @@ impl Script {
 
     pub(super) async fn redrive_many(&self, engine: &Arc<Engine>) {
         let target = self.stage.recipe.targets.get(self.some_target()).map(|target| target.name.clone());
-        let selection = Selection { target: target.filter(|_| self.random.chance(50)), ..Selection::default() };
+        let selection =
+            Selection { target: target.filter(|_| self.random.chance(50)), ..Selection::default() };
         let rate = self.random.chance(50).then_some(0.5);
         self.expect(engine.redrive(&Name::default_tenant(), selection, rate).await);
     }
@@ -115,9 +116,12 @@ impl Script {
     pub(super) async fn edit(&self, engine: &Arc<Engine>) {
         let Some(id) = self.some_dead(engine).await else { return };
         let tenant = Name::default_tenant();
-        let Ok(contract::ticket::Found::Here(detail)) = engine.store().detail(&tenant, id).await else { return };
+        let Ok(contract::ticket::Found::Here(detail)) = engine.store().detail(&tenant, id).await else {
+            return;
+        };
         let n = crate::language::number(&detail.message.body).unwrap_or_default();
-        let body = format!("{{\"n\":{n},\"edited\":{}}}", self.random.within(0..=9)).into();
+        // Each edit has a body of its own, so that one key with two bodies would be seen.
+        let body = format!("{{\"n\":{n},\"edited\":{}}}", self.random.bits()).into();
         let edit = Edit { body, headers: detail.message.headers.clone() };
         let change = Change::Edit { tenant: tenant.clone(), delivery: id, edit };
         self.expect(engine.store().change(change).await);

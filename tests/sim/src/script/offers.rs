@@ -68,9 +68,10 @@ impl Script {
         let oracle = Arc::clone(&self.stage.network.scene.oracle);
         let open: Vec<u64> = {
             let book = oracle.book();
-            let open = book.letters.iter().filter(|(n, letter)| {
-                letter.once.is_some() && !book.acknowledged.contains_key(n)
-            });
+            let open = book
+                .letters
+                .iter()
+                .filter(|(n, letter)| letter.once.is_some() && !book.acknowledged.contains_key(n));
             open.map(|(n, _)| *n).collect()
         };
         for n in open {
@@ -89,7 +90,8 @@ impl Script {
 
     fn write(&self, n: u64) -> Letter {
         let recipe = &self.stage.recipe;
-        let route = usize::try_from(self.random.within(0..=(recipe.routes.len() as u64 - 1))).unwrap_or_default();
+        let route =
+            usize::try_from(self.random.within(0..=(recipe.routes.len() as u64 - 1))).unwrap_or_default();
         let wanted = recipe.targets.iter().filter(|_| self.random.chance(70));
         let wanted: Vec<String> = wanted.map(|target| format!("\"{}\"", target.name)).collect();
         let key = match self.random.within(0..=3) {
@@ -107,7 +109,8 @@ impl Script {
         let to = wanted.join(",");
         let body = format!("{{\"n\":{n},\"key\":{key},\"to\":[{to}],\"kind\":{extra},\"pad\":\"{pad}\"}}");
         let once = Once { caller: String::new(), key: format!("once-{n}"), fingerprint: u128::from(n) };
-        let deadline = self.random.chance(8).then(|| self.stage.clock().now() + self.random.millis(0..=60_000));
+        let deadline =
+            self.random.chance(8).then(|| self.stage.clock().now() + self.random.millis(0..=60_000));
         Letter {
             route,
             key: self.key_of(route, body.as_bytes()),
@@ -119,7 +122,9 @@ impl Script {
 
     fn key_of(&self, route: usize, body: &[u8]) -> Option<String> {
         let keyed = self.stage.recipe.routes.get(route).is_some_and(|route| route.keyed);
-        (1..=3).map(|k| format!("k{k}")).find(|key| keyed && language::has(body, &format!("\"key\":\"{key}\"")))
+        (1..=3)
+            .map(|k| format!("k{k}"))
+            .find(|key| keyed && language::has(body, &format!("\"key\":\"{key}\"")))
     }
 
     /// A caller hands a message in and waits for its receipt.

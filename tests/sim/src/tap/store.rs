@@ -8,8 +8,8 @@ use crate::rule::Rule;
 use bytes::Bytes;
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Answer, Ask, Backlog, Claimed, Fault, Pruned, Readiness, Renewed, Retention, Scope, ScopeKind,
-    Session, Settled, Settlement, Store, Versioned,
+    Accept, Accepted, Answer, Ask, Backlog, Claimed, Fault, Pruned, Readiness, Renewed, Retention, Scope,
+    ScopeKind, Session, Settled, Settlement, Store, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{Clock, DeliveryId, MessageId, Name, Tick, Timestamp};
@@ -101,7 +101,10 @@ impl Store for StoreTap {
         Box::pin(async move {
             let offered = batch.clone();
             let tell = |oracle: &Oracle, answers: &Vec<Accepted>| {
-                offered.iter().zip(answers).for_each(|(accept, answer)| oracle.book().accepted(accept, answer));
+                offered
+                    .iter()
+                    .zip(answers)
+                    .for_each(|(accept, answer)| oracle.book().accepted(accept, answer));
             };
             self.pass(Work::Accept, move || self.store.accept(session, batch), tell).await
         })
@@ -112,7 +115,10 @@ impl Store for StoreTap {
             // The wall clock may jump back before the store does it.
             let asked = self.clock.now();
             let tell = |oracle: &Oracle, answers: &Vec<Claimed>| {
-                answers.iter().flat_map(|one| &one.leases).for_each(|lease| oracle.book().claimed(lease, asked));
+                answers
+                    .iter()
+                    .flat_map(|one| &one.leases)
+                    .for_each(|lease| oracle.book().claimed(lease, asked));
             };
             self.pass(Work::Claim, move || self.store.claim(session, asks, now), tell).await
         })

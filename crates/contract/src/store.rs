@@ -180,7 +180,7 @@ pub struct Settlement {
     /// The delivery.
     pub delivery: DeliveryId,
     /// The attempt to record; none when nothing was tried (given back, expired, poisoned here).
-    pub attempt: Option<Attempt>,
+    pub attempt: Option<Arc<Attempt>>,
     /// Where it stands now. Never `Leased`.
     pub standing: Standing,
 }

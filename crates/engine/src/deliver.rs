@@ -125,7 +125,7 @@ fn record(
     judged: Judgement,
 ) -> Done {
     let standing = judged.verdict.standing();
-    let queue = if lease.delivery.attempts == 0 {
+    let queue = if lease.delivery.attempts == 0 && lease.delivery.run == 1 {
         began.since(lease.message.received)
     } else {
         Timings::default().queue
@@ -163,5 +163,5 @@ fn record(
         attempt: &attempt,
         standing,
     });
-    Done::new(lane, &lease, Some(attempt), standing)
+    Done::new(lane, &lease, Some(Arc::new(attempt)), standing)
 }

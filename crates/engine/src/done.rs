@@ -16,7 +16,12 @@ pub(crate) struct Done {
 
 impl Done {
     /// What a lease comes to; without an attempt nothing was tried.
-    pub(crate) fn new(lane: &Arc<Lane>, lease: &Lease, attempt: Option<Attempt>, standing: Standing) -> Self {
+    pub(crate) fn new(
+        lane: &Arc<Lane>,
+        lease: &Lease,
+        attempt: Option<Arc<Attempt>>,
+        standing: Standing,
+    ) -> Self {
         let settlement =
             Settlement { position: lease.position, delivery: lease.delivery.id, attempt, standing };
         let (message, received) = (lease.message.id, lease.message.received);

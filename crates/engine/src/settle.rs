@@ -3,9 +3,9 @@
 use crate::done::Done;
 use crate::engine::Engine;
 use crate::happened::Happened;
+use contract::Timestamp;
 use contract::delivery::Standing;
 use contract::store::{Fault, Settled, Settlement};
-use contract::Timestamp;
 
 /// What is left after a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

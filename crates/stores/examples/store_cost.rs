@@ -130,7 +130,7 @@ impl Maker {
             suspect: Suspicion::Clear,
             next: None,
         };
-        Settlement { position, delivery, attempt: Some(attempt), standing: Standing::Delivered }
+        Settlement { position, delivery, attempt: Some(Arc::new(attempt)), standing: Standing::Delivered }
     }
 }
 

@@ -63,14 +63,10 @@ impl Connector<'_> {
     }
 
     fn denied(&self, addresses: &[IpAddr]) -> Failure {
-        let lasting = match self.to.host {
-            Host::Address(_) => Lasting::Lasting,
-            // A name may point elsewhere tomorrow.
-            Host::Name(_) => Lasting::Passing,
-        };
         let listed: Vec<_> = addresses.iter().take(ADDRESSES_MAX).map(ToString::to_string).collect();
         let cause = format!("the guard forbids the address {}", listed.join(", "));
-        Failure { lasting, ..Failure::unsent(ErrorClass::LocalGuard, cause) }
+        // A name may point elsewhere tomorrow; until then a person should see it as a dead letter.
+        Failure { lasting: Lasting::Lasting, ..Failure::unsent(ErrorClass::LocalGuard, cause) }
     }
 
     async fn shake_hands(&self, secure: &Secure, line: Line) -> Result<Connection, Failure> {

@@ -224,7 +224,7 @@ async fn the_guard_judges_the_address_that_would_be_dialled() {
     .deliver()
     .await;
     let is_denied =
-        matches!(outcome, Outcome::Own { class: ErrorClass::LocalGuard, lasting: Lasting::Passing, .. });
+        matches!(outcome, Outcome::Own { class: ErrorClass::LocalGuard, lasting: Lasting::Lasting, .. });
     assert!(is_denied, "{outcome:?}");
     assert_eq!(server.connections(), 0);
 

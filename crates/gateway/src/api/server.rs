@@ -15,8 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio::task::JoinSet;
 
 /// How long a client may take for its request's headers.
 const HEADERS_MAX: Duration = Duration::from_secs(30);
@@ -57,7 +56,7 @@ pub async fn serve<S, F>(
 {
     let room = Arc::new(Semaphore::new(connections));
     let drain = GracefulShutdown::new();
-    let (tasks, cut) = (TaskTracker::new(), CancellationToken::new());
+    let mut open = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -66,8 +65,8 @@ pub async fn serve<S, F>(
         };
         match accepted {
             Ok((stream, permit)) => {
-                let served = connection(stream, permit, service.clone(), drain.watcher());
-                tasks.spawn(cut.clone().run_until_cancelled_owned(served));
+                open.spawn(connection(stream, permit, service.clone(), drain.watcher()));
+                while open.try_join_next().is_some() {}
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -81,9 +80,7 @@ pub async fn serve<S, F>(
         () = drain.shutdown() => {}
         () = clock.sleep(grace) => {}
     }
-    cut.cancel();
-    tasks.close();
-    tasks.wait().await;
+    open.shutdown().await;
 }
 
 async fn next(

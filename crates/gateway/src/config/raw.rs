@@ -115,7 +115,7 @@ pub(crate) struct Target {
     pub url: One<Uri>,
     /// The method of each call.
     pub method: One<Method>,
-    /// jq: a message goes to this target only if this gives `true`; otherwise its delivery is `skipped`.
+    /// jq: a message goes to this target unless this gives `false`, `null` or nothing; then its delivery is `skipped`.
     pub when: One<Program>,
     /// jq: the body that is sent. Without this key the message is sent byte for byte. The expression itself is kept in the store: put secrets into `headers`.
     pub body: One<Program>,

@@ -204,6 +204,11 @@ impl Metrics {
         let now = engine.clock().now();
         self.held.clear();
         for view in engine.views() {
+            let labels = target(&view.name);
+            // What has no work has no row in the store's answer.
+            self.waiting.get_or_create(&labels).set(0);
+            self.dead.get_or_create(&labels).set(0);
+            self.oldest_due.get_or_create(&labels).set(0.0);
             self.in_flight
                 .get_or_create(&target(&view.name))
                 .set(view.in_flight.try_into().unwrap_or(i64::MAX));

@@ -185,7 +185,7 @@ impl State {
             if let Some(attempt) = &one.attempt {
                 entry.attempts += 1;
                 entry.orphaned = 0;
-                entry.history.push(attempt.clone());
+                entry.history.push(Attempt::clone(attempt));
             }
         });
         if ends { Settled::Cancelled } else { Settled::Recorded }

@@ -71,7 +71,7 @@ on_every_store! {
         let lease = world.claim("crm", 1).await.leases.remove(0);
         assert_eq!((lease.edit, lease.delivery.revision), (Some(edit("second")), 2));
         assert_eq!((lease.delivery.run, lease.delivery.attempts), (2, 0));
-        let again = Some(attempt(1, 2, world.now()));
+        let again = Some(Arc::new(attempt(1, 2, world.now())));
         let one = Settlement { position, delivery: message.first, attempt: again, standing: Standing::Delivered };
         world.store().settle(world.session, vec![one]).await.unwrap();
         let runs: Vec<u32> = world.ticket(message.id).await.deliveries[0].attempts.iter().map(|one| one.run).collect();

@@ -150,7 +150,9 @@ impl Pair {
             _ => (Standing::Expired, None),
         };
         let (a, b) = self.positions[&index];
-        let one = |position| vec![Settlement { position, delivery, attempt: attempt.clone(), standing }];
+        let one = |position| {
+            vec![Settlement { position, delivery, attempt: attempt.clone().map(Arc::new), standing }]
+        };
         let a = self.memory.store().settle(self.memory.session, one(a)).await.unwrap();
         let b = self.sqlite.store().settle(self.sqlite.session, one(b)).await.unwrap();
         assert_eq!(a, b);

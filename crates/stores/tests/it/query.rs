@@ -26,7 +26,8 @@ async fn dead(world: &World, route: &str, target: &str, death: Death) -> Arc<Mes
     let attempt =
         if death == Death::Refused { attempt(1, 1, world.now()) } else { refused(1, 1, world.now()) };
     let delivery = message.first.at(1);
-    let one = Settlement { position, delivery, attempt: Some(attempt), standing: Standing::Dead(death) };
+    let one =
+        Settlement { position, delivery, attempt: Some(Arc::new(attempt)), standing: Standing::Dead(death) };
     world.store().settle(world.session, vec![one]).await.unwrap();
     world.settle(position, message.first, Standing::Delivered).await;
     message

@@ -3,6 +3,7 @@
 use crate::world::{attempt, due, leased, name, on_every_store, refused};
 use contract::delivery::{Death, Standing};
 use contract::store::{Position, Renewed, Session, Settled, Settlement};
+use std::sync::Arc;
 use std::time::Duration;
 
 on_every_store! {
@@ -10,14 +11,14 @@ on_every_store! {
         let (message, position) = world.keep(vec![leased("crm")]).await;
         let later = world.now() + Duration::from_secs(5);
         let first = refused(1, 1, world.now());
-        let one = Settlement { position, delivery: message.first, attempt: Some(first.clone()), standing: Standing::Due(later) };
+        let one = Settlement { position, delivery: message.first, attempt: Some(Arc::new(first.clone())), standing: Standing::Due(later) };
         assert_eq!(world.store().settle(world.session, vec![one]).await.unwrap(), [Settled::Recorded]);
         assert_eq!(world.standings(message.id).await, [Standing::Due(later)]);
         world.clock.advance(Duration::from_secs(5));
         let lease = world.claim("crm", 1).await.leases.remove(0);
         assert_eq!((lease.position, lease.delivery.attempts, lease.delivery.run), (position, 1, 1));
         let second = attempt(2, 1, world.now());
-        let one = Settlement { position, delivery: message.first, attempt: Some(second.clone()), standing: Standing::Delivered };
+        let one = Settlement { position, delivery: message.first, attempt: Some(Arc::new(second.clone())), standing: Standing::Delivered };
         assert_eq!(world.store().settle(world.session, vec![one]).await.unwrap(), [Settled::Recorded]);
         let ray = world.ticket(message.id).await.deliveries.remove(0);
         assert_eq!((ray.standing, ray.attempts), (Standing::Delivered, vec![first, second]));

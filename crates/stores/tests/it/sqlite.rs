@@ -246,7 +246,7 @@ async fn a_full_disk_refuses_messages_goes_on_settling_and_recovers() {
             let one = Settlement {
                 position: *position,
                 delivery,
-                attempt: Some(attempt(1, 1, clock.now())),
+                attempt: Some(Arc::new(attempt(1, 1, clock.now()))),
                 standing: Standing::Delivered,
             };
             assert_eq!(store.settle(session, vec![one]).await.unwrap(), [Settled::Recorded]);

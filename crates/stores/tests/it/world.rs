@@ -229,7 +229,7 @@ impl World {
         delivery: DeliveryId,
         standing: Standing,
     ) -> Settled {
-        let attempt = Some(attempt(1, 1, self.now()));
+        let attempt = Some(Arc::new(attempt(1, 1, self.now())));
         let one = Settlement { position, delivery, attempt, standing };
         self.store().settle(self.session, vec![one]).await.unwrap().remove(0)
     }

@@ -101,6 +101,9 @@ impl Script {
             let Some(step) = self.random.weighted(STEPS) else { break };
             self.stage.network.scene.oracle.trace(|| format!("step {step:?}"));
             if matches!(step, Step::Stop) {
+                // A stop finds much under way.
+                self.offer_some(&engine, 6);
+                self.resume(&engine, self.some_target()).await;
                 break;
             }
             self.step(&engine, step).await;

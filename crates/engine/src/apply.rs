@@ -1,10 +1,13 @@
 //! Takes a configuration into use.
 
+use crate::dispatch::lane::Lane;
+use crate::done::Done;
 use crate::engine::Engine;
 use crate::plan::Plan;
 use crate::route::{Ray, Route};
 use contract::Name;
-use contract::store::{Fault, Scope};
+use contract::delivery::Standing;
+use contract::store::{Fault, Lease, Scope};
 use std::sync::Arc;
 
 impl Engine {
@@ -50,5 +53,12 @@ impl Engine {
         let routes = routes.collect();
         self.wake.wake();
         Ok(routes)
+    }
+
+    /// What was leased and not sent goes back to the disk.
+    async fn give_back(&self, lane: &Arc<Lane>, leases: Vec<Lease>) {
+        for lease in leases {
+            self.settle(Done::new(lane, &lease, None, Standing::Due(lease.message.received))).await;
+        }
     }
 }

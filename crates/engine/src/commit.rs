@@ -6,6 +6,8 @@ use crate::engine::Engine;
 use crate::intake;
 use crate::offer::Offered;
 use crate::settle::{self, Pending};
+use contract::delivery::Standing;
+use contract::store::Lease;
 use contract::{Promise, limits};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +31,13 @@ pub(crate) struct Inbox {
 pub(crate) async fn run(engine: Arc<Engine>, mut inbox: Inbox) {
     let (mut offers, mut done) = (Vec::new(), Vec::new());
     let mut timer = None;
-    while inbox.gather(&engine, &mut offers, &mut done, timer.take()).await {
+    loop {
+        if !inbox.gather(&engine, &mut offers, &mut done, timer.take()).await {
+            done.extend(unsent(&engine));
+            if done.is_empty() {
+                return;
+            }
+        }
         let (pending, ()) =
             tokio::join!(settle::commit(&engine, &mut done), intake::commit(&engine, &mut offers));
         timer = match pending {
@@ -38,6 +46,16 @@ pub(crate) async fn run(engine: Arc<Engine>, mut inbox: Inbox) {
             Pending::ForEver => return,
         };
     }
+}
+
+/// What was leased and not sent when the engine stopped goes back to the disk, whenever it came.
+fn unsent(engine: &Engine) -> Vec<Done> {
+    let mut unsent = Vec::new();
+    for lane in engine.lanes().iter() {
+        let back = |lease: Lease| Done::new(lane, &lease, None, Standing::Due(lease.message.received));
+        unsent.extend(lane.take_all().into_iter().map(back));
+    }
+    unsent
 }
 
 impl Inbox {

@@ -48,7 +48,8 @@ async fn round(engine: &Arc<Engine>) -> Result<Option<Duration>, Fault> {
     let (asking, asks): (Vec<&Arc<Lane>>, Vec<Ask>) =
         lanes.iter().filter_map(|lane| Some((lane, lane.ask(now)?))).unzip();
     if !asks.is_empty() {
-        let claimed = engine.doors.store.claim(engine.session(), asks, now).await?;
+        let claimed = engine.doors.store.claim(engine.session(), asks, now).await;
+        let claimed = claimed.inspect_err(|_| asking.iter().for_each(|lane| lane.not_claimed()))?;
         for (lane, claimed) in asking.into_iter().zip(claimed) {
             lane.claimed(claimed.next_due);
             for lease in claimed.leases {

@@ -9,9 +9,9 @@ use crate::policy::hold::Reason;
 use crate::wake::Wake;
 use crate::watch::Watch;
 use arc_swap::ArcSwap;
-use contract::delivery::{ShapeId, Standing};
+use contract::delivery::ShapeId;
 use contract::expression::Expression;
-use contract::store::{Fault, Lease, Retention, Session, Store};
+use contract::store::{Fault, Retention, Session, Store};
 use contract::{Clock, Entropy, Name, Timestamp, limits};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -181,13 +181,6 @@ impl Engine {
             lanes
         });
         self.all_lanes.load().iter().find(is).map_or(new, Arc::clone)
-    }
-
-    /// What was leased and not sent goes back to the disk.
-    pub(crate) async fn give_back(&self, lane: &Arc<Lane>, leases: Vec<Lease>) {
-        for lease in leases {
-            self.settle(Done::new(lane, &lease, None, Standing::Due(lease.message.received))).await;
-        }
     }
 
     pub(crate) async fn settle(&self, done: Done) {

@@ -20,11 +20,12 @@ impl Engine {
         let (done, finished) = mpsc::channel(limits::SETTLE_QUEUE_MAX);
         let engine = Arc::new(Self::new(doors, &settings, session, offers, done));
         engine.recall().await?;
+        // What it claims at a stop must be given back, so it ends before the commits do.
+        engine.couriers.spawn(dispatch::run(Arc::clone(&engine)));
         let services = &engine.services;
         let (stop, couriers_gone) = (engine.stop.subscribe(), engine.couriers_gone.subscribe());
         let inbox = Inbox { offers: offered, done: finished, stop, couriers_gone };
         services.spawn(commit::run(Arc::clone(&engine), inbox));
-        services.spawn(dispatch::run(Arc::clone(&engine)));
         services.spawn(tasks::keep_holds(Arc::clone(&engine)));
         services.spawn(tasks::renew(Arc::clone(&engine)));
         services.spawn(tasks::prune(Arc::clone(&engine)));
@@ -55,7 +56,6 @@ impl Engine {
         self.stop.send_replace(true);
         for lane in self.lanes().iter() {
             lane.stop();
-            self.give_back(lane, lane.take_all()).await;
         }
         self.couriers.close();
         tokio::select! {

@@ -19,6 +19,8 @@ pub(crate) enum Place {
     Arrived,
     /// An API has answered.
     Answered,
+    /// A promise was broken: there is nothing more to see.
+    Broken,
 }
 
 /// What a store is asked for.

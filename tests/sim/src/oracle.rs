@@ -15,7 +15,7 @@ pub(crate) use intake::GENERATION;
 pub(crate) use sending::Request;
 
 use crate::clock::WorldClock;
-use crate::fuse::{Fuse, Place, Work};
+use crate::fuse::{Fuse, Place};
 use crate::reach::{Feat, Reached};
 use crate::recipe::{Generation, Letter, Recipe};
 use crate::rule::{Rule, Violation};
@@ -156,7 +156,7 @@ impl Book {
     pub(crate) fn fail(&mut self, rule: Rule, seen: String) {
         self.say(|| format!("BROKEN  {}: {seen}", rule.words()));
         self.violation.get_or_insert(Violation { rule, seen });
-        self.fuse.burn(Place::Before(Work::Look));
+        self.fuse.burn(Place::Broken);
     }
 
     /// Breaks the promise unless it holds.

@@ -8,7 +8,6 @@ use crate::reach::Feat;
 use crate::recipe::Generation;
 use crate::rule::Rule;
 use crate::stage::Stage;
-use crate::world::GRACE;
 use contract::Tick;
 use engine::Engine;
 use engine::route::Route;
@@ -19,6 +18,9 @@ use tokio::task::JoinSet;
 /// After this much time without faults everything must have come to rest: the longest `Retry-After`, jumps of the wall
 /// clock, and the longest schedule.
 const REST_MAX: Duration = Duration::from_secs(5 * 3600);
+/// How long a stop waits for what is on the wire: mostly long enough, or hardly at all.
+const GRACE: Duration = Duration::from_secs(4);
+const SHORT_GRACE: Duration = Duration::from_millis(50);
 /// Longer than any time-out, so that a stop in the end finds nothing on the wire.
 const LONG_GRACE: Duration = Duration::from_secs(120);
 
@@ -111,7 +113,7 @@ impl Script {
             self.look_around(&engine);
         }
         self.linger(&engine).await;
-        self.stop(&engine, if self.random.chance(50) { GRACE } else { Duration::from_millis(50) }).await
+        self.stop(&engine, if self.random.chance(50) { GRACE } else { SHORT_GRACE }).await
     }
 
     /// The last life: all APIs are well, and people undo what only people can undo; everything must come to its end by itself.

@@ -23,7 +23,6 @@ use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// Lives that a world may have before its last one.
@@ -223,7 +222,7 @@ impl World {
                 Feat::CrashAtStart
             }
             Place::After(Work::Claim) => Feat::CrashInClaim,
-            Place::Before(_) | Place::After(_) | Place::Sending | Place::Arrived => return,
+            Place::Before(_) | Place::After(_) | Place::Sending | Place::Arrived | Place::Broken => return,
         };
         book.reached.note(feat);
     }
@@ -233,6 +232,3 @@ impl World {
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).event_interval(1).build()
 }
-
-/// How long a stop waits for what is on the wire.
-pub(crate) const GRACE: Duration = Duration::from_secs(4);

@@ -44,6 +44,8 @@ struct State {
     next_due: Option<Timestamp>,
     /// The earliest that was put on disk since the claim under way began, which that claim may not have seen.
     noted: Option<Timestamp>,
+    /// Bytes set aside for the claim under way.
+    asked: usize,
     /// The dispatcher was told that there is room for more from the disk.
     told: bool,
     stopped: bool,
@@ -90,6 +92,13 @@ impl Memory {
 
     fn give(&self, bytes: usize) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Sets aside half of what is left, so that lanes that ask at the same time do not all get the same room.
+    fn set_aside(&self) -> usize {
+        let bytes = self.left().div_ceil(2);
+        self.used.fetch_add(bytes, Ordering::Relaxed);
+        bytes
     }
 
     fn left(&self) -> usize {
@@ -176,19 +185,21 @@ impl Lane {
             return None;
         }
         state.noted = None;
+        state.asked = self.memory.set_aside();
         let items = if probing { 1 } else { limits::CLAIM_ITEMS_MAX };
-        Some(Ask {
-            tenant: self.tenant.clone(),
-            target: self.name.clone(),
-            items,
-            bytes: self.memory.left().max(1),
-        })
+        Some(Ask { tenant: self.tenant.clone(), target: self.name.clone(), items, bytes: state.asked.max(1) })
     }
 
     /// The claim has ended; this is when the earliest delivery that it left on disk is due.
     pub(crate) fn claimed(&self, next_due: Option<Timestamp>) {
+        self.not_claimed();
         let mut state = self.state.lock();
         state.next_due = earlier(next_due, state.noted);
+    }
+
+    /// The claim is over: what was set aside for it is free again.
+    pub(crate) fn not_claimed(&self) {
+        self.memory.give(std::mem::take(&mut self.state.lock().asked));
     }
 
     /// A delivery was put on disk, due at this time. True: sooner than anything known, so wake the dispatcher.
@@ -205,11 +216,16 @@ impl Lane {
     pub(crate) fn wakes_at(&self, now: Timestamp) -> Option<Timestamp> {
         let state = self.state.lock();
         let waiting = !state.window.is_empty() || state.next_due.is_some();
+        let in_hand = state.in_flight + state.window.len();
+        // What is due already waits until a courier that ends says that there is room; what is due later needs the clock.
+        let later = state.next_due.filter(|due| *due > now);
         match state.hold.gate(now) {
             _ if state.stopped || !waiting || self.plan.load().is_none() => None,
             Gate::Refuse(until) => until,
-            Gate::Probe if state.in_flight + state.window.len() > 0 => None,
-            Gate::Admit | Gate::Probe if state.window.len() >= HUNGRY_BELOW => None,
+            Gate::Probe if in_hand > 0 => later,
+            Gate::Admit | Gate::Probe if state.window.len() >= HUNGRY_BELOW || !self.has_memory(&state) => {
+                later
+            }
             Gate::Admit | Gate::Probe => state.next_due,
         }
     }
@@ -307,8 +323,14 @@ impl Lane {
     fn is_hungry(&self, state: &State, now: Timestamp) -> bool {
         let open =
             !matches!(state.hold.gate(now), Gate::Refuse(_)) && !state.stopped && self.plan.load().is_some();
-        let memory = self.memory.left() > 0 || state.in_flight + state.window.len() == 0;
-        open && memory && state.window.len() < HUNGRY_BELOW && state.next_due.is_some_and(|due| due <= now)
+        open && self.has_memory(state)
+            && state.window.len() < HUNGRY_BELOW
+            && state.next_due.is_some_and(|due| due <= now)
+    }
+
+    /// A lane with nothing in hand may always ask for one.
+    fn has_memory(&self, state: &State) -> bool {
+        self.memory.left() > 0 || state.in_flight + state.window.len() == 0
     }
 
     fn may_start(&self, state: &State, now: Timestamp) -> bool {
@@ -331,7 +353,7 @@ impl Lane {
 
 /// The bytes that a lease counts for.
 pub(crate) fn weight(lease: &Lease) -> usize {
-    lease.message.body.len()
+    lease.message.body.len() + lease.edit.as_ref().map_or(0, |edit| edit.body.len())
 }
 
 fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {

@@ -146,7 +146,7 @@ impl State {
             }
             self.alter(*spot, now, |entry| entry.standing = Standing::Leased);
             if let Some(lease) = self.lease(*spot) {
-                bytes += lease.edit.as_ref().map_or(lease.message.body.len(), |edit| edit.body.len());
+                bytes += lease.message.body.len() + lease.edit.as_ref().map_or(0, |edit| edit.body.len());
                 claimed.leases.push(lease);
             }
         }

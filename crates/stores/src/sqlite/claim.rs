@@ -46,7 +46,7 @@ impl Batch<'_> {
                 break;
             }
             if let Some(lease) = self.lease(&before, loaded)? {
-                bytes += lease.edit.as_ref().map_or(lease.message.body.len(), |edit| edit.body.len());
+                bytes += lease.message.body.len() + lease.edit.as_ref().map_or(0, |edit| edit.body.len());
                 leases.push(lease);
             }
         }

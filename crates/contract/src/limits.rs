@@ -30,6 +30,8 @@ pub const COMMIT_ITEMS_MAX: usize = 1024;
 pub const WINDOW_ITEMS_MAX: usize = 4096;
 /// Bytes of message bodies that all windows together keep in memory.
 pub const WINDOW_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Each target may use this part of [`WINDOW_BYTES_MAX`] (or of the configured bytes) whatever the other targets use.
+pub const LANE_SHARE: usize = 64;
 /// Deliveries that one claim brings into memory for one target.
 pub const CLAIM_ITEMS_MAX: usize = 256;
 /// Settlements that wait for a commit; a courier with one more waits for room.

@@ -155,7 +155,8 @@ pub struct Ask {
 pub struct Claimed {
     /// Now leased to the session.
     pub leases: Vec<Lease>,
-    /// When the earliest delivery that was left is due; none when the target has no backlog. May be in the past: ask again.
+    /// When the earliest delivery that was left is due; none when there is none, or when all that is left waits behind others of its order
+    /// key (then [`Settled::Freed`] says when to ask). May be in the past: ask again.
     pub next_due: Option<Timestamp>,
 }
 
@@ -190,6 +191,8 @@ pub struct Settlement {
 pub enum Settled {
     /// Recorded.
     Recorded,
+    /// Recorded, and so the next delivery of its order key may be due now.
+    Freed,
     /// Recorded as `Cancelled` instead of `Due`: that was asked for while it was in flight.
     Cancelled,
     /// The session is dead or does not hold the lease: another one has the delivery.

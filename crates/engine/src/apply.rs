@@ -1,13 +1,10 @@
 //! Takes a configuration into use.
 
-use crate::dispatch::lane::Lane;
-use crate::done::Done;
 use crate::engine::Engine;
 use crate::plan::Plan;
 use crate::route::{Ray, Route};
 use contract::Name;
-use contract::delivery::Standing;
-use contract::store::{Fault, Lease, Scope};
+use contract::store::{Fault, Scope};
 use std::sync::Arc;
 
 impl Engine {
@@ -27,7 +24,6 @@ impl Engine {
         for lane in self.lanes().iter().filter(|lane| !targets.iter().any(|target| target.name == lane.name))
         {
             lane.set_plan(None);
-            self.give_back(lane, lane.take_all()).await;
         }
         for target in &targets {
             self.lane(&tenant, &target.name).set_plan(Some(Arc::clone(target)));
@@ -53,12 +49,5 @@ impl Engine {
         let routes = routes.collect();
         self.wake.wake();
         Ok(routes)
-    }
-
-    /// What was leased and not sent goes back to the disk.
-    async fn give_back(&self, lane: &Arc<Lane>, leases: Vec<Lease>) {
-        for lease in leases {
-            self.settle(Done::new(lane, &lease, None, Standing::Due(lease.message.received))).await;
-        }
     }
 }

@@ -42,6 +42,8 @@ pub(crate) async fn run(engine: Arc<Engine>, mut inbox: Inbox) {
             tokio::join!(settle::commit(&engine, &mut done), intake::commit(&engine, &mut offers));
         timer = match pending {
             Pending::Nothing => None,
+            // What stays leased is found by the next session.
+            Pending::UntilThereIsRoom if engine.gives_up() => return,
             Pending::UntilThereIsRoom => Some(engine.doors.clock.sleep(FULL_PAUSE)),
             Pending::ForEver => return,
         };
@@ -88,17 +90,32 @@ impl Inbox {
                 else => break,
             }
         }
-        while offers.len() < MAX
-            && let Ok(offer) = self.offers.try_recv()
-        {
-            offers.push(offer);
-        }
+        self.let_others_join(offers).await;
         while done.len() < MAX
             && let Ok(settled) = self.done.try_recv()
         {
             done.push(settled);
         }
         !offers.is_empty() || !done.is_empty()
+    }
+
+    /// Takes what is offered now, and lets the tasks that are ready to run offer more: as long as that brings something, the commit is
+    /// cheaper for everybody in it, and a lone message waits for one empty turn only.
+    async fn let_others_join(&mut self, offers: &mut Vec<Offered>) {
+        loop {
+            while offers.len() < limits::COMMIT_ITEMS_MAX
+                && let Ok(offer) = self.offers.try_recv()
+            {
+                offers.push(offer);
+            }
+            if offers.is_empty() || offers.len() == limits::COMMIT_ITEMS_MAX {
+                return;
+            }
+            tokio::task::yield_now().await;
+            if self.offers.is_empty() {
+                return;
+            }
+        }
     }
 }
 

@@ -5,8 +5,9 @@ use crate::done::Done;
 use crate::engine::Engine;
 use crate::happened::Happened;
 use crate::plan::TargetPlan;
+use crate::policy::statuses::Weight;
 use crate::shape::own;
-use crate::verdict::{self, Facts, Judgement, Proven};
+use crate::verdict::{self, Facts, Judgement, Proven, Refused};
 use bytes::Bytes;
 use contract::delivery::{Attempt, AttemptResult, ErrorClass, ShapeId, Standing, Timings};
 use contract::expression::Fault;
@@ -18,6 +19,13 @@ use std::sync::Arc;
 /// Sends a courier on its way.
 pub(crate) fn start(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) {
     engine.couriers.spawn(courier(Arc::clone(engine), Arc::clone(lane), lease));
+}
+
+/// Gives a lease to its lane: it starts now or waits there.
+pub(crate) fn offer(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) {
+    if let Some(lease) = lane.offer(lease, engine.doors.clock.now()) {
+        start(engine, lane, lease);
+    }
 }
 
 /// Carries deliveries of one lane, one after the other, until none may go.
@@ -102,7 +110,7 @@ async fn shaped(engine: &Engine, id: ShapeId, body: Bytes) -> Result<Bytes, Outc
 }
 
 fn judge(engine: &Engine, lane: &Lane, plan: &TargetPlan, lease: &Lease, outcome: &Outcome) -> Judgement {
-    let hold = lane.hold();
+    let (hold, refused) = lane.hold_and_refused(lease.delivery.id);
     let facts = Facts {
         attempts: lease.delivery.attempts + 1,
         deadline: lease.message.deadline,
@@ -110,10 +118,20 @@ fn judge(engine: &Engine, lane: &Lane, plan: &TargetPlan, lease: &Lease, outcome
         statuses: &plan.statuses,
         proven: if hold.proven { Proven::Yes } else { Proven::No },
         probes: hold.auth.map_or(0, |auth| auth.step),
+        refused,
         now: engine.doors.clock.now(),
         random: engine.doors.entropy.bits(),
     };
-    verdict::judge(outcome, &facts)
+    let judgement = verdict::judge(outcome, &facts);
+    let ends = judgement.verdict.standing().is_final();
+    match outcome {
+        _ if ends && refused == Refused::Before => lane.forget_refused(lease.delivery.id),
+        Outcome::Answered(reply) if !ends && plan.statuses.weigh(reply.status) == Weight::Auth => {
+            lane.remember_refused(lease.delivery.id);
+        }
+        Outcome::Answered(_) | Outcome::Broken { .. } | Outcome::Own { .. } => {}
+    }
+    judgement
 }
 
 fn record(

@@ -3,7 +3,9 @@
 pub mod lane;
 
 use crate::deliver;
+use crate::done::Done;
 use crate::engine::Engine;
+use contract::delivery::Standing;
 use contract::store::{Ask, Fault};
 use lane::Lane;
 use std::sync::Arc;
@@ -41,6 +43,9 @@ async fn round(engine: &Arc<Engine>) -> Result<Option<Duration>, Fault> {
     let now = engine.doors.clock.now();
     let lanes = engine.lanes();
     for lane in lanes.iter() {
+        for lease in lane.shut_out(now) {
+            engine.settle(Done::new(lane, &lease, None, Standing::Due(lease.message.received))).await;
+        }
         for lease in lane.ready(now) {
             deliver::start(engine, lane, lease);
         }
@@ -53,11 +58,12 @@ async fn round(engine: &Arc<Engine>) -> Result<Option<Duration>, Fault> {
         for (lane, claimed) in asking.into_iter().zip(claimed) {
             lane.claimed(claimed.next_due);
             for lease in claimed.leases {
-                if let Some(lease) = lane.offer(lease, now) {
-                    deliver::start(engine, lane, lease);
-                }
+                deliver::offer(engine, lane, lease);
             }
         }
+    }
+    if lanes.iter().any(|lane| lane.is_shut_out(engine.doors.clock.now())) {
+        engine.wake.wake();
     }
     let now = engine.doors.clock.now();
     Ok(lanes.iter().filter_map(|lane| lane.wakes_at(now)).min().map(|at| at.since(now)))

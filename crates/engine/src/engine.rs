@@ -16,6 +16,7 @@ use contract::{Clock, Entropy, Name, Timestamp, limits};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
@@ -75,6 +76,8 @@ pub struct Engine {
     pub watch: Arc<Watch>,
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) couriers_gone: watch::Sender<bool>,
+    /// The grace period is over: a disk that is full is not waited for any more.
+    pub(crate) give_up: AtomicBool,
     pub(crate) failed: watch::Sender<Option<String>>,
     pub(crate) couriers: TaskTracker,
     pub(crate) services: TaskTracker,
@@ -102,6 +105,7 @@ impl Engine {
             watch: Arc::default(),
             stop: watch::Sender::new(false),
             couriers_gone: watch::Sender::new(false),
+            give_up: AtomicBool::new(false),
             failed: watch::Sender::new(None),
             couriers: TaskTracker::new(),
             services: TaskTracker::new(),
@@ -158,6 +162,10 @@ impl Engine {
         }
     }
 
+    pub(crate) fn gives_up(&self) -> bool {
+        self.give_up.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn session(&self) -> Session {
         self.session
     }
@@ -191,13 +199,24 @@ impl Engine {
     pub(crate) fn store_failed(&self, fault: &Fault) {
         match fault {
             Fault::Full | Fault::Corrupt { .. } => {}
-            Fault::Fatal { .. } | Fault::Closed | Fault::Failed { .. } => {
-                self.failed.send_if_modified(|failed| {
-                    let first = failed.is_none();
-                    failed.get_or_insert_with(|| fault.to_string());
-                    first
-                });
-            }
+            Fault::Fatal { .. } | Fault::Closed | Fault::Failed { .. } => self.fail(fault),
         }
+    }
+
+    /// The process must end, and this is why.
+    pub(crate) fn fail(&self, reason: &Fault) {
+        self.failed.send_if_modified(|failed| {
+            let first = failed.is_none();
+            failed.get_or_insert_with(|| reason.to_string());
+            first
+        });
+    }
+
+    /// Runs to its end even if the caller goes away: a client that hangs up must not stop us between a commit and what follows from it.
+    pub(crate) async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.services.spawn(work).await.unwrap_or(Err(Fault::Closed))
     }
 }

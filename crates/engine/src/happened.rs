@@ -93,6 +93,8 @@ pub enum Happened<'a> {
 pub enum Refusal {
     /// The accept queue is full.
     Busy,
+    /// An expression of the route could not run now.
+    NoWorker,
     /// The disk or the retention's bytes are full.
     Full,
     /// The key stands for another request.

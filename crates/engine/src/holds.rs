@@ -85,7 +85,8 @@ impl Engine {
     pub(crate) async fn save_holds(&self) {
         for lane in self.lanes().iter().filter(|lane| lane.is_unsaved()) {
             if let Err(fault) = self.save_hold(lane).await {
-                tracing::warn!(target = %lane.name, %fault, "the hold of a target could not be kept; it is tried at its next change");
+                lane.mark_unsaved();
+                tracing::warn!(target = %lane.name, %fault, "the hold of a target could not be kept; it is tried again when a hold changes");
             }
         }
     }

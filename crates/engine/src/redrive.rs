@@ -55,9 +55,10 @@ impl Engine {
     ///
     /// # Errors
     /// The store's.
-    pub async fn revive(&self, tenant: &Name, delivery: DeliveryId) -> Result<bool, Fault> {
+    pub async fn revive(self: &Arc<Self>, tenant: &Name, delivery: DeliveryId) -> Result<bool, Fault> {
         let due = vec![(delivery, self.doors.clock.now())];
-        Ok(self.revive_all(tenant, due).await? > 0)
+        let (engine, tenant) = (Arc::clone(self), tenant.clone());
+        Ok(self.detached(async move { engine.revive_all(&tenant, due).await }).await? > 0)
     }
 
     /// Begins a redrive; it goes on by itself.

@@ -35,7 +35,7 @@ pub(crate) struct Ray {
 /// Decides how each delivery of the message begins. `Leased` here is a wish: the lane and the store may say no.
 ///
 /// # Errors
-/// `Busy`: an expression could not run now, so nothing is decided.
+/// `NoWorker`: an expression could not run now, so nothing is decided.
 pub(crate) async fn starts(route: &Route, message: &Message) -> Result<Vec<Start>, Refusal> {
     let key = match &route.key {
         Some(key) => order_key(key.evaluate(message.body.clone()).await),
@@ -54,7 +54,7 @@ pub(crate) async fn starts(route: &Route, message: &Message) -> Result<Vec<Start
             Ok(Wanted::Yes) if ray.first_wait.is_zero() => (Standing::Leased, None),
             Ok(Wanted::Yes) => (Standing::Due(message.received + ray.first_wait), None),
             Ok(Wanted::No) => (Standing::Skipped, None),
-            Err((_, Fault::Busy { .. })) => return Err(Refusal::Busy),
+            Err((_, Fault::Busy { .. })) => return Err(Refusal::NoWorker),
             Err((name, fault)) => {
                 (Standing::Dead(Death::Config), Some(Box::new(attempt(name, &fault, message))))
             }

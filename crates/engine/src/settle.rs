@@ -35,7 +35,7 @@ pub(crate) async fn commit(engine: &Engine, group: &mut Vec<Done>) -> Pending {
         }
         Err(Fault::Full) => Pending::UntilThereIsRoom,
         Err(fault @ (Fault::Fatal { .. } | Fault::Closed | Fault::Failed { .. } | Fault::Corrupt { .. })) => {
-            engine.store_failed(&fault);
+            engine.fail(&fault);
             Pending::ForEver
         }
     }
@@ -46,8 +46,11 @@ fn tell(engine: &Engine, done: &Done, settled: Settled, now: Timestamp) {
     let standing = match settled {
         Settled::Fenced => return engine.tell(&Happened::Fenced { delivery }),
         Settled::Cancelled => Standing::Cancelled,
-        Settled::Recorded => standing,
+        Settled::Recorded | Settled::Freed => standing,
     };
+    if matches!(settled, Settled::Freed | Settled::Cancelled) {
+        engine.put_on_disk(&done.lane, now);
+    }
     if let Standing::Due(at) = standing {
         engine.put_on_disk(&done.lane, at);
     }

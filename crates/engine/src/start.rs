@@ -6,6 +6,7 @@ use crate::{dispatch, tasks};
 use contract::limits;
 use contract::store::{Fault, Scope, ScopeKind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -64,6 +65,11 @@ impl Engine {
             () = self.doors.clock.sleep(grace) => {}
         }
         self.couriers_gone.send_replace(true);
+        tokio::select! {
+            biased;
+            () = self.services.wait() => {}
+            () = self.doors.clock.sleep(grace) => self.give_up.store(true, Ordering::SeqCst),
+        }
         self.services.wait().await;
     }
 }

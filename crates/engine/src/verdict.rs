@@ -21,6 +21,8 @@ pub struct Facts<'a> {
     pub proven: Proven,
     /// Probes made since its credentials were refused.
     pub probes: u32,
+    /// Whether this delivery's credentials were refused before.
+    pub refused: Refused,
     /// The time of judgement.
     pub now: Timestamp,
     /// For jitter.
@@ -34,6 +36,15 @@ pub enum Proven {
     Yes,
     /// Not yet.
     No,
+}
+
+/// Whether a delivery was answered with 401 or 403 before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It was.
+    Before,
+    /// Not that we know.
+    Never,
 }
 
 /// What becomes of the delivery.
@@ -144,6 +155,8 @@ fn effect(weight: Weight, reply: &Reply, facts: &Facts<'_>) -> Effect {
     match (weight, facts.proven) {
         (Weight::Success, _) => Effect::Succeeded,
         (Weight::Gone, _) => Effect::Disable,
+        // Others have been taken since: it is this message that is not allowed, and no reason to hold the target.
+        (Weight::Auth, Proven::Yes) if facts.probes == 0 && facts.refused == Refused::Before => Effect::None,
         (Weight::Auth, Proven::Yes) => auth_failed(facts),
         (Weight::Retry, _) => held_until(reply, facts).map_or_else(|| unwell(facts), Effect::HoldUntil),
         (Weight::Refuse | Weight::Redirect | Weight::Auth, _) => unwell(facts),

@@ -6,6 +6,7 @@ pub mod body;
 pub mod door;
 pub mod events;
 pub mod front;
+mod manners;
 pub mod once;
 pub mod prefer;
 pub mod problem;

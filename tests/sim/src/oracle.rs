@@ -89,6 +89,8 @@ pub(crate) struct Ray {
     lease: Option<Lease>,
     /// The life in which an attempt of this run was answered with success.
     succeeded: Option<u32>,
+    /// The life in which its credentials were refused, until it ends.
+    refused: Option<u32>,
     /// Its ticket was cancelled while it was in flight: it is not tried again.
     doomed: bool,
     revived: u64,
@@ -111,6 +113,8 @@ struct End {
     at: Timestamp,
     proven: bool,
     probes: u32,
+    /// Its credentials were refused again, after the target had taken others.
+    again: bool,
 }
 
 impl Oracle {

@@ -8,11 +8,12 @@
 
 use crate::plan::TargetPlan;
 use crate::policy::hold::{Gate, Hold, Reason};
+use crate::verdict::Refused;
 use arc_swap::ArcSwapOption;
 use contract::store::{Ask, Lease};
-use contract::{MessageId, Name, Timestamp, limits};
+use contract::{DeliveryId, MessageId, Name, Timestamp, limits};
 use parking_lot::Mutex;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -44,8 +45,12 @@ struct State {
     next_due: Option<Timestamp>,
     /// The earliest that was put on disk since the claim under way began, which that claim may not have seen.
     noted: Option<Timestamp>,
+    /// Bytes of what is in this lane's hands, promised and asked for included.
+    bytes: usize,
     /// Bytes set aside for the claim under way.
     asked: usize,
+    /// Deliveries whose credentials were refused, while they are not delivered.
+    refused: BTreeSet<DeliveryId>,
     /// The dispatcher was told that there is room for more from the disk.
     told: bool,
     stopped: bool,
@@ -82,25 +87,6 @@ impl Memory {
         Self { used: AtomicUsize::new(0), max }
     }
 
-    fn take(&self, bytes: usize) -> bool {
-        let fits = self.used.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.max;
-        if !fits {
-            self.give(bytes);
-        }
-        fits
-    }
-
-    fn give(&self, bytes: usize) {
-        self.used.fetch_sub(bytes, Ordering::Relaxed);
-    }
-
-    /// Sets aside half of what is left, so that lanes that ask at the same time do not all get the same room.
-    fn set_aside(&self) -> usize {
-        let bytes = self.left().div_ceil(2);
-        self.used.fetch_add(bytes, Ordering::Relaxed);
-        bytes
-    }
-
     fn left(&self) -> usize {
         self.max.saturating_sub(self.used.load(Ordering::Relaxed))
     }
@@ -129,15 +115,19 @@ impl Lane {
         let room = state.in_flight + state.promised + state.window.len() < limits::WINDOW_ITEMS_MAX;
         let backlog = state.next_due.is_some_and(|due| due <= now);
         let open = state.hold.gate(now) == Gate::Admit && !state.stopped && self.plan.load().is_some();
-        let admitted = room && !backlog && open && self.memory.take(bytes);
-        state.promised += usize::from(admitted);
+        let admitted = room && !backlog && open && bytes <= self.room(&state);
+        if admitted {
+            state.promised += 1;
+            self.take(&mut state, bytes);
+        }
         admitted
     }
 
     /// The message was not taken, or not leased.
     pub(crate) fn break_promise(&self, bytes: usize) {
-        self.state.lock().promised -= 1;
-        self.memory.give(bytes);
+        let mut state = self.state.lock();
+        state.promised -= 1;
+        self.give(&mut state, bytes);
     }
 
     /// The message is durable. Some: start a courier with it.
@@ -149,14 +139,15 @@ impl Lane {
 
     /// A lease that was claimed. Some: start a courier with it.
     pub(crate) fn offer(&self, lease: Lease, now: Timestamp) -> Option<Lease> {
-        self.memory.used.fetch_add(weight(&lease), Ordering::Relaxed);
-        self.place(&mut self.state.lock(), lease, now)
+        let mut state = self.state.lock();
+        self.take(&mut state, weight(&lease));
+        self.place(&mut state, lease, now)
     }
 
     /// What the courier of a finished delivery does next.
     pub(crate) fn next(&self, finished_bytes: usize, now: Timestamp) -> Next {
-        self.memory.give(finished_bytes);
         let mut state = self.state.lock();
+        self.give(&mut state, finished_bytes);
         state.in_flight -= 1;
         let lease = if self.may_start(&state, now) { state.window.pop_front() } else { None };
         state.in_flight += usize::from(lease.is_some());
@@ -185,9 +176,12 @@ impl Lane {
             return None;
         }
         state.noted = None;
-        state.asked = self.memory.set_aside();
+        // Half of the room: other lanes ask at the same time.
+        state.asked = self.room(&state).div_ceil(2);
+        let bytes = state.asked;
+        self.take(&mut state, bytes);
         let items = if probing { 1 } else { limits::CLAIM_ITEMS_MAX };
-        Some(Ask { tenant: self.tenant.clone(), target: self.name.clone(), items, bytes: state.asked.max(1) })
+        Some(Ask { tenant: self.tenant.clone(), target: self.name.clone(), items, bytes: bytes.max(1) })
     }
 
     /// The claim has ended; this is when the earliest delivery that it left on disk is due.
@@ -199,7 +193,9 @@ impl Lane {
 
     /// The claim is over: what was set aside for it is free again.
     pub(crate) fn not_claimed(&self) {
-        self.memory.give(std::mem::take(&mut self.state.lock().asked));
+        let mut state = self.state.lock();
+        let bytes = std::mem::take(&mut state.asked);
+        self.give(&mut state, bytes);
     }
 
     /// A delivery was put on disk, due at this time. True: sooner than anything known, so wake the dispatcher.
@@ -236,7 +232,7 @@ impl Lane {
         let is = |lease: &Lease| lease.message.id == message;
         let taken = state.window.iter().filter(|lease| is(lease)).cloned().collect();
         state.window.retain(|lease| !is(lease));
-        self.forget(taken)
+        self.forget(&mut state, taken)
     }
 
     /// Nothing starts from now on.
@@ -244,10 +240,48 @@ impl Lane {
         self.state.lock().stopped = true;
     }
 
+    /// What waits in memory although the target may not be called before a person acts, or is not configured: it belongs on the disk, where
+    /// a crash does not make it suspect.
+    pub(crate) fn shut_out(&self, now: Timestamp) -> Vec<Lease> {
+        let mut state = self.state.lock();
+        if !self.is_shut(&state, now) {
+            return Vec::new();
+        }
+        let taken = Vec::from(std::mem::take(&mut state.window));
+        self.forget(&mut state, taken)
+    }
+
+    /// Whether something waits in memory that belongs on the disk.
+    pub(crate) fn is_shut_out(&self, now: Timestamp) -> bool {
+        let state = self.state.lock();
+        !state.window.is_empty() && !state.stopped && self.is_shut(&state, now)
+    }
+
     /// Everything that waits in memory.
     pub(crate) fn take_all(&self) -> Vec<Lease> {
-        let taken = Vec::from(std::mem::take(&mut self.state.lock().window));
-        self.forget(taken)
+        let mut state = self.state.lock();
+        let taken = Vec::from(std::mem::take(&mut state.window));
+        self.forget(&mut state, taken)
+    }
+
+    /// The hold as it is now, and whether this delivery's credentials were refused before.
+    pub(crate) fn hold_and_refused(&self, delivery: DeliveryId) -> (Hold, Refused) {
+        let state = self.state.lock();
+        let refused = if state.refused.contains(&delivery) { Refused::Before } else { Refused::Never };
+        (state.hold.clone(), refused)
+    }
+
+    /// Keeps in mind whose credentials were refused: of so many at most.
+    pub(crate) fn remember_refused(&self, delivery: DeliveryId) {
+        let mut state = self.state.lock();
+        if state.refused.len() < limits::WINDOW_ITEMS_MAX {
+            state.refused.insert(delivery);
+        }
+    }
+
+    /// The delivery has ended.
+    pub(crate) fn forget_refused(&self, delivery: DeliveryId) {
+        self.state.lock().refused.remove(&delivery);
     }
 
     /// Changes the hold; gives the hold before and after.
@@ -259,6 +293,11 @@ impl Lane {
             self.unsaved.store(true, Ordering::SeqCst);
         }
         (before, state.hold.clone())
+    }
+
+    /// The hold could not be saved.
+    pub(crate) fn mark_unsaved(&self) {
+        self.unsaved.store(true, Ordering::SeqCst);
     }
 
     /// Whether the hold has changed since it was last saved.
@@ -311,6 +350,10 @@ impl Lane {
         self.plan.load_full()
     }
 
+    fn is_shut(&self, state: &State, now: Timestamp) -> bool {
+        state.hold.gate(now) == Gate::Refuse(None) || self.plan.load().is_none()
+    }
+
     fn place(&self, state: &mut State, lease: Lease, now: Timestamp) -> Option<Lease> {
         if state.window.is_empty() && self.may_start(state, now) {
             state.in_flight += 1;
@@ -330,7 +373,7 @@ impl Lane {
 
     /// A lane with nothing in hand may always ask for one.
     fn has_memory(&self, state: &State) -> bool {
-        self.memory.left() > 0 || state.in_flight + state.window.len() == 0
+        self.room(state) > 0 || state.in_flight + state.window.len() == 0
     }
 
     fn may_start(&self, state: &State, now: Timestamp) -> bool {
@@ -345,9 +388,26 @@ impl Lane {
         }
     }
 
-    fn forget(&self, taken: Vec<Lease>) -> Vec<Lease> {
-        self.memory.give(taken.iter().map(weight).sum());
+    fn forget(&self, state: &mut State, taken: Vec<Lease>) -> Vec<Lease> {
+        self.give(state, taken.iter().map(weight).sum());
         taken
+    }
+
+    /// Bytes that this lane may take: of what all lanes have left, but never more than half of all, so that a slow target leaves room for
+    /// the others; and always its own small share, whatever the others have.
+    fn room(&self, state: &State) -> usize {
+        let shared = self.memory.left().min((self.memory.max / 2).saturating_sub(state.bytes));
+        shared.max((self.memory.max / limits::LANE_SHARE).saturating_sub(state.bytes))
+    }
+
+    fn take(&self, state: &mut State, bytes: usize) {
+        state.bytes += bytes;
+        self.memory.used.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn give(&self, state: &mut State, bytes: usize) {
+        state.bytes -= bytes;
+        self.memory.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 

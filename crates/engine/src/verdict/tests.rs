@@ -39,6 +39,7 @@ fn with<T>(
         statuses: &statuses,
         proven,
         probes: 0,
+        refused: Refused::Never,
         now: NOW,
         random: 5,
     })
@@ -90,6 +91,19 @@ fn refused_credentials_hold_a_target_that_has_worked_and_kill_the_message_otherw
         let fresh = with(1, Proven::No, None, |facts| judge(&reply(status, Hints::default()), facts));
         assert_eq!(fresh.verdict, Verdict::Dead { why: Death::Refused });
     }
+}
+
+#[test]
+fn a_message_that_is_refused_again_after_the_target_took_others_is_dead_and_holds_nothing() {
+    let again = |probes| {
+        let outcome = reply(403, Hints::default());
+        with(2, Proven::Yes, None, |facts| {
+            judge(&outcome, &Facts { probes, refused: Refused::Before, ..*facts })
+        })
+    };
+    assert_eq!(again(0).verdict, Verdict::Dead { why: Death::Refused });
+    assert_eq!(again(0).effect, Effect::None);
+    assert!(matches!(again(1).effect, Effect::AuthFailed { .. }), "it is the probe");
 }
 
 #[test]

@@ -104,8 +104,9 @@ fn refused(why: Refusal) -> Problem {
         Refusal::Conflict => {
             return Problem::new(IDEMPOTENCY_MISMATCH, "this Idempotency-Key was used with another request");
         }
-        Refusal::Busy => {
-            Problem::new(BUSY, format!("{} requests wait for their commit already", limits::ACCEPT_QUEUE_MAX))
+        Refusal::Busy => Problem::new(BUSY, "as many requests wait for their commit as may wait"),
+        Refusal::NoWorker => {
+            Problem::new(BUSY, "an expression of this route could not run now; nothing was kept")
         }
         Refusal::Full => Problem::new(STORAGE_FULL, "the disk or retention.bytes is full; nothing was kept"),
         Refusal::Unavailable => Problem::new(UNAVAILABLE, "the process is stopping or its store has failed"),

@@ -5,12 +5,14 @@ mod targets;
 
 use super::door::{nothing_here, wrong_method};
 use super::front::Front;
+use super::manners::{errors_are_problems, only_from_here};
 use super::problem::{INTERNAL, Problem};
 use super::tickets;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::tail::Tail;
 use axum::Router;
 use axum::extract::State;
+use axum::middleware::{from_fn, map_response};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -49,6 +51,8 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/redrives/{id}", get(dead::progress))
         .fallback(async || nothing_here())
         .method_not_allowed_fallback(async || wrong_method())
+        .layer(map_response(errors_are_problems))
+        .layer(from_fn(only_from_here))
         .with_state(admin)
 }
 

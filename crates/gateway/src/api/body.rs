@@ -1,14 +1,19 @@
 //! Reads a request's body within its bounds, without a copy where it came in one piece.
 
-use super::problem::{INVALID_REQUEST, PAYLOAD_TOO_LARGE, Problem, REQUEST_TIMEOUT};
+use super::problem::{BUSY, INVALID_REQUEST, PAYLOAD_TOO_LARGE, Problem, REQUEST_TIMEOUT};
 use bytes::{Bytes, BytesMut};
 use contract::Clock;
 use http_body::Body;
 use http_body_util::BodyExt;
 use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How long a caller may pause within its body.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// How long a whole body may take.
+const WHOLE_MAX: Duration = Duration::from_secs(300);
+/// Bytes of bodies that have not wholly arrived, of all connections together, in KiB.
+const RECEIVING_KIB_MAX: usize = 128 * 1024;
 
 /// Reads the whole body, at most `max` bytes of it.
 ///
@@ -29,14 +34,34 @@ where
     if body.is_end_stream() {
         return Ok(first);
     }
-    let mut whole = BytesMut::from(first);
-    while let Some(more) = next(&mut body, clock).await? {
-        if whole.len() + more.len() > max {
-            return Err(too_large());
+    // Only bodies that come in pieces wait in memory for a caller who may never send the rest.
+    let _room = room(&body, max)?;
+    let rest = async {
+        let mut whole = BytesMut::from(first);
+        while let Some(more) = next(&mut body, clock).await? {
+            if whole.len() + more.len() > max {
+                return Err(too_large());
+            }
+            whole.extend_from_slice(&more);
         }
-        whole.extend_from_slice(&more);
+        Ok(whole.freeze())
+    };
+    tokio::select! {
+        biased;
+        whole = rest => whole,
+        () = clock.sleep(WHOLE_MAX) => Err(Problem::new(REQUEST_TIMEOUT, format!("the body took more than {} s", WHOLE_MAX.as_secs()))),
     }
-    Ok(whole.freeze())
+}
+
+/// Room for a body that is on its way; given back when it is dropped.
+fn room<B: Body>(body: &B, max: usize) -> Result<SemaphorePermit<'static>, Problem> {
+    static RECEIVING: Semaphore = Semaphore::const_new(RECEIVING_KIB_MAX);
+    let most = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(max).min(max);
+    let kib = u32::try_from(most.div_ceil(1024)).unwrap_or(u32::MAX);
+    RECEIVING.try_acquire_many(kib).map_err(|_| {
+        let detail = format!("bodies of {} MiB are on their way already", RECEIVING_KIB_MAX / 1024);
+        Problem::new(BUSY, detail).retry_after(1)
+    })
 }
 
 /// The next piece that has bytes in it; none at the end.

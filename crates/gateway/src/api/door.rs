@@ -2,10 +2,12 @@
 
 use super::accept;
 use super::front::Front;
+use super::manners::errors_are_problems;
 use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use super::{events, tickets};
 use crate::config::pattern::Lookup;
 use axum::body::Body;
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, extract::Request};
@@ -32,6 +34,7 @@ impl Door {
             .route("/v1/tickets/{id}/cancel", post(tickets::cancel))
             .fallback(async || nothing_here())
             .method_not_allowed_fallback(async || wrong_method())
+            .layer(map_response(errors_are_problems))
             .with_state(Arc::clone(&front));
         Self { front, fixed }
     }

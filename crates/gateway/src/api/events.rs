@@ -105,18 +105,22 @@ async fn take(front: &Front, parts: &http::request::Parts, event: Event) -> Resu
     accept::take(front, &route, Wish { headers, body: event.body, once, deadline }).await
 }
 
+/// What begins a key that is made here: callers' keys are visible characters, so the two never meet.
+const ITEM: char = '\u{1}';
+const EVENT: char = '\u{2}';
+
 /// The request's own key for a single event; else source and id, which identify a CloudEvent.
 fn event_once(parts: &http::request::Parts, event: &Event) -> Result<Option<Once>, Problem> {
     let path = parts.uri.path();
     let request = once::Request { method: &parts.method, path, body: &event.body };
     if let Some(once) = once::from_headers(&parts.headers, request)? {
         return Ok(Some(Once {
-            key: event.index.map_or(once.key.clone(), |index| format!("{}#{index}", once.key)),
+            key: event.index.map_or(once.key.clone(), |index| format!("{ITEM}{index} {}", once.key)),
             ..once
         }));
     }
     Ok(event.identity.as_ref().map(|(source, id)| {
-        let key = format!("ce {} {source} {id}", source.len());
+        let key = format!("{EVENT}{} {source} {id}", source.len());
         Once { caller: String::new(), key, fingerprint: once::fingerprint(request) }
     }))
 }

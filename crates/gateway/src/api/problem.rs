@@ -30,6 +30,7 @@ kinds! {
     INVALID_REQUEST = "invalid-request" BAD_REQUEST "The request is not valid" "Something in the request cannot be read; `detail` says what. Correct it and send it again.";
     INVALID_IDEMPOTENCY_KEY = "invalid-idempotency-key" BAD_REQUEST "The Idempotency-Key is not valid" "The key is empty, longer than 255 bytes, given twice, or has characters other than visible ASCII.";
     INVALID_EVENT = "invalid-event" BAD_REQUEST "The event is not valid" "A CloudEvent or an envelope lacks a required attribute or has one of the wrong form.";
+    FORBIDDEN = "forbidden" FORBIDDEN "Not from there" "The operators' door takes requests for localhost or an address only, and from no other origin.";
     NOT_FOUND = "not-found" NOT_FOUND "Nothing is here" "No route has this path, or no ticket, delivery, target or redrive has this name.";
     METHOD_NOT_ALLOWED = "method-not-allowed" METHOD_NOT_ALLOWED "Not with this method" "The path exists; `Allow` names its methods.";
     REQUEST_TIMEOUT = "request-timeout" REQUEST_TIMEOUT "The request came too slowly" "The body paused for too long. Nothing was kept.";
@@ -42,7 +43,7 @@ kinds! {
     NO_ROUTE = "no-route" UNPROCESSABLE_ENTITY "No route takes this event" "No route lists this event type under `types`. Nothing was kept.";
     HEADERS_TOO_LARGE = "headers-too-large" REQUEST_HEADER_FIELDS_TOO_LARGE "The headers are too large" "The headers that are passed on may have 16 KiB together.";
     INTERNAL = "internal" INTERNAL_SERVER_ERROR "This side failed" "The log says why. It is not known whether anything was kept: send it again with the same Idempotency-Key.";
-    BUSY = "busy" SERVICE_UNAVAILABLE "Too many requests wait" "The accept queue is full. Nothing was kept; send it again after `Retry-After`.";
+    BUSY = "busy" SERVICE_UNAVAILABLE "Too much at once" "The accept queue is full, too many bodies are on their way, or the route's expressions have no free worker; `detail` says which. Nothing was kept; send it again after `Retry-After`.";
     UNAVAILABLE = "unavailable" SERVICE_UNAVAILABLE "The process is ending" "It is not known whether the message was kept: send it again with the same Idempotency-Key.";
     STORAGE_FULL = "storage-full" INSUFFICIENT_STORAGE "There is no room" "The disk or `retention.bytes` is full. Nothing was kept; what was accepted before is still delivered.";
 }

@@ -1,12 +1,12 @@
-//! One listener: accepts connections within a bound, speaks HTTP/1.1 and HTTP/2, and drains at the end.
+//! One listener: accepts connections within a bound, speaks HTTP/1.1, and drains at the end.
 
 use axum::response::Response;
 use contract::Clock;
 use http::Request;
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
 use std::future::Future;
@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
-/// How long a client may take for its request's headers.
+/// How long a client may take for its request's headers, and how long a connection may be silent between requests.
 const HEADERS_MAX: Duration = Duration::from_secs(30);
 /// Bytes of a request's headers together.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
@@ -102,12 +102,8 @@ async fn connection<S, F>(
     S: Fn(Request<Incoming>) -> F + Send + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_MAX).max_buf_size(HEADER_BYTES_MAX);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX));
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADERS_MAX).max_buf_size(HEADER_BYTES_MAX);
     let service = service_fn(move |request| {
         let response = service(request);
         async move { Ok::<_, Infallible>(response.await) }

@@ -294,6 +294,7 @@ fn target(name: &Name) -> Target {
 fn refusal(why: Refusal) -> &'static str {
     match why {
         Refusal::Busy => "busy",
+        Refusal::NoWorker => "no_worker",
         Refusal::Full => "full",
         Refusal::Conflict => "conflict",
         Refusal::Unavailable => "unavailable",

@@ -9,10 +9,6 @@ use contract::store::{
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp, limits};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// As the SQLite store: the next look at a target whose whole backlog waits behind leased heads of keys.
-const BLOCKED_RECHECK: Duration = Duration::from_millis(50);
 
 /// A delivery's place: its message's position and its ordinal.
 pub(super) type Spot = (u64, u16);
@@ -152,7 +148,7 @@ impl State {
         }
         let left = self.due.get(&lane).into_iter().flatten();
         let head = left.clone().find(|(_, spot)| self.is_head(*spot)).map(|(at, _)| *at);
-        claimed.next_due = head.or(left.clone().next().map(|_| now + BLOCKED_RECHECK));
+        claimed.next_due = head;
         claimed
     }
 
@@ -188,7 +184,13 @@ impl State {
                 entry.history.push(Attempt::clone(attempt));
             }
         });
-        if ends { Settled::Cancelled } else { Settled::Recorded }
+        let freed =
+            self.entry(spot).is_some_and(|entry| entry.start.key.is_some() && entry.standing.is_final());
+        match (ends, freed) {
+            (true, _) => Settled::Cancelled,
+            (false, true) => Settled::Freed,
+            (false, false) => Settled::Recorded,
+        }
     }
 
     pub(super) fn backlog(&self) -> Vec<Backlog> {

@@ -13,11 +13,6 @@ use contract::{Message, Timestamp};
 use rusqlite::{OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// When a target's whole backlog waits behind leased heads of keys, the next look is after this: a settlement frees the
-/// next one, and nobody should spin until then.
-const BLOCKED_RECHECK: Duration = Duration::from_millis(50);
 
 /// Messages loaded in this claim: two targets of one message share it.
 type Loaded = HashMap<Position, (Head, Arc<Message>)>;
@@ -50,7 +45,7 @@ impl Batch<'_> {
                 leases.push(lease);
             }
         }
-        Ok(Claimed { leases, next_due: self.next_due(lane, now)? })
+        Ok(Claimed { leases, next_due: self.oldest(lane, Code::Due)? })
     }
 
     /// The oldest due rows of all slices.
@@ -145,12 +140,6 @@ impl Batch<'_> {
     fn slices_with(&self, lane: u32, rows: fn(Count) -> u64) -> Vec<Number> {
         let numbers = self.ledger.tallies().keys().copied();
         numbers.filter(|number| rows(self.ledger.count(*number, lane)) > 0).collect()
-    }
-
-    fn next_due(&self, lane: u32, now: Timestamp) -> Result<Option<Timestamp>> {
-        let due = self.oldest(lane, Code::Due)?;
-        let blocked = self.ledger.tallies().keys().any(|number| self.ledger.count(*number, lane).blocked > 0);
-        Ok(due.or(blocked.then_some(now + BLOCKED_RECHECK)))
     }
 
     /// The earliest due time among the rows of a lane that are due, or that are blocked.

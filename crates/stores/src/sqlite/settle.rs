@@ -43,7 +43,12 @@ impl Batch<'_> {
         if let Some(key) = &before.key {
             self.rearrange(before.lane, key)?;
         }
-        Ok(if ends { Settled::Cancelled } else { Settled::Recorded })
+        let freed = before.key.is_some() && after.key.is_none();
+        Ok(match (ends, freed) {
+            (true, _) => Settled::Cancelled,
+            (false, true) => Settled::Freed,
+            (false, false) => Settled::Recorded,
+        })
     }
 
     /// The row appears with its first attempt in it.

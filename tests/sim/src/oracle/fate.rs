@@ -40,6 +40,8 @@ pub(super) struct Case<'a> {
     pub(super) deadline: Option<Timestamp>,
     pub(super) proven: bool,
     pub(super) probes: u32,
+    /// Its credentials were refused before, and the target has taken others since.
+    pub(super) again: bool,
 }
 
 impl Seen {
@@ -52,6 +54,10 @@ impl Seen {
             Outcome::Own { lasting: Lasting::Passing, .. } => Self::OwnPassing,
             Outcome::Own { class, lasting: Lasting::Lasting, .. } => Self::OwnLasting(*class),
         }
+    }
+
+    pub(super) fn refuses_credentials(self) -> bool {
+        matches!(self, Self::Answered { status, .. } if kind(status) == Kind::Credentials)
     }
 
     pub(super) fn is_success(self) -> bool {
@@ -84,7 +90,7 @@ pub(super) fn fits(standing: Standing, seen: Seen, case: &Case<'_>) -> bool {
             Kind::Gone => dead(Death::Gone),
             Kind::Never => dead(Death::Refused),
             Kind::Again => next(standing, case, wait.unwrap_or_default().min(limits::RETRY_AFTER_MAX)),
-            Kind::Credentials if case.proven && word.is_none() => again(
+            Kind::Credentials if case.proven && word.is_none() && !case.again => again(
                 standing,
                 case,
                 (probe_wait(case.target, case.probes), case.target.jitter),

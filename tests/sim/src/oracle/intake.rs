@@ -95,7 +95,7 @@ impl Book {
     pub(crate) fn refused(&mut self, n: u64, why: Refusal) {
         self.say(|| format!("refused {n}: {why:?}"));
         match why {
-            Refusal::Busy => self.reached.note(Feat::Busy),
+            Refusal::Busy | Refusal::NoWorker => self.reached.note(Feat::Busy),
             Refusal::Full | Refusal::Conflict | Refusal::Unavailable => {}
         }
     }
@@ -225,6 +225,7 @@ fn begin(target: usize, start: &Start, demoted: bool, message: &Message, since: 
         suspect: false,
         lease,
         succeeded: None,
+        refused: None,
         doomed: false,
         revived: 0,
         sends: 0,

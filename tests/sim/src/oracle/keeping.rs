@@ -60,6 +60,9 @@ impl Book {
         let Some(ray) = self.ray(id) else { return };
         ray.standing = standing;
         ray.lease = None;
+        if standing.is_final() {
+            ray.refused = None;
+        }
         if settlement.attempt.is_some() {
             ray.attempts += 1;
             ray.recorded += 1;
@@ -99,8 +102,15 @@ impl Book {
                 )
             }
             Some(end) => {
-                let case =
-                    Case { target, made, at: end.at, deadline, proven: end.proven, probes: end.probes };
+                let case = Case {
+                    target,
+                    made,
+                    at: end.at,
+                    deadline,
+                    proven: end.proven,
+                    probes: end.probes,
+                    again: end.again,
+                };
                 let attempt = settlement.attempt.as_ref();
                 let right = attempt.is_some_and(|attempt| attempt.number == made && attempt.run == ray.run);
                 let recorded = if end.seen == Seen::OwnPassing { attempt.is_none() } else { right };

@@ -82,15 +82,23 @@ impl Book {
             probes = lane.hold.auth.map_or(0, |(_, step)| step);
         }
         self.count_class(outcome);
+        let refused = proven && seen.refuses_credentials();
+        let mut again = false;
         if let Some(ray) = self.ray(id) {
+            again = refused && probes == 0 && ray.refused == Some(life);
+            if refused && !again {
+                ray.refused = Some(life);
+            }
             if seen.is_success() {
                 ray.succeeded = Some(life);
             }
             if let Some(lease) = &mut ray.lease {
-                lease.end = Some(End { seen, at, proven, probes });
+                lease.end = Some(End { seen, at, proven, probes, again });
             }
         }
-        self.hold_after(target, seen, jitter);
+        if !again {
+            self.hold_after(target, seen, jitter);
+        }
     }
 
     /// A request has arrived at an API, whole.
@@ -231,7 +239,7 @@ impl Book {
                 *count += 1;
             }
         }
-        let bound = self.recipe.memory + largest * counts.len();
+        let bound = self.recipe.memory + (largest + self.recipe.memory / limits::LANE_SHARE) * counts.len();
         if bytes + largest > self.recipe.memory {
             self.reached.note(Feat::MemoryFull);
         }

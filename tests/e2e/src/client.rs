@@ -60,7 +60,7 @@ impl Connection {
         body: &[u8],
     ) -> io::Result<Answer> {
         let mut head =
-            format!("{method} {path} HTTP/1.1\r\nhost: fanlight\r\ncontent-length: {}\r\n", body.len());
+            format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n", body.len());
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

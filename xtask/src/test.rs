@@ -49,6 +49,12 @@ pub(crate) fn run() -> Result<()> {
         Ok(nextest) => tested(&mut report, &nextest)?,
         Err(why) => report.part("nextest", || Err(why)),
     }
+    report.part("planted bugs", || {
+        runner::run(&mut program(
+            "cargo",
+            &["run", "--quiet", "--package", "sim", "--bin", "sim", "--", "--mutants"],
+        ))
+    });
     report.tests("documentation", program("cargo", &["test", "--workspace", "--doc", "--quiet"]))?;
     if report.close()? {
         return Ok(());

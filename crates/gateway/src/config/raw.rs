@@ -45,7 +45,7 @@ pub(crate) struct Config {
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Retention {
-    /// Finished messages are kept at least this long.
+    /// Finished messages are kept this long, or shorter when `bytes` is reached.
     pub time: One<Duration>,
     /// Dead deliveries are kept this long.
     pub dead: One<Duration>,

@@ -1,6 +1,9 @@
 //! Brings what is due from the store into the lanes, when they have room and their targets may be called.
 
 pub mod lane;
+mod memory;
+
+pub(crate) use memory::Memory;
 
 use crate::deliver;
 use crate::done::Done;

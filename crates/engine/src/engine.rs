@@ -1,6 +1,7 @@
 //! What all verbs of the engine share: its doors, its lanes, its queues.
 
-use crate::dispatch::lane::{Lane, Memory, View};
+use crate::dispatch::Memory;
+use crate::dispatch::lane::{Lane, View};
 use crate::done::Done;
 use crate::happened::{Happened, Listener};
 use crate::offer::Offered;

@@ -6,16 +6,18 @@
 //! ```
 //! The window is bounded; what does not fit stays on disk, and the lane remembers when the earliest of it is due.
 
+mod held;
+
+use super::memory::{Memory, Share};
 use crate::plan::TargetPlan;
 use crate::policy::hold::{Gate, Hold, Reason};
-use crate::verdict::Refused;
 use arc_swap::ArcSwapOption;
 use contract::store::{Ask, Lease};
 use contract::{DeliveryId, MessageId, Name, Timestamp, limits};
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// One target's lane. It outlives configurations: only its plan is replaced.
 pub struct Lane {
@@ -23,17 +25,9 @@ pub struct Lane {
     pub(crate) name: Name,
     plan: ArcSwapOption<TargetPlan>,
     state: Mutex<State>,
-    memory: Arc<Memory>,
     unsaved: AtomicBool,
 }
 
-/// Bytes of bodies in all windows together.
-pub(crate) struct Memory {
-    used: AtomicUsize,
-    max: usize,
-}
-
-#[derive(Default)]
 struct State {
     /// Couriers on their way.
     in_flight: usize,
@@ -46,7 +40,7 @@ struct State {
     /// The earliest that was put on disk since the claim under way began, which that claim may not have seen.
     noted: Option<Timestamp>,
     /// Bytes of what is in this lane's hands, promised and asked for included.
-    bytes: usize,
+    share: Share,
     /// Bytes set aside for the claim under way.
     asked: usize,
     /// Deliveries whose credentials were refused, while they are not delivered.
@@ -82,13 +76,21 @@ pub(crate) struct Next {
 /// A lane asks for more from the disk when its window is shorter than this.
 const HUNGRY_BELOW: usize = limits::CLAIM_ITEMS_MAX / 2;
 
-impl Memory {
-    pub(crate) fn new(max: usize) -> Self {
-        Self { used: AtomicUsize::new(0), max }
-    }
-
-    fn left(&self) -> usize {
-        self.max.saturating_sub(self.used.load(Ordering::Relaxed))
+impl State {
+    fn new(share: Share) -> Self {
+        Self {
+            in_flight: 0,
+            promised: 0,
+            window: VecDeque::new(),
+            hold: Hold::default(),
+            next_due: None,
+            noted: None,
+            share,
+            asked: 0,
+            refused: BTreeSet::new(),
+            told: false,
+            stopped: false,
+        }
     }
 }
 
@@ -98,8 +100,7 @@ impl Lane {
             tenant,
             name,
             plan: ArcSwapOption::empty(),
-            state: Mutex::default(),
-            memory,
+            state: Mutex::new(State::new(Share::of(memory))),
             unsaved: AtomicBool::new(false),
         }
     }
@@ -115,10 +116,10 @@ impl Lane {
         let room = state.in_flight + state.promised + state.window.len() < limits::WINDOW_ITEMS_MAX;
         let backlog = state.next_due.is_some_and(|due| due <= now);
         let open = state.hold.gate(now) == Gate::Admit && !state.stopped && self.plan.load().is_some();
-        let admitted = room && !backlog && open && bytes <= self.room(&state);
+        let admitted = room && !backlog && open && bytes <= state.share.room();
         if admitted {
             state.promised += 1;
-            self.take(&mut state, bytes);
+            state.share.take(bytes);
         }
         admitted
     }
@@ -127,7 +128,7 @@ impl Lane {
     pub(crate) fn break_promise(&self, bytes: usize) {
         let mut state = self.state.lock();
         state.promised -= 1;
-        self.give(&mut state, bytes);
+        state.share.give(bytes);
     }
 
     /// The message is durable. Some: start a courier with it.
@@ -140,14 +141,14 @@ impl Lane {
     /// A lease that was claimed. Some: start a courier with it.
     pub(crate) fn offer(&self, lease: Lease, now: Timestamp) -> Option<Lease> {
         let mut state = self.state.lock();
-        self.take(&mut state, weight(&lease));
+        state.share.take(weight(&lease));
         self.place(&mut state, lease, now)
     }
 
     /// What the courier of a finished delivery does next.
     pub(crate) fn next(&self, finished_bytes: usize, now: Timestamp) -> Next {
         let mut state = self.state.lock();
-        self.give(&mut state, finished_bytes);
+        state.share.give(finished_bytes);
         state.in_flight -= 1;
         let lease = if self.may_start(&state, now) { state.window.pop_front() } else { None };
         state.in_flight += usize::from(lease.is_some());
@@ -177,9 +178,9 @@ impl Lane {
         }
         state.noted = None;
         // Half of the room: other lanes ask at the same time.
-        state.asked = self.room(&state).div_ceil(2);
+        state.asked = state.share.room().div_ceil(2);
         let bytes = state.asked;
-        self.take(&mut state, bytes);
+        state.share.take(bytes);
         let items = if probing { 1 } else { limits::CLAIM_ITEMS_MAX };
         Some(Ask { tenant: self.tenant.clone(), target: self.name.clone(), items, bytes: bytes.max(1) })
     }
@@ -195,7 +196,7 @@ impl Lane {
     pub(crate) fn not_claimed(&self) {
         let mut state = self.state.lock();
         let bytes = std::mem::take(&mut state.asked);
-        self.give(&mut state, bytes);
+        state.share.give(bytes);
     }
 
     /// A delivery was put on disk, due at this time. True: sooner than anything known, so wake the dispatcher.
@@ -219,9 +220,7 @@ impl Lane {
             _ if state.stopped || !waiting || self.plan.load().is_none() => None,
             Gate::Refuse(until) => until,
             Gate::Probe if in_hand > 0 => later,
-            Gate::Admit | Gate::Probe if state.window.len() >= HUNGRY_BELOW || !self.has_memory(&state) => {
-                later
-            }
+            Gate::Admit | Gate::Probe if state.window.len() >= HUNGRY_BELOW || !has_memory(&state) => later,
             Gate::Admit | Gate::Probe => state.next_due,
         }
     }
@@ -232,7 +231,7 @@ impl Lane {
         let is = |lease: &Lease| lease.message.id == message;
         let taken = state.window.iter().filter(|lease| is(lease)).cloned().collect();
         state.window.retain(|lease| !is(lease));
-        self.forget(&mut state, taken)
+        forget(&mut state, taken)
     }
 
     /// Nothing starts from now on.
@@ -248,7 +247,7 @@ impl Lane {
             return Vec::new();
         }
         let taken = Vec::from(std::mem::take(&mut state.window));
-        self.forget(&mut state, taken)
+        forget(&mut state, taken)
     }
 
     /// Whether something waits in memory that belongs on the disk.
@@ -261,69 +260,7 @@ impl Lane {
     pub(crate) fn take_all(&self) -> Vec<Lease> {
         let mut state = self.state.lock();
         let taken = Vec::from(std::mem::take(&mut state.window));
-        self.forget(&mut state, taken)
-    }
-
-    /// The hold as it is now, and whether this delivery's credentials were refused before.
-    pub(crate) fn hold_and_refused(&self, delivery: DeliveryId) -> (Hold, Refused) {
-        let state = self.state.lock();
-        let refused = if state.refused.contains(&delivery) { Refused::Before } else { Refused::Never };
-        (state.hold.clone(), refused)
-    }
-
-    /// Keeps in mind whose credentials were refused: of so many at most.
-    pub(crate) fn remember_refused(&self, delivery: DeliveryId) {
-        let mut state = self.state.lock();
-        if state.refused.len() < limits::WINDOW_ITEMS_MAX {
-            state.refused.insert(delivery);
-        }
-    }
-
-    /// The delivery has ended.
-    pub(crate) fn forget_refused(&self, delivery: DeliveryId) {
-        self.state.lock().refused.remove(&delivery);
-    }
-
-    /// Changes the hold; gives the hold before and after.
-    pub(crate) fn change_hold(&self, change: impl FnOnce(&mut Hold)) -> (Hold, Hold) {
-        let mut state = self.state.lock();
-        let before = state.hold.clone();
-        change(&mut state.hold);
-        if before != state.hold {
-            self.unsaved.store(true, Ordering::SeqCst);
-        }
-        (before, state.hold.clone())
-    }
-
-    /// The hold could not be saved.
-    pub(crate) fn mark_unsaved(&self) {
-        self.unsaved.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether the hold has changed since it was last saved.
-    pub(crate) fn is_unsaved(&self) -> bool {
-        self.unsaved.load(Ordering::SeqCst)
-    }
-
-    /// The hold, which counts as saved from now on.
-    pub(crate) fn hold_to_save(&self) -> Hold {
-        self.unsaved.store(false, Ordering::SeqCst);
-        self.hold()
-    }
-
-    /// The hold as an earlier process saved it. What cannot be read holds nothing.
-    pub(crate) fn recall_hold(&self, saved: &[u8]) {
-        match serde_json::from_slice(saved) {
-            Ok(hold) => self.state.lock().hold = hold,
-            Err(error) => {
-                tracing::warn!(target = %self.name, %error, "the saved hold of a target cannot be read and is ignored")
-            }
-        }
-    }
-
-    /// The hold as it is now.
-    pub(crate) fn hold(&self) -> Hold {
-        self.state.lock().hold.clone()
+        forget(&mut state, taken)
     }
 
     /// A lane as people see it.
@@ -366,14 +303,9 @@ impl Lane {
     fn is_hungry(&self, state: &State, now: Timestamp) -> bool {
         let open =
             !matches!(state.hold.gate(now), Gate::Refuse(_)) && !state.stopped && self.plan.load().is_some();
-        open && self.has_memory(state)
+        open && has_memory(state)
             && state.window.len() < HUNGRY_BELOW
             && state.next_due.is_some_and(|due| due <= now)
-    }
-
-    /// A lane with nothing in hand may always ask for one.
-    fn has_memory(&self, state: &State) -> bool {
-        self.room(state) > 0 || state.in_flight + state.window.len() == 0
     }
 
     fn may_start(&self, state: &State, now: Timestamp) -> bool {
@@ -387,28 +319,17 @@ impl Lane {
             Gate::Refuse(_) => false,
         }
     }
+}
 
-    fn forget(&self, state: &mut State, taken: Vec<Lease>) -> Vec<Lease> {
-        self.give(state, taken.iter().map(weight).sum());
-        taken
-    }
+/// A lane with nothing in hand may always ask for one.
+fn has_memory(state: &State) -> bool {
+    state.share.room() > 0 || state.in_flight + state.window.len() == 0
+}
 
-    /// Bytes that this lane may take: of what all lanes have left, but never more than half of all, so that a slow target leaves room for
-    /// the others; and always its own small share, whatever the others have.
-    fn room(&self, state: &State) -> usize {
-        let shared = self.memory.left().min((self.memory.max / 2).saturating_sub(state.bytes));
-        shared.max((self.memory.max / limits::LANE_SHARE).saturating_sub(state.bytes))
-    }
-
-    fn take(&self, state: &mut State, bytes: usize) {
-        state.bytes += bytes;
-        self.memory.used.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn give(&self, state: &mut State, bytes: usize) {
-        state.bytes -= bytes;
-        self.memory.used.fetch_sub(bytes, Ordering::Relaxed);
-    }
+/// What was taken out of the window counts no more.
+fn forget(state: &mut State, taken: Vec<Lease>) -> Vec<Lease> {
+    state.share.give(taken.iter().map(weight).sum());
+    taken
 }
 
 /// The bytes that a lease counts for.

@@ -1,0 +1,71 @@
+//! A lane's hold: as it is, as it is saved, and whose credentials were refused.
+
+use super::Lane;
+use crate::policy::hold::Hold;
+use crate::verdict::Refused;
+use contract::{DeliveryId, limits};
+use std::sync::atomic::Ordering;
+
+impl Lane {
+    /// The hold as it is now, and whether this delivery's credentials were refused before.
+    pub(crate) fn hold_and_refused(&self, delivery: DeliveryId) -> (Hold, Refused) {
+        let state = self.state.lock();
+        let refused = if state.refused.contains(&delivery) { Refused::Before } else { Refused::Never };
+        (state.hold.clone(), refused)
+    }
+
+    /// Keeps in mind whose credentials were refused: of so many at most.
+    pub(crate) fn remember_refused(&self, delivery: DeliveryId) {
+        let mut state = self.state.lock();
+        if state.refused.len() < limits::WINDOW_ITEMS_MAX {
+            state.refused.insert(delivery);
+        }
+    }
+
+    /// The delivery has ended.
+    pub(crate) fn forget_refused(&self, delivery: DeliveryId) {
+        self.state.lock().refused.remove(&delivery);
+    }
+
+    /// Changes the hold; gives the hold before and after.
+    pub(crate) fn change_hold(&self, change: impl FnOnce(&mut Hold)) -> (Hold, Hold) {
+        let mut state = self.state.lock();
+        let before = state.hold.clone();
+        change(&mut state.hold);
+        if before != state.hold {
+            self.unsaved.store(true, Ordering::SeqCst);
+        }
+        (before, state.hold.clone())
+    }
+
+    /// The hold could not be saved.
+    pub(crate) fn mark_unsaved(&self) {
+        self.unsaved.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the hold has changed since it was last saved.
+    pub(crate) fn is_unsaved(&self) -> bool {
+        self.unsaved.load(Ordering::SeqCst)
+    }
+
+    /// The hold, which counts as saved from now on.
+    pub(crate) fn hold_to_save(&self) -> Hold {
+        self.unsaved.store(false, Ordering::SeqCst);
+        self.hold()
+    }
+
+    /// The hold as an earlier process saved it. What cannot be read holds nothing.
+    pub(crate) fn recall_hold(&self, saved: &[u8]) {
+        match serde_json::from_slice(saved) {
+            Ok(hold) => self.state.lock().hold = hold,
+            Err(error) => {
+                tracing::warn!(target = %self.name, %error, "the saved hold of a target cannot be read and is ignored")
+            }
+        }
+    }
+
+    /// The hold as it is now.
+    pub(crate) fn hold(&self) -> Hold {
+        self.state.lock().hold.clone()
+    }
+}

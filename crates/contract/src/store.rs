@@ -29,6 +29,10 @@ pub trait Store: Send + Sync {
     /// Records attempts and where their deliveries stand now: one answer per item, in order.
     fn settle(&self, session: Session, batch: Vec<Settlement>) -> Answer<'_, Vec<Settled>>;
 
+    /// Ends as `Expired` what waits (`Due`, also behind its order key) although its message's deadline has passed, earliest deadline
+    /// first: at most [`crate::limits::EXPIRE_ITEMS_MAX`] at once. What waits without a deadline costs nothing.
+    fn expire(&self, now: Timestamp) -> Answer<'_, Expired>;
+
     /// Says that this session lives.
     fn renew(&self, session: Session, now: Timestamp) -> Answer<'_, Renewed>;
 
@@ -197,6 +201,32 @@ pub enum Settled {
     Cancelled,
     /// The session is dead or does not hold the lease: another one has the delivery.
     Fenced,
+}
+
+/// What a look for passed deadlines did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Ended now. The next one of the order key of each may be due now.
+    pub deliveries: Vec<Late>,
+    /// The earliest deadline of what still waits. In the past when there was more than one call takes: ask again.
+    pub next: Option<Timestamp>,
+}
+
+/// A delivery that waited past its message's deadline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Late {
+    /// Whose.
+    pub tenant: Name,
+    /// Where it would have gone.
+    pub target: Name,
+    /// The message's place.
+    pub position: Position,
+    /// The message.
+    pub message: MessageId,
+    /// When that was accepted.
+    pub received: Timestamp,
+    /// The delivery.
+    pub delivery: DeliveryId,
 }
 
 /// Whether a session lives.

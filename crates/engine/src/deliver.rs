@@ -23,8 +23,10 @@ pub(crate) fn start(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) {
 
 /// Gives a lease to its lane: it starts now or waits there.
 pub(crate) fn offer(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) {
-    if let Some(lease) = lane.offer(lease, engine.doors.clock.now()) {
-        start(engine, lane, lease);
+    let deadline = lease.message.deadline;
+    match lane.offer(lease, engine.doors.clock.now()) {
+        Some(lease) => start(engine, lane, lease),
+        None => engine.deadlines.note(deadline),
     }
 }
 

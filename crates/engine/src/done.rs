@@ -3,7 +3,7 @@
 use crate::dispatch::lane::Lane;
 use contract::delivery::{Attempt, Standing};
 use contract::store::{Lease, Settlement};
-use contract::{MessageId, Timestamp};
+use contract::{Message, MessageId, Timestamp};
 use std::sync::Arc;
 
 /// An attempt's end, on its way to its commit.
@@ -12,6 +12,7 @@ pub(crate) struct Done {
     pub(crate) lane: Arc<Lane>,
     pub(crate) message: MessageId,
     pub(crate) received: Timestamp,
+    pub(crate) deadline: Option<Timestamp>,
 }
 
 impl Done {
@@ -24,7 +25,7 @@ impl Done {
     ) -> Self {
         let settlement =
             Settlement { position: lease.position, delivery: lease.delivery.id, attempt, standing };
-        let (message, received) = (lease.message.id, lease.message.received);
-        Self { settlement, lane: Arc::clone(lane), message, received }
+        let Message { id: message, received, deadline, .. } = *lease.message;
+        Self { settlement, lane: Arc::clone(lane), message, received, deadline }
     }
 }

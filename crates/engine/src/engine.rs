@@ -3,6 +3,7 @@
 use crate::dispatch::Memory;
 use crate::dispatch::lane::{Lane, View};
 use crate::done::Done;
+use crate::expire::Deadlines;
 use crate::happened::{Happened, Listener};
 use crate::offer::Offered;
 use crate::plan::Compile;
@@ -73,6 +74,7 @@ pub struct Engine {
     pub(crate) done: mpsc::Sender<Done>,
     pub(crate) wake: Wake,
     pub(crate) keep: Wake,
+    pub(crate) deadlines: Deadlines,
     /// Who waits for tickets.
     pub watch: Arc<Watch>,
     pub(crate) stop: watch::Sender<bool>,
@@ -103,6 +105,7 @@ impl Engine {
             done,
             wake: Wake::default(),
             keep: Wake::default(),
+            deadlines: Deadlines::default(),
             watch: Arc::default(),
             stop: watch::Sender::new(false),
             couriers_gone: watch::Sender::new(false),

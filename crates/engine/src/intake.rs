@@ -122,6 +122,7 @@ fn answered(engine: &Arc<Engine>, waiting: Waiting, answer: Accepted) {
         Accepted::New { position, demoted } => {
             let (message, deliveries) = (&waiting.message, waiting.standings.len());
             engine.tell(&Happened::Accepted { message, deliveries });
+            engine.deadlines.note(message.deadline);
             for ((standing, ray), ordinal) in waiting.standings.iter().zip(&waiting.route.rays).zip(0u16..) {
                 let durable = Durable { message, position, id: message.first.at(ordinal) };
                 begin(engine, ray, durable, *standing, demoted.contains(&ordinal));

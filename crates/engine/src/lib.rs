@@ -7,6 +7,7 @@ mod deliver;
 pub mod dispatch;
 mod done;
 pub mod engine;
+mod expire;
 pub mod happened;
 pub mod holds;
 mod intake;

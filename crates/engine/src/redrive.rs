@@ -116,6 +116,8 @@ impl Engine {
     ) -> Result<usize, Fault> {
         let earliest = deliveries.iter().map(|(_, due)| *due).min().unwrap_or_default();
         let changed = self.doors.store.change(Change::Revive { tenant: tenant.clone(), deliveries }).await?;
+        // Their deadlines may have passed while they were dead.
+        self.deadlines.note(Some(self.doors.clock.now()));
         for (_, target) in &changed.deliveries {
             self.put_on_disk(&self.lane(tenant, target), earliest);
         }

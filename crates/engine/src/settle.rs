@@ -53,6 +53,7 @@ fn tell(engine: &Engine, done: &Done, settled: Settled, now: Timestamp) {
     }
     if let Standing::Due(at) = standing {
         engine.put_on_disk(&done.lane, at);
+        engine.deadlines.note(done.deadline);
     }
     let (message, target, age) = (done.message, &done.lane.name, now.since(done.received));
     engine.tell(&Happened::Settled { message, delivery, target, standing, age });

@@ -2,7 +2,7 @@
 
 use crate::commit::{self, Inbox};
 use crate::engine::{Doors, Engine, Settings};
-use crate::{dispatch, tasks};
+use crate::{dispatch, expire, tasks};
 use contract::limits;
 use contract::store::{Fault, Scope, ScopeKind};
 use std::sync::Arc;
@@ -21,8 +21,9 @@ impl Engine {
         let (done, finished) = mpsc::channel(limits::SETTLE_QUEUE_MAX);
         let engine = Arc::new(Self::new(doors, &settings, session, offers, done));
         engine.recall().await?;
-        // What it claims at a stop must be given back, so it ends before the commits do.
+        // What they have in hand at a stop must be settled, so they end before the commits do.
         engine.couriers.spawn(dispatch::run(Arc::clone(&engine)));
+        engine.couriers.spawn(expire::run(Arc::clone(&engine)));
         let services = &engine.services;
         let (stop, couriers_gone) = (engine.stop.subscribe(), engine.couriers_gone.subscribe());
         let inbox = Inbox { offers: offered, done: finished, stop, couriers_gone };

@@ -6,8 +6,8 @@ mod state;
 use bytes::Bytes;
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Answer, Ask, Backlog, Claimed, Fault, Pruned, Readiness, Renewed, Retention, Scope,
-    ScopeKind, Session, Settled, Settlement, Store, Versioned,
+    Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Pruned, Readiness, Renewed, Retention,
+    Scope, ScopeKind, Session, Settled, Settlement, Store, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{Clock, DeliveryId, MessageId, Name, Timestamp};
@@ -60,6 +60,10 @@ impl Store for Memory {
 
     fn settle(&self, session: Session, batch: Vec<Settlement>) -> Answer<'_, Vec<Settled>> {
         self.answer(|state, wall| Ok(batch.iter().map(|one| state.settle(session, one, wall)).collect()))
+    }
+
+    fn expire(&self, now: Timestamp) -> Answer<'_, Expired> {
+        self.answer(|state, wall| Ok(state.expire(now, wall)))
     }
 
     fn renew(&self, session: Session, _now: Timestamp) -> Answer<'_, Renewed> {

@@ -13,6 +13,7 @@ mod claim;
 mod code;
 mod core;
 mod error;
+mod expire;
 mod files;
 mod front;
 mod head;

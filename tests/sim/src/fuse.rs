@@ -31,6 +31,7 @@ pub(crate) enum Work {
     Accept,
     Claim,
     Settle,
+    Expire,
     Renew,
     Change,
     Look,

@@ -53,6 +53,7 @@ mutants! {
     ConcurrencyPlusOne: "one call more than allowed",
     IgnoredOrder: "order keys are dropped",
     IgnoredDeadline: "a claimed delivery has lost its deadline",
+    EndlessWait: "what waits past its deadline is left to wait",
     ForgottenDeadline: "a route's deadline is dropped",
     IgnoredFilter: "filters are dropped",
     DoubleSend: "an attempt is sent twice",

@@ -3,6 +3,7 @@
 //! It has its own picture of every delivery, made from what the store has committed, and its own reading of the published
 //! rules. It sits directly at the store, the targets and the APIs; so whatever lies above them is judged.
 
+mod deadlines;
 mod fate;
 mod holds;
 mod intake;
@@ -23,7 +24,7 @@ use crate::trace::Trace;
 use bytes::Bytes;
 use contract::delivery::Standing;
 use contract::store::{Position, Session};
-use contract::{Clock, DeliveryId, MessageId, Name, Timestamp};
+use contract::{Clock, DeliveryId, MessageId, Name, Tick, Timestamp};
 use engine::Engine;
 use holds::Lane;
 use parking_lot::{Mutex, MutexGuard};
@@ -56,6 +57,8 @@ pub(crate) struct Book {
     fuse: Arc<Fuse>,
     engine: Weak<Engine>,
     events: u64,
+    /// What waits past its deadline, and since when that was seen in this life.
+    late: BTreeMap<DeliveryId, Tick>,
 }
 
 /// A message that the store has.
@@ -139,6 +142,7 @@ impl Oracle {
             fuse: Arc::default(),
             engine: Weak::new(),
             events: 0,
+            late: BTreeMap::new(),
         }))
     }
 
@@ -179,6 +183,7 @@ impl Book {
         self.life += 1;
         self.fuse = fuse;
         self.engine = Weak::new();
+        self.late.clear();
         for lane in &mut self.lanes {
             lane.begin_life();
         }

@@ -55,6 +55,8 @@ feats! {
     KeyBlocked: "an order key waits for a retry",
     KeyFlows: "a keyed delivery follows a finished one",
     Expired: "a deadline passes",
+    ExpiredHeld: "a deadline passes on disk while the target is held",
+    ExpiredInWindow: "a deadline passes in a window",
     Exhausted: "a schedule ends",
     Skipped: "a filter says no",
     FilterFailed: "a filter fails",

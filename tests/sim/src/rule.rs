@@ -33,6 +33,7 @@ rules! {
     Ordered: "deliveries of one order key go in order of acceptance, one at a time",
     Cancelled: "what was cancelled is not sent, and what was in flight is not tried again",
     InTime: "nothing is sent after its deadline",
+    Timely: "what waits past its deadline ends soon, although its target is held",
     Routed: "a message goes where its route and its filters say",
     Faithful: "what is sent is what was accepted, in the shape of that time",
     OneKey: "one Idempotency-Key per delivery and body, one body per key",

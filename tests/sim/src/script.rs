@@ -212,6 +212,7 @@ impl Script {
                 Some(_) | None => {}
             }
         }
+        book.check_late();
         drop(book);
         self.check_rest();
     }
@@ -234,6 +235,7 @@ impl Script {
     fn is_stuck(&self, until: Tick, events: Option<u64>) -> bool {
         self.check_rest();
         let mut book = self.stage.network.scene.oracle.book();
+        book.check_late();
         let silent = events == Some(book.events()) && !book.is_sending() && book.only_leased_are_left();
         if silent || self.stage.clock().tick() > until {
             let open = book.unfinished().join(", ");

@@ -43,6 +43,8 @@ struct State {
     share: Share,
     /// Bytes set aside for the claim under way.
     asked: usize,
+    /// Not later than the earliest deadline in the window.
+    deadline: Option<Timestamp>,
     /// Deliveries whose credentials were refused, while they are not delivered.
     refused: BTreeSet<DeliveryId>,
     /// The dispatcher was told that there is room for more from the disk.
@@ -87,6 +89,7 @@ impl State {
             noted: None,
             share,
             asked: 0,
+            deadline: None,
             refused: BTreeSet::new(),
             told: false,
             stopped: false,
@@ -256,6 +259,21 @@ impl Lane {
         !state.window.is_empty() && !state.stopped && self.is_shut(&state, now)
     }
 
+    /// Takes out of the window what has waited past its deadline, and gives the earliest deadline of what stays. Looks at nothing while no
+    /// deadline has passed.
+    pub(crate) fn take_late(&self, now: Timestamp) -> (Vec<Lease>, Option<Timestamp>) {
+        let mut state = self.state.lock();
+        if state.deadline.is_none_or(|earliest| earliest >= now) {
+            return (Vec::new(), state.deadline);
+        }
+        let is_late = |lease: &Lease| lease.message.deadline.is_some_and(|deadline| deadline < now);
+        let (late, rest): (VecDeque<Lease>, VecDeque<Lease>) =
+            std::mem::take(&mut state.window).into_iter().partition(is_late);
+        state.deadline = rest.iter().filter_map(|lease| lease.message.deadline).min();
+        state.window = rest;
+        (forget(&mut state, late.into()), state.deadline)
+    }
+
     /// Everything that waits in memory.
     pub(crate) fn take_all(&self) -> Vec<Lease> {
         let mut state = self.state.lock();
@@ -296,6 +314,7 @@ impl Lane {
             state.in_flight += 1;
             return Some(lease);
         }
+        state.deadline = earlier(state.deadline, lease.message.deadline);
         state.window.push_back(lease);
         None
     }

@@ -3,8 +3,8 @@
 use contract::delivery::{Attempt, Death, Delivery, Standing, Suspicion};
 use contract::query::Edit;
 use contract::store::{
-    Accept, Accepted, Ask, Backlog, Claimed, Fault, Lease, Position, Scope, Session, Settled, Settlement,
-    Start, Versioned,
+    Accept, Accepted, Ask, Backlog, Claimed, Expired, Fault, Late, Lease, Position, Scope, Session, Settled,
+    Settlement, Start, Versioned,
 };
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp, limits};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -22,6 +22,8 @@ pub(super) struct State {
     pub(super) ids: HashMap<MessageId, u64>,
     pub(super) firsts: HashMap<DeliveryId, u64>,
     due: BTreeMap<Lane, BTreeSet<(Timestamp, Spot)>>,
+    /// What waits and has a deadline.
+    deadlines: BTreeSet<(Timestamp, Spot)>,
     /// Unfinished deliveries of each order key.
     keys: BTreeMap<Key, BTreeSet<Spot>>,
     pub(super) once: HashMap<OnceKey, (u128, u64, Timestamp)>,
@@ -193,6 +195,30 @@ impl State {
         }
     }
 
+    pub(super) fn expire(&mut self, now: Timestamp, wall: Timestamp) -> Expired {
+        let late = self.deadlines.iter().take_while(|(deadline, _)| *deadline < now);
+        let late: Vec<Spot> = late.take(limits::EXPIRE_ITEMS_MAX).map(|(_, spot)| *spot).collect();
+        let mut expired = Expired::default();
+        for spot in late {
+            self.alter(spot, wall, |entry| entry.standing = Standing::Expired);
+            expired.deliveries.extend(self.late(spot));
+        }
+        expired.next = self.deadlines.first().map(|(deadline, _)| *deadline);
+        expired
+    }
+
+    fn late(&self, spot: Spot) -> Option<Late> {
+        let message = &self.messages.get(&spot.0)?.message;
+        Some(Late {
+            tenant: message.tenant.clone(),
+            target: self.entry(spot)?.start.target.clone(),
+            position: Position(spot.0),
+            message: message.id,
+            received: message.received,
+            delivery: message.first.at(spot.1),
+        })
+    }
+
     pub(super) fn backlog(&self) -> Vec<Backlog> {
         let mut lanes: BTreeMap<Lane, Backlog> = BTreeMap::new();
         for kept in self.messages.values() {
@@ -259,6 +285,7 @@ impl State {
         let key = self.key_of(&tenant, &entry.start).filter(|_| !entry.standing.is_final());
         if let Standing::Due(at) = entry.standing {
             self.due.entry(lane).or_default().insert((at, spot));
+            self.deadlines.extend(self.deadline(spot).map(|deadline| (deadline, spot)));
         }
         if let Some(key) = key {
             self.keys.entry(key).or_default().insert(spot);
@@ -271,6 +298,9 @@ impl State {
         if let (Standing::Due(at), Some(due)) = (entry.standing, self.due.get_mut(&lane)) {
             due.remove(&(at, spot));
         }
+        if let Some(deadline) = self.deadline(spot) {
+            self.deadlines.remove(&(deadline, spot));
+        }
         if let Some(key) = self.key_of(&tenant, &entry.start)
             && let Some(spots) = self.keys.get_mut(&key)
         {
@@ -279,6 +309,10 @@ impl State {
                 self.keys.remove(&key);
             }
         }
+    }
+
+    fn deadline(&self, spot: Spot) -> Option<Timestamp> {
+        self.messages.get(&spot.0)?.message.deadline
     }
 
     fn with_tenant(&self, spot: Spot) -> Option<(Name, Entry)> {

@@ -106,7 +106,7 @@ impl Batch<'_> {
     ) -> Result<(Vec<Beginning>, Vec<(u16, Row)>, Vec<u16>)> {
         let mut beginnings: Vec<Beginning> = Vec::with_capacity(item.deliveries.len());
         let (mut rows, mut demoted): (Vec<(u16, Row)>, Vec<u16>) = (Vec::new(), Vec::new());
-        let received = item.message.received;
+        let (received, deadline) = (item.message.received, item.message.deadline);
         for (ordinal, start) in (0..).zip(&item.deliveries) {
             let lane = self.files.catalog.lane(origin.tenant, &start.target)?;
             let mut standing = start.standing;
@@ -127,7 +127,7 @@ impl Batch<'_> {
                 let code = if code == Code::Due && blocked { Code::Blocked } else { code };
                 let key = start.key.as_ref().filter(|_| code.is_unfinished()).map(|key| key.0.to_string());
                 let rank = (code == Code::Dead).then_some(halves(item.message.first.to_bits()).0);
-                rows.push((ordinal, Row { death, at, key, rank, ..Row::new(Spot(0), lane, code) }));
+                rows.push((ordinal, Row { death, at, key, rank, deadline, ..Row::new(Spot(0), lane, code) }));
             }
         }
         Ok((beginnings, rows, demoted))

@@ -51,6 +51,7 @@ impl<'a> Batch<'a> {
             Work::Settle(session, batch) => Reply::Settled(self.settle(*session, batch)?),
             Work::Renew(session) if self.is_alive(*session) => Reply::Renewed(Renewed::Alive),
             Work::Renew(_) => Reply::Renewed(Renewed::Fenced),
+            Work::Expire(now) => Reply::Expired(self.expire(*now)?),
             Work::Change(change) => Reply::Changed(self.change(change)?),
             Work::Backlog => Reply::Backlog(self.backlog()?),
             Work::Open(..) | Work::PutState(..) | Work::Prune(..) => {
@@ -116,7 +117,8 @@ impl<'a> Batch<'a> {
     /// The row of a delivery, which it gets now if it was only held. None when there is no such delivery.
     pub(super) fn row(&mut self, slice: &Slice, spot: Spot) -> Result<Option<Row>> {
         if let Some(lane) = self.ledger.take(spot) {
-            let row = Row::new(spot, lane, Code::Leased);
+            let deadline = slice.deadline(spot.position())?;
+            let row = Row { deadline, ..Row::new(spot, lane, Code::Leased) };
             self.insert(slice, &row, None)?;
             return Ok(Some(row));
         }

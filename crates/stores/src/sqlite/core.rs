@@ -185,6 +185,7 @@ impl Core {
             Work::Accept(..)
             | Work::Claim(..)
             | Work::Settle(..)
+            | Work::Expire(_)
             | Work::Renew(_)
             | Work::Change(_)
             | Work::Backlog => Err(Trouble::Failed("this work is done in a group".into())),
@@ -389,6 +390,10 @@ fn salvage(work: &Work, reply: Reply, left_out: &BTreeSet<Number>) -> Answered {
                 one.leases.retain(|lease| !left_out.contains(&Number::of(lease.position)));
             }
             Ok(Reply::Claimed(claimed))
+        }
+        (_, Reply::Expired(mut expired)) => {
+            expired.deliveries.retain(|late| !left_out.contains(&Number::of(late.position)));
+            Ok(Reply::Expired(expired))
         }
         (_, reply) => Ok(reply),
     }

@@ -4,8 +4,8 @@ use super::work::{Answered, Query, Reply, Work};
 use bytes::Bytes;
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Answer, Ask, Backlog, Claimed, Fault, Pruned, Readiness, Renewed, Retention, Scope,
-    ScopeKind, Session, Settled, Settlement, Store, Versioned,
+    Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Pruned, Readiness, Renewed, Retention,
+    Scope, ScopeKind, Session, Settled, Settlement, Store, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
@@ -52,6 +52,10 @@ impl<D: Desk> Store for Front<D> {
 
     fn settle(&self, session: Session, batch: Vec<Settlement>) -> Answer<'_, Vec<Settled>> {
         answer!(self.0.work(Work::Settle(session, batch)), Settled)
+    }
+
+    fn expire(&self, now: Timestamp) -> Answer<'_, Expired> {
+        answer!(self.0.work(Work::Expire(now)), Expired)
     }
 
     /// The folder's lock keeps a session alive, so the time does not matter.

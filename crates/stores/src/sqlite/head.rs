@@ -33,7 +33,7 @@ pub(super) const fn halves(bits: u128) -> (i64, i64) {
     (((bits >> 64) as u64).cast_signed(), (bits as u64).cast_signed())
 }
 
-fn whole(hi: i64, lo: i64) -> u128 {
+pub(super) fn whole(hi: i64, lo: i64) -> u128 {
     (u128::from(hi.cast_unsigned()) << 64) | u128::from(lo.cast_unsigned())
 }
 
@@ -78,6 +78,12 @@ impl Slice {
         let labels = |row: &rusqlite::Row<'_>| Ok((whole(row.get(0)?, row.get(1)?), row.get(2)?));
         let (id, rank) = find.query_row([self.row_of(position)], labels)?;
         Ok((MessageId::from_bits(id), rank))
+    }
+
+    pub(super) fn deadline(&self, position: Position) -> Result<Option<Timestamp>> {
+        let mut find = self.file.prepare_cached("SELECT deadline FROM message WHERE row = ?1")?;
+        let deadline = find.query_row([self.row_of(position)], |row| row.get::<_, Option<i64>>(0))?;
+        Ok(deadline.map(time))
     }
 
     pub(super) fn head_by_id(&self, id: MessageId) -> Result<Option<Head>> {

@@ -19,7 +19,8 @@ CREATE TABLE fact(name TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOU
 "];
 
 /// The same for a slice. A message's row is its place in the slice; a delivery's `spot` is `row << 8 | ordinal`.
-/// Rows of the happy path (no key, leased at accept, then delivered) enter no index of `delivery`.
+/// Rows of the happy path (no key, leased at accept, then delivered) enter no index of `delivery`. `late` (version 2) has what waits and
+/// has a deadline: a row's own copy of its message's, so that what waits without one is in no index of deadlines.
 pub(super) const SLICE: &[&str] = &["
 CREATE TABLE message(row INTEGER PRIMARY KEY, hi INTEGER NOT NULL, lo INTEGER NOT NULL, first_hi INTEGER NOT NULL,
   first_lo INTEGER NOT NULL, tenant INTEGER NOT NULL, route INTEGER NOT NULL, received INTEGER NOT NULL,
@@ -44,6 +45,13 @@ CREATE TABLE once(tenant INTEGER NOT NULL, route INTEGER NOT NULL, caller TEXT N
   PRIMARY KEY(tenant, route, caller, key)) STRICT, WITHOUT ROWID;
 CREATE TABLE mark(one INTEGER PRIMARY KEY CHECK(one = 1), row INTEGER NOT NULL) STRICT;
 INSERT INTO mark VALUES(1, 1);
+", "
+ALTER TABLE delivery ADD COLUMN deadline INTEGER;
+UPDATE delivery SET deadline = (SELECT message.deadline FROM message WHERE message.row = spot >> 8) WHERE state = 0;
+UPDATE delivery SET deadline = (SELECT message.deadline FROM message WHERE message.row = spot >> 8) WHERE state = 1;
+UPDATE delivery SET deadline = (SELECT message.deadline FROM message WHERE message.row = spot >> 8) WHERE state = 3;
+UPDATE delivery SET deadline = (SELECT message.deadline FROM message WHERE message.row = spot >> 8) WHERE state = 7;
+CREATE INDEX late ON delivery(deadline) WHERE state IN (1, 7) AND deadline IS NOT NULL;
 "];
 
 /// Why a file's tables could not be brought up to date.
@@ -103,6 +111,35 @@ mod tests {
         migrate(&file, &both).unwrap();
         file.execute("INSERT INTO a VALUES(1, 2)", []).unwrap();
         assert!(matches!(migrate(&file, &first), Err(Mismatch::Newer { found: 2, known: 1 })));
+    }
+
+    #[test]
+    fn what_an_older_file_has_waiting_gets_its_deadline() {
+        let file = Connection::open_in_memory().unwrap();
+        migrate(&file, SLICE.get(..1).unwrap()).unwrap();
+        for (row, deadline) in [(1, Some(70)), (2, None)] {
+            file.execute(
+                "INSERT INTO message VALUES(?1, 0, 0, 0, 0, 1, 1, 5, ?2, 0, x'', x'', x'')",
+                (row, deadline),
+            )
+            .unwrap();
+            for state in 0..8 {
+                let spot = row << 8 | state;
+                file.execute("INSERT INTO delivery(spot, lane, state) VALUES(?1, 1, ?2)", [spot, state])
+                    .unwrap();
+            }
+        }
+        migrate(&file, SLICE).unwrap();
+        let list = |sql: &str| -> Vec<i64> {
+            let mut find = file.prepare(sql).unwrap();
+            find.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        let states = list("SELECT state FROM delivery WHERE deadline = 70 ORDER BY spot");
+        assert_eq!(states, [0, 1, 3, 7], "what may wait again too");
+        let late = list(
+            "SELECT spot FROM delivery INDEXED BY late WHERE state IN (1, 7) AND deadline < 71 ORDER BY spot",
+        );
+        assert_eq!(late, [257, 263]);
     }
 
     #[test]

@@ -61,7 +61,8 @@ impl Batch<'_> {
             self.hot()?.settled.execute(params![local, lane, code as u8, packed])?;
         } else {
             let slice = self.holder(spot.position())?;
-            let mut row = Row::new(spot, lane, code);
+            let deadline = slice.deadline(spot.position())?;
+            let mut row = Row { deadline, ..Row::new(spot, lane, code) };
             self.stand(slice, &mut row, settlement.standing)?;
             if packed.is_some() {
                 self.count_attempt(&mut row);

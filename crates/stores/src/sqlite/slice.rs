@@ -21,7 +21,7 @@ const ORDINALS: i64 = 0xff;
 /// The columns that [`Slice::read_row`] reads.
 macro_rules! row {
     () => {
-        "spot, lane, state, attempts, kept, run, revision, orphaned, suspect, death, at, rank, key, ending"
+        "spot, lane, state, attempts, kept, run, revision, orphaned, suspect, death, at, rank, key, ending, deadline"
     };
 }
 pub(super) use row;
@@ -58,6 +58,8 @@ pub(super) struct Row {
     pub(super) key: Option<String>,
     /// Cancelled while in flight: not tried again.
     pub(super) ending: bool,
+    /// Its message's.
+    pub(super) deadline: Option<Timestamp>,
 }
 
 impl Row {
@@ -77,6 +79,7 @@ impl Row {
             rank: None,
             key: None,
             ending: false,
+            deadline: None,
         }
     }
 
@@ -207,6 +210,7 @@ impl Slice {
             rank: row.get(11)?,
             key: row.get(12)?,
             ending: row.get(13)?,
+            deadline: row.get::<_, Option<i64>>(14)?.map(time),
         })
     }
 
@@ -235,7 +239,7 @@ impl Slice {
     pub(super) fn insert(&self, row: &Row, attempt: Option<&[u8]>) -> Result<()> {
         let mut put = self.file.prepare_cached(
             "INSERT INTO delivery(spot, lane, state, attempts, kept, run, revision, orphaned, suspect, death, at, rank, key,
-             attempt) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             deadline, attempt) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?;
         put.execute(params![
             self.local(row.spot),
@@ -251,6 +255,7 @@ impl Slice {
             row.at.map(micros),
             row.rank,
             row.key,
+            row.deadline.map(micros),
             attempt,
         ])?;
         Ok(())

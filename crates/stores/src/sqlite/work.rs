@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Ask, Backlog, Claimed, Fault, Pruned, Renewed, Retention, Scope, ScopeKind, Session,
-    Settled, Settlement, Versioned,
+    Accept, Accepted, Ask, Backlog, Claimed, Expired, Fault, Pruned, Renewed, Retention, Scope, ScopeKind,
+    Session, Settled, Settlement, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
@@ -20,6 +20,8 @@ pub enum Work {
     Claim(Session, Vec<Ask>, Timestamp),
     /// `Store::settle`
     Settle(Session, Vec<Settlement>),
+    /// `Store::expire`
+    Expire(Timestamp),
     /// `Store::renew`
     Renew(Session),
     /// `Store::change`
@@ -39,6 +41,7 @@ impl Work {
             Self::Accept(..)
             | Self::Claim(..)
             | Self::Settle(..)
+            | Self::Expire(_)
             | Self::Renew(_)
             | Self::Change(_)
             | Self::Backlog => true,
@@ -54,6 +57,7 @@ impl Work {
             Self::Settle(_, batch) => batch.len().max(1),
             Self::Open(..)
             | Self::Claim(..)
+            | Self::Expire(_)
             | Self::Renew(_)
             | Self::Change(_)
             | Self::Backlog
@@ -89,6 +93,8 @@ pub enum Reply {
     Claimed(Vec<Claimed>),
     /// To [`Work::Settle`].
     Settled(Vec<Settled>),
+    /// To [`Work::Expire`].
+    Expired(Expired),
     /// To [`Work::Renew`].
     Renewed(Renewed),
     /// To [`Work::Change`].

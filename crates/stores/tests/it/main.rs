@@ -11,6 +11,7 @@ mod accept;
 mod change;
 mod claim;
 mod crash;
+mod expire;
 mod order;
 mod property;
 mod query;

@@ -3,7 +3,7 @@
 use crate::world::{Kind, Seeded, World, ask, attempt, keyed, leased, name, once, refused, tenant};
 use contract::delivery::{Death, Standing};
 use contract::query::{Change, Filter};
-use contract::store::{Accept, Accepted, Position, Settlement, Start};
+use contract::store::{Accept, Accepted, Expired, Position, Settlement, Start};
 use contract::{DeliveryId, Entropy, Message, Name, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,8 +45,9 @@ impl Pair {
             0..30 => self.accept().await,
             30..50 => self.claim().await,
             50..76 => self.settle().await,
-            76..86 => self.change().await,
-            86..96 => {
+            76..84 => self.change().await,
+            84..88 => self.expire().await,
+            88..96 => {
                 let time = Duration::from_millis(self.dice.below(4000));
                 self.advance(time);
             }
@@ -72,6 +73,8 @@ impl Pair {
         let mut message = self.memory.message(b"{}");
         message.id = contract::MessageId::new(self.now(), &self.dice);
         message.first = DeliveryId::base(self.now(), &self.dice);
+        message.deadline =
+            (self.dice.below(3) == 0).then(|| self.now() + Duration::from_millis(self.dice.below(6000)));
         let message = Arc::new(message);
         let starts: Vec<Start> = (0..self.dice.below(4)).map(|_| self.start()).collect();
         let once = if self.dice.below(4) == 0 {
@@ -180,6 +183,15 @@ impl Pair {
         self.note(if a.deliveries.is_empty() { "unchanged" } else { "changed" });
     }
 
+    async fn expire(&mut self) {
+        let now = self.now();
+        let a = self.memory.store().expire(now).await.unwrap();
+        let b = self.sqlite.store().expire(now).await.unwrap();
+        let ids = |expired: &Expired| expired.deliveries.iter().map(|late| late.delivery).collect::<Vec<_>>();
+        assert_eq!((ids(&a), a.next), (ids(&b), b.next));
+        self.note(if a.deliveries.is_empty() { "in time" } else { "late" });
+    }
+
     async fn compare(&self) {
         let (a, b) = (self.memory.store(), self.sqlite.store());
         assert_eq!(a.backlog().await.unwrap(), b.backlog().await.unwrap());
@@ -212,9 +224,19 @@ async fn random_operations_give_the_same_answers_on_memory_and_sqlite() {
         }
         pair.seen.into_iter().for_each(|(what, count)| *seen.entry(what).or_default() += count);
     }
-    for what in
-        ["new", "demoted", "same", "conflict", "lease", "recorded", "fenced", "changed", "unchanged", "crash"]
-    {
+    for what in [
+        "new",
+        "demoted",
+        "same",
+        "conflict",
+        "lease",
+        "recorded",
+        "fenced",
+        "changed",
+        "unchanged",
+        "crash",
+        "late",
+    ] {
         assert!(seen.get(what).is_some_and(|count| *count > 20), "{what} was hardly reached: {seen:?}");
     }
 }

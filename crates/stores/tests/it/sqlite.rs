@@ -33,14 +33,14 @@ async fn a_folder_is_opened_by_one_at_a_time() {
 
 #[tokio::test]
 async fn a_newer_schema_is_refused_and_nothing_is_written() {
-    for file in ["catalog.db", "slice-000001.db", "carried.db"] {
+    for (file, version) in [("catalog.db", 1), ("slice-000001.db", 2), ("carried.db", 2)] {
         let mut world = World::new(Kind::Inline).await;
         world.stop();
         let path = world.path().join(file);
         rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
         let before = std::fs::read(&path).unwrap();
         let error = refusal(&world.path());
-        assert!(matches!(error, OpenError::Newer { found: 99, known: 1, .. }), "{error}");
+        assert!(matches!(error, OpenError::Newer { found: 99, known, .. } if known == version), "{error}");
         assert!(error.to_string().contains("newer Fanlight"), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }

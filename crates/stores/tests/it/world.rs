@@ -219,6 +219,24 @@ impl World {
         (message, position)
     }
 
+    /// Accepts a message with a deadline.
+    pub(crate) async fn keep_until(
+        &self,
+        deadline: Timestamp,
+        deliveries: Vec<Start>,
+    ) -> (Arc<Message>, Position) {
+        let message = Arc::new(Message { deadline: Some(deadline), ..self.message(b"{}") });
+        let item = Accept { message: Arc::clone(&message), deliveries, once: None };
+        let Accepted::New { position, .. } = self.accept_one(item).await else { panic!("not new") };
+        (message, position)
+    }
+
+    /// Ends what is too late; the ids of that, and the deadline that is next.
+    pub(crate) async fn expire(&self) -> (Vec<DeliveryId>, Option<Timestamp>) {
+        let expired = self.store().expire(self.now()).await.unwrap();
+        (expired.deliveries.iter().map(|late| late.delivery).collect(), expired.next)
+    }
+
     pub(crate) async fn claim(&self, target: &str, items: usize) -> Claimed {
         self.store().claim(self.session, vec![ask(target, items)], self.now()).await.unwrap().remove(0)
     }

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use contract::delivery::{Death, Standing, Suspicion};
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Answer, Ask, Backlog, Claimed, Fault, Lease, Pruned, Readiness, Renewed, Retention,
-    Scope, ScopeKind, Session, Settled, Settlement, Store, Versioned,
+    Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Lease, Pruned, Readiness, Renewed,
+    Retention, Scope, ScopeKind, Session, Settled, Settlement, Store, Versioned,
 };
 use contract::ticket::{Found, Ray, Ticket};
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
@@ -152,6 +152,13 @@ impl Store for MutantStore {
             }
             Ok(answers)
         })
+    }
+
+    fn expire(&self, now: Timestamp) -> Answer<'_, Expired> {
+        if self.is(Mutant::EndlessWait) {
+            return Box::pin(std::future::ready(Ok(Expired::default())));
+        }
+        self.store.expire(now)
     }
 
     fn renew(&self, session: Session, now: Timestamp) -> Answer<'_, Renewed> {

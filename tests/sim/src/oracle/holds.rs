@@ -138,6 +138,16 @@ impl Book {
         }
     }
 
+    /// Whether the target may not be called now.
+    pub(super) fn is_held(&self, target: usize) -> bool {
+        let now = self.now();
+        self.lanes.get(target).is_some_and(|lane| {
+            let Held { paused, disabled, throttled, auth, .. } = &lane.hold;
+            let waits = throttled.is_some_and(|until| now < until) || auth.is_some();
+            !lane.configured || *paused || *disabled || waits
+        })
+    }
+
     /// An attempt's end means something for the whole target.
     pub(super) fn hold_after(&mut self, target: usize, seen: Seen, jitter: f64) {
         let now = self.now();

@@ -56,6 +56,7 @@ impl Book {
         self.check(Rule::Leased, leased || ended, || format!("{word} is settled without a lease"));
         self.check_fate(id, settlement, deadline);
         let standing = self.check_ending(id, settlement.standing, answer);
+        self.note_late(id, standing);
         self.count_end(standing);
         let Some(ray) = self.ray(id) else { return };
         ray.standing = standing;
@@ -123,6 +124,15 @@ impl Book {
         self.check(Rule::Truthful, recorded, || {
             format!("the attempt {made} of {word} is not recorded as it was")
         });
+    }
+
+    /// What ends as expired without having been sent has waited in a window.
+    fn note_late(&mut self, id: DeliveryId, standing: Standing) {
+        let unsent = |ray: &Ray| ray.lease.as_ref().is_some_and(|lease| !lease.sent);
+        let held = self.find(id).is_some_and(|(_, _, ray)| unsent(ray) && self.is_held(ray.target));
+        if held && standing == Standing::Expired {
+            self.reached.note(Feat::ExpiredInWindow);
+        }
     }
 
     fn count_end(&mut self, standing: Standing) {

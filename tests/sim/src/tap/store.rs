@@ -8,8 +8,8 @@ use crate::rule::Rule;
 use bytes::Bytes;
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Answer, Ask, Backlog, Claimed, Fault, Pruned, Readiness, Renewed, Retention, Scope,
-    ScopeKind, Session, Settled, Settlement, Store, Versioned,
+    Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Pruned, Readiness, Renewed, Retention,
+    Scope, ScopeKind, Session, Settled, Settlement, Store, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{Clock, DeliveryId, MessageId, Name, Tick, Timestamp};
@@ -69,7 +69,7 @@ impl StoreTap {
 
     fn is_full_for(&self, work: Work) -> bool {
         let full = self.clock.tick() < *self.full_until.lock();
-        full && matches!(work, Work::Accept | Work::Settle | Work::Claim)
+        full && matches!(work, Work::Accept | Work::Settle | Work::Claim | Work::Expire)
     }
 
     /// The dead session's last settlement comes late: it must be refused.
@@ -133,6 +133,11 @@ impl Store for StoreTap {
             };
             self.pass(Work::Settle, move || self.store.settle(session, batch), tell).await
         })
+    }
+
+    fn expire(&self, now: Timestamp) -> Answer<'_, Expired> {
+        let tell = move |oracle: &Oracle, expired: &Expired| oracle.book().expired(expired, now);
+        Box::pin(self.pass(Work::Expire, move || self.store.expire(now), tell))
     }
 
     fn renew(&self, session: Session, now: Timestamp) -> Answer<'_, Renewed> {

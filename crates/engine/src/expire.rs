@@ -1,0 +1,146 @@
+//! Ends what waits past its deadline, whether its target is held or not: in the windows, then on disk.
+
+use crate::done::Done;
+use crate::engine::Engine;
+use crate::happened::Happened;
+use crate::wake::Wake;
+use contract::Timestamp;
+use contract::delivery::Standing;
+use contract::store::{Expired, Fault, Late};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How long after a deadline we look: many that are close together end together.
+const GATHER: Duration = Duration::from_millis(200);
+/// The wall clock may be set while we sleep: while a deadline is known, it is read at least this often. That alone touches no disk.
+const CLOCK_LOOK: Duration = Duration::from_secs(5);
+/// How long to wait after the store could not answer.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Not later than the earliest deadline of what waits; [`u64::MAX`]: nothing that has one waits. A message without a deadline never
+/// touches it.
+pub(crate) struct Deadlines {
+    earliest: AtomicU64,
+    sooner: Wake,
+}
+
+impl Default for Deadlines {
+    /// What an earlier process left is not known: look at once.
+    fn default() -> Self {
+        Self { earliest: AtomicU64::new(0), sooner: Wake::default() }
+    }
+}
+
+impl Deadlines {
+    /// Something with this deadline may wait from now on.
+    pub(crate) fn note(&self, deadline: Option<Timestamp>) {
+        if let Some(micros) = deadline.map(Timestamp::as_micros)
+            && self.earliest.fetch_min(micros, Ordering::SeqCst) > micros
+        {
+            self.sooner.wake();
+        }
+    }
+
+    fn earliest(&self) -> Option<Timestamp> {
+        let micros = self.earliest.load(Ordering::SeqCst);
+        (micros != u64::MAX).then_some(Timestamp::from_micros(micros))
+    }
+
+    /// Before everything is looked at: what is noted from now on may not be seen by that.
+    fn forget(&self) {
+        self.earliest.store(u64::MAX, Ordering::SeqCst);
+    }
+}
+
+/// Runs until the engine stops.
+pub(crate) async fn run(engine: Arc<Engine>) {
+    let mut stop = engine.stop.subscribe();
+    loop {
+        let wait = wait(engine.deadlines.earliest(), engine.doors.clock.now());
+        let sleep = async {
+            match wait {
+                Some(wait) => engine.doors.clock.sleep(wait).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = engine.deadlines.sooner.woken() => continue,
+            () = sleep => {}
+        }
+        let now = engine.doors.clock.now();
+        if engine.deadlines.earliest().is_none_or(|earliest| earliest >= now) {
+            continue;
+        }
+        match end_all(&engine, now).await {
+            Ok(()) => {}
+            Err(Fault::Closed | Fault::Fatal { .. }) => return,
+            Err(Fault::Full | Fault::Failed { .. } | Fault::Corrupt { .. }) => {
+                engine.deadlines.note(Some(now + STORE_PAUSE));
+            }
+        }
+    }
+}
+
+fn wait(earliest: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+    earliest.map(|earliest| (earliest.since(now) + GATHER).min(CLOCK_LOOK))
+}
+
+async fn end_all(engine: &Engine, now: Timestamp) -> Result<(), Fault> {
+    engine.deadlines.forget();
+    for lane in engine.lanes().iter() {
+        let (late, next) = lane.take_late(now);
+        engine.deadlines.note(next);
+        if !late.is_empty() {
+            // There is room in the window.
+            engine.wake.wake();
+        }
+        for lease in late {
+            engine.settle(Done::new(lane, &lease, None, Standing::Expired)).await;
+        }
+    }
+    loop {
+        let Expired { deliveries, next } = engine.doors.store.expire(now).await?;
+        for late in &deliveries {
+            tell(engine, late);
+        }
+        if next.is_none_or(|next| next >= now) {
+            engine.deadlines.note(next);
+            return Ok(());
+        }
+    }
+}
+
+fn tell(engine: &Engine, late: &Late) {
+    let now = engine.doors.clock.now();
+    let Late { tenant, target, message, delivery, received, .. } = late;
+    let (standing, age) = (Standing::Expired, now.since(*received));
+    engine.tell(&Happened::Settled { message: *message, delivery: *delivery, target, standing, age });
+    // The next of its order key may be due now.
+    engine.put_on_disk(&engine.lane(tenant, target), now);
+    engine.watch.changed(*message);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(9_000_000_000);
+
+    #[test]
+    fn nothing_is_waited_for_until_something_with_a_deadline_waits() {
+        let deadlines = Deadlines::default();
+        assert_eq!(wait(deadlines.earliest(), NOW), Some(GATHER), "what is on disk is not known");
+        deadlines.forget();
+        deadlines.note(None);
+        assert_eq!(wait(deadlines.earliest(), NOW), None);
+        deadlines.note(Some(NOW + Duration::from_secs(1)));
+        deadlines.note(Some(NOW + Duration::from_secs(2)));
+        assert_eq!(wait(deadlines.earliest(), NOW), Some(Duration::from_secs(1) + GATHER));
+        deadlines.forget();
+        deadlines.note(Some(NOW + Duration::from_hours(1)));
+        assert_eq!(wait(deadlines.earliest(), NOW), Some(CLOCK_LOOK), "the wall clock may be set");
+    }
+}

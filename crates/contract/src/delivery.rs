@@ -113,7 +113,7 @@ pub struct Delivery {
     pub target: Name,
     /// The shape pinned at accept.
     pub shape: Option<ShapeId>,
-    /// Attempts made in this run.
+    /// Attempts made in this run that are counted.
     pub attempts: u32,
     /// 1 at accept; one more with each redrive.
     pub run: u32,
@@ -135,7 +135,7 @@ pub enum Suspicion {
 /// One try, as it is kept. Codes and field order are part of the schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// 1 for the first of its run.
+    /// 1 for the first of its run. One that is not counted ([`Attempt::is_counted`]) has the number of the one that could not be made.
     pub number: u32,
     /// The run it belongs to.
     pub run: u32,
@@ -149,6 +149,22 @@ pub struct Attempt {
     pub suspect: Suspicion,
     /// When the next attempt is due, if there is one.
     pub next: Option<Timestamp>,
+}
+
+impl Attempt {
+    /// Whether it uses up the schedule. A fault of this side that passes does not: the next attempt has the same number.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        self.next.is_none() || !self.result.class().is_some_and(ErrorClass::is_local)
+    }
+
+    /// Whether it says again what the one before says, and takes its place: so an outage of this side leaves one attempt on a delivery,
+    /// however long it lasts.
+    #[must_use]
+    pub fn replaces(&self, before: &Self) -> bool {
+        let uncounted = !self.is_counted() && !before.is_counted();
+        uncounted && (self.run, self.number) == (before.run, before.number)
+    }
 }
 
 /// What came of an attempt.

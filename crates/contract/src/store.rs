@@ -26,7 +26,9 @@ pub trait Store: Send + Sync {
     /// Leases due deliveries, oldest due first per target; of each order key only the earliest unfinished one.
     fn claim(&self, session: Session, asks: Vec<Ask>, now: Timestamp) -> Answer<'_, Vec<Claimed>>;
 
-    /// Records attempts and where their deliveries stand now: one answer per item, in order.
+    /// Records attempts and where their deliveries stand now: one answer per item, in order. An attempt that is not counted
+    /// ([`Attempt::is_counted`]) leaves [`crate::delivery::Delivery::attempts`] as it is, and takes the place of the last one if it
+    /// [`Attempt::replaces`] it.
     fn settle(&self, session: Session, batch: Vec<Settlement>) -> Answer<'_, Vec<Settled>>;
 
     /// Ends as `Expired` what waits (`Due`, also behind its order key) although its message's deadline has passed, earliest deadline

@@ -157,12 +157,9 @@ fn record(
             (reply.timings, result)
         }
         Outcome::Broken { class, detail, timings, .. } => (timings, AttemptResult::Failed { class, detail }),
-        Outcome::Own { class, detail, lasting } => {
+        Outcome::Own { class, detail, .. } => {
             let (target, delivery) = (&lane.name, lease.delivery.id);
             engine.tell(&Happened::Stumbled { target, delivery, class, detail: &detail });
-            if lasting == Lasting::Passing {
-                return Done::new(lane, &lease, None, standing);
-            }
             (Timings::default(), AttemptResult::Failed { class, detail })
         }
     };
@@ -175,6 +172,9 @@ fn record(
         suspect: lease.delivery.suspect,
         next: if let Standing::Due(at) = standing { Some(at) } else { None },
     };
+    if !attempt.is_counted() {
+        return Done::new(lane, &lease, Some(Arc::new(attempt)), standing);
+    }
     let (message, target) = (&*lease.message, &lane.name);
     engine.tell(&Happened::Attempted {
         message,

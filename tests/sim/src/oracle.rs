@@ -83,6 +83,8 @@ pub(crate) struct Ray {
     pub(crate) attempts: u32,
     /// Attempts of all runs that are recorded.
     pub(crate) recorded: usize,
+    /// The last recorded one is a fault of this side that passes: the next such one takes its place.
+    stumbled: bool,
     pub(crate) revision: u32,
     pub(crate) edited: Option<Bytes>,
     shape: Option<u32>,

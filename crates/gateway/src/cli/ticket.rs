@@ -85,9 +85,9 @@ pub(super) async fn follow(
     Err(Cut.into())
 }
 
-/// The attempts that have been told of.
+/// The attempts that have been told of. One that a fault of this side kept from being made has the number of the next one.
 #[derive(Default)]
-struct Told(HashSet<(String, u32, u32)>);
+struct Told(HashSet<(String, u32, u32, Option<String>)>);
 
 impl Told {
     /// A line for each attempt that is new.
@@ -95,7 +95,8 @@ impl Told {
         let mut lines = String::new();
         for delivery in &ticket.deliveries {
             for attempt in &delivery.attempts {
-                if self.0.insert((delivery.id.clone(), attempt.run, attempt.number)) {
+                let fault = attempt.class.clone().filter(|class| class.starts_with("local_"));
+                if self.0.insert((delivery.id.clone(), attempt.run, attempt.number, fault)) {
                     lines.push_str(&line(ticket.received, delivery, attempt));
                 }
             }

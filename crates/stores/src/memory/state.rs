@@ -181,9 +181,7 @@ impl State {
         self.alter(spot, wall, |entry| {
             entry.standing = if ends { Standing::Cancelled } else { one.standing };
             if let Some(attempt) = &one.attempt {
-                entry.attempts += 1;
-                entry.orphaned = 0;
-                entry.history.push(Attempt::clone(attempt));
+                entry.record(attempt);
             }
         });
         let freed =
@@ -334,6 +332,16 @@ impl State {
 }
 
 impl Entry {
+    fn record(&mut self, attempt: &Attempt) {
+        if attempt.is_counted() {
+            self.attempts += 1;
+            self.orphaned = 0;
+        } else {
+            self.history.pop_if(|last| attempt.replaces(last));
+        }
+        self.history.push(attempt.clone());
+    }
+
     fn new(start: Start, standing: Standing, received: Timestamp) -> Self {
         let history: Vec<Attempt> = start.fault.as_deref().cloned().into_iter().collect();
         Self {

@@ -34,10 +34,7 @@ impl Batch<'_> {
         let standing = if ends { Standing::Cancelled } else { settlement.standing };
         self.stand(slice, &mut after, standing)?;
         if let Some(attempt) = &settlement.attempt {
-            self.count_attempt(&mut after);
-            let packed = self.packed(attempt);
-            slice.insert_attempt(spot, after.kept, &packed)?;
-            self.space = packed;
+            self.record(slice, attempt, &mut after)?;
         }
         self.update(slice, &before, &after)?;
         if let Some(key) = &before.key {
@@ -64,8 +61,8 @@ impl Batch<'_> {
             let deadline = slice.deadline(spot.position())?;
             let mut row = Row { deadline, ..Row::new(spot, lane, code) };
             self.stand(slice, &mut row, settlement.standing)?;
-            if packed.is_some() {
-                self.count_attempt(&mut row);
+            if let Some(attempt) = &settlement.attempt {
+                count(attempt, &mut row);
             }
             self.insert(slice, &row, packed.as_deref())?;
         }
@@ -73,11 +70,18 @@ impl Batch<'_> {
         Ok(Settled::Recorded)
     }
 
-    /// An attempt whose end is known: having it did not kill the process.
-    fn count_attempt(&self, row: &mut Row) {
-        row.attempts += 1;
-        row.kept += 1;
-        row.orphaned = 0;
+    fn record(&mut self, slice: &Slice, attempt: &Attempt, row: &mut Row) -> Result<()> {
+        let packed = self.packed(attempt);
+        let replaces = !attempt.is_counted()
+            && slice.last_attempt(row.spot)?.is_some_and(|last| attempt.replaces(&last));
+        if replaces {
+            slice.replace_attempt(row.spot, row.kept, &packed)?;
+        } else {
+            count(attempt, row);
+            slice.insert_attempt(row.spot, row.kept, &packed)?;
+        }
+        self.space = packed;
+        Ok(())
     }
 
     fn packed(&mut self, attempt: &Attempt) -> Vec<u8> {
@@ -99,5 +103,14 @@ impl Batch<'_> {
             row.key = None;
         }
         Ok(())
+    }
+}
+
+/// One more attempt is kept. When it is counted, its end is known: having it did not kill the process.
+fn count(attempt: &Attempt, row: &mut Row) {
+    row.kept += 1;
+    if attempt.is_counted() {
+        row.attempts += 1;
+        row.orphaned = 0;
     }
 }

@@ -291,6 +291,17 @@ impl Slice {
         Ok(())
     }
 
+    /// Another attempt in the place of the last one, which is the `kept`th: the first may be in its row.
+    pub(super) fn replace_attempt(&self, spot: Spot, kept: u32, packed: &[u8]) -> Result<()> {
+        let mut put =
+            self.file.prepare_cached("UPDATE attempt SET attempt = ?3 WHERE spot = ?1 AND kept = ?2")?;
+        if put.execute(params![self.local(spot), kept, packed])? == 0 {
+            let mut put = self.file.prepare_cached("UPDATE delivery SET attempt = ?2 WHERE spot = ?1")?;
+            put.execute(params![self.local(spot), packed])?;
+        }
+        Ok(())
+    }
+
     /// Every attempt of a delivery, oldest first: the first may be in its row.
     pub(super) fn attempts(&self, spot: Spot) -> Result<Vec<Attempt>> {
         let mut find = self.file.prepare_cached(

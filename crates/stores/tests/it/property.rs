@@ -1,6 +1,6 @@
 //! Random sequences of operations give the same answers on memory and on SQLite.
 
-use crate::world::{Kind, Seeded, World, ask, attempt, keyed, leased, name, once, refused, tenant};
+use crate::world::{Kind, Seeded, World, ask, attempt, keyed, leased, name, once, refused, stumbled, tenant};
 use contract::delivery::{Death, Standing};
 use contract::query::{Change, Filter};
 use contract::store::{Accept, Accepted, Expired, Position, Settlement, Start};
@@ -142,7 +142,7 @@ impl Pair {
         let at = usize::try_from(self.dice.below(self.leased.len() as u64)).unwrap();
         let (index, delivery, attempts, run) =
             if self.dice.below(8) == 0 { self.leased[at] } else { self.leased.swap_remove(at) };
-        let (standing, attempt) = match self.dice.below(6) {
+        let (standing, attempt) = match self.dice.below(7) {
             0..2 => (Standing::Delivered, Some(attempt(attempts + 1, run, self.now()))),
             2 => (
                 Standing::Due(self.now() + Duration::from_secs(1)),
@@ -150,6 +150,10 @@ impl Pair {
             ),
             3 => (Standing::Dead(Death::Exhausted), Some(refused(attempts + 1, run, self.now()))),
             4 => (Standing::Due(self.now()), None),
+            5 => {
+                let fault = stumbled(attempts + 1, run, self.now());
+                (Standing::Due(self.now() + Duration::from_secs(1)), Some(fault))
+            }
             _ => (Standing::Expired, None),
         };
         let (a, b) = self.positions[&index];

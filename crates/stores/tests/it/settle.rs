@@ -1,7 +1,7 @@
 //! Recording attempts.
 
-use crate::world::{attempt, due, leased, name, on_every_store, refused};
-use contract::delivery::{Death, Standing};
+use crate::world::{attempt, due, leased, name, on_every_store, refused, stumbled};
+use contract::delivery::{Attempt, Death, Standing};
 use contract::store::{Position, Renewed, Session, Settled, Settlement};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,39 @@ on_every_store! {
         assert_eq!(world.store().settle(world.session, vec![one]).await.unwrap(), [Settled::Recorded]);
         let ray = world.ticket(message.id).await.deliveries.remove(0);
         assert_eq!((ray.standing, ray.attempts), (Standing::Delivered, vec![first, second]));
+    }
+
+    async fn a_fault_of_this_side_that_passes_is_kept_and_not_counted(world: World) {
+        let settle = async |position, delivery, attempt: &Attempt, standing| {
+            let one = Settlement { position, delivery, attempt: Some(Arc::new(attempt.clone())), standing };
+            assert_eq!(world.store().settle(world.session, vec![one]).await.unwrap(), [Settled::Recorded]);
+        };
+        // One has no row before its first attempt ends, the other has one from the start.
+        for start in [leased("crm"), due("crm", world.now())] {
+            let (message, position) = world.keep(vec![start]).await;
+            world.claim("crm", 1).await;
+            let mut kept = Vec::new();
+            for number in [1, 2] {
+                for _ in 0..3 {
+                    let fault = stumbled(number, 1, world.now());
+                    settle(position, message.first, &fault, Standing::Due(world.now())).await;
+                    let lease = world.claim("crm", 1).await.leases.remove(0);
+                    assert_eq!(lease.delivery.attempts, number - 1, "the schedule is not used up");
+                    world.clock.advance(Duration::from_secs(1));
+                    kept.truncate(usize::try_from(number - 1).unwrap() * 2);
+                    kept.push(fault);
+                    assert_eq!(world.ticket(message.id).await.deliveries[0].attempts, kept, "only the last of a run");
+                }
+                let made = refused(number, 1, world.now());
+                settle(position, message.first, &made, Standing::Due(world.now())).await;
+                world.claim("crm", 1).await;
+                kept.push(made);
+            }
+            let last = attempt(3, 1, world.now());
+            settle(position, message.first, &last, Standing::Delivered).await;
+            kept.push(last);
+            assert_eq!(world.ticket(message.id).await.deliveries[0].attempts, kept);
+        }
     }
 
     async fn a_delivery_is_settled_once(world: World) {

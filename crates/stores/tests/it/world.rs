@@ -332,6 +332,13 @@ pub(crate) fn refused(number: u32, run: u32, began: Timestamp) -> Attempt {
     Attempt { result, next: Some(began + Duration::from_secs(5)), ..attempt(number, run, began) }
 }
 
+/// A fault of this side that passes.
+pub(crate) fn stumbled(number: u32, run: u32, began: Timestamp) -> Attempt {
+    let result =
+        AttemptResult::Failed { class: ErrorClass::LocalDns, detail: "the resolver is silent".into() };
+    Attempt { result, ..refused(number, run, began) }
+}
+
 /// Each case becomes a function, and a module of the same name with one test per store.
 macro_rules! on_every_store {
     ($(async fn $case:ident($world:ident: World) $body:block)*) => {

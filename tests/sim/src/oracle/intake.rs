@@ -217,6 +217,7 @@ fn begin(target: usize, start: &Start, demoted: bool, message: &Message, since: 
         run: 1,
         attempts: u32::from(start.fault.is_some()),
         recorded: usize::from(start.fault.is_some()),
+        stumbled: false,
         revision: 0,
         edited: None,
         shape: start.shape.and_then(|shape| u32::try_from(shape.0).ok()),

@@ -58,16 +58,27 @@ impl Book {
         let standing = self.check_ending(id, settlement.standing, answer);
         self.note_late(id, standing);
         self.count_end(standing);
+        // What passes is not counted, as long as it is tried again.
+        let again = matches!(settlement.standing, Standing::Due(_));
         let Some(ray) = self.ray(id) else { return };
+        let end = ray.lease.take().and_then(|lease| lease.end);
+        let own = again && end.is_some_and(|end| end.seen == Seen::OwnPassing);
         ray.standing = standing;
-        ray.lease = None;
         if standing.is_final() {
             ray.refused = None;
         }
-        if settlement.attempt.is_some() {
-            ray.attempts += 1;
-            ray.recorded += 1;
-            ray.orphaned = 0;
+        match &settlement.attempt {
+            None => {}
+            Some(_) if own => {
+                ray.recorded += usize::from(!ray.stumbled);
+                ray.stumbled = true;
+            }
+            Some(_) => {
+                ray.attempts += 1;
+                ray.recorded += 1;
+                ray.orphaned = 0;
+                ray.stumbled = false;
+            }
         }
     }
 
@@ -114,8 +125,7 @@ impl Book {
                 };
                 let attempt = settlement.attempt.as_ref();
                 let right = attempt.is_some_and(|attempt| attempt.number == made && attempt.run == ray.run);
-                let recorded = if end.seen == Seen::OwnPassing { attempt.is_none() } else { right };
-                (fate::fits(standing, end.seen, &case), recorded)
+                (fate::fits(standing, end.seen, &case), right)
             }
         };
         let end = lease.end.as_ref().map(|end| (end.seen, end.at, end.proven, end.probes));
@@ -243,6 +253,7 @@ impl Ray {
         self.standing = Standing::Due(due);
         self.run += 1;
         self.attempts = 0;
+        self.stumbled = false;
         self.orphaned = 0;
         self.succeeded = None;
         self.doomed = false;

@@ -4,7 +4,7 @@ use super::{Book, Oracle, Ray};
 use crate::language;
 use crate::reach::Feat;
 use crate::rule::Rule;
-use contract::delivery::Standing;
+use contract::delivery::{Attempt, ErrorClass, Standing};
 use contract::store::{Backlog, Store};
 use contract::ticket::{Found, Ticket};
 use contract::{MessageId, Name};
@@ -140,9 +140,15 @@ impl Book {
 }
 
 fn shows(ray: &Ray, shown: &contract::ticket::Ray) -> bool {
-    let attempts = shown.attempts.iter().filter(|attempt| attempt.run == ray.run).count();
-    let numbered =
-        shown.attempts.iter().map(|attempt| (attempt.run, attempt.number)).is_sorted_by(|a, b| a < b);
+    let own = |attempt: &&Attempt| {
+        attempt.next.is_some() && attempt.result.class().is_some_and(ErrorClass::is_local)
+    };
+    let counted = || shown.attempts.iter().filter(|attempt| !own(attempt));
+    let attempts = counted().filter(|attempt| attempt.run == ray.run).count();
+    let number = |attempt: &Attempt| (attempt.run, attempt.number);
+    let numbered = counted().map(number).is_sorted_by(|a, b| a < b)
+        && shown.attempts.iter().filter(own).map(number).is_sorted_by(|a, b| a < b)
+        && shown.attempts.iter().map(number).is_sorted();
     ray.standing == shown.standing
         && ray.run == shown.run
         && ray.recorded == shown.attempts.len()

@@ -35,7 +35,7 @@ impl Engine {
                     lane: self.lane(&tenant, name),
                     when: target.when.clone(),
                     shape: target.shape.as_ref().map(|shape| shape.id),
-                    first_wait: target.retry.wait(0, self.doors.entropy.bits()).unwrap_or_default(),
+                    retry: target.retry.clone(),
                 })
             });
             Arc::new(Route {

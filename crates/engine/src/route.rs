@@ -2,11 +2,12 @@
 
 use crate::dispatch::lane::Lane;
 use crate::happened::Refusal;
+use crate::policy::retry;
 use bytes::Bytes;
 use contract::delivery::{Attempt, AttemptResult, Death, ErrorClass, ShapeId, Standing, Suspicion, Timings};
 use contract::expression::{Expression, Fault};
 use contract::store::{OrderKey, Start};
-use contract::{Message, Name, limits};
+use contract::{Entropy, Message, Name, limits};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,14 +30,18 @@ pub(crate) struct Ray {
     pub(crate) lane: Arc<Lane>,
     pub(crate) when: Option<Arc<dyn Expression>>,
     pub(crate) shape: Option<ShapeId>,
-    pub(crate) first_wait: Duration,
+    pub(crate) retry: retry::Policy,
 }
 
 /// Decides how each delivery of the message begins. `Leased` here is a wish: the lane and the store may say no.
 ///
 /// # Errors
 /// `NoWorker`: an expression could not run now, so nothing is decided.
-pub(crate) async fn starts(route: &Route, message: &Message) -> Result<Vec<Start>, Refusal> {
+pub(crate) async fn starts(
+    route: &Route,
+    message: &Message,
+    entropy: &dyn Entropy,
+) -> Result<Vec<Start>, Refusal> {
     let key = match &route.key {
         Some(key) => order_key(key.evaluate(message.body.clone()).await),
         None => Ok(None),
@@ -51,8 +56,10 @@ pub(crate) async fn starts(route: &Route, message: &Message) -> Result<Vec<Start
             (Ok(_), None) => Ok(Wanted::Yes),
         };
         let (standing, fault) = match wanted {
-            Ok(Wanted::Yes) if ray.first_wait.is_zero() => (Standing::Leased, None),
-            Ok(Wanted::Yes) => (Standing::Due(message.received + ray.first_wait), None),
+            Ok(Wanted::Yes) => match ray.retry.first_wait(|| entropy.bits()) {
+                Duration::ZERO => (Standing::Leased, None),
+                wait => (Standing::Due(message.received + wait), None),
+            },
             Ok(Wanted::No) => (Standing::Skipped, None),
             Err((_, Fault::Busy { .. })) => return Err(Refusal::NoWorker),
             Err((name, fault)) => {
@@ -128,6 +135,11 @@ fn is_true(json: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dispatch::Memory;
+    use contract::message::Headers;
+    use contract::{DeliveryId, MessageId, Timestamp};
+    use std::collections::BTreeSet;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
     fn an_order_key_is_text_and_bounded() {
@@ -137,6 +149,61 @@ mod tests {
         assert_eq!(key("null"), Ok(None));
         assert_eq!(order_key(Err(Fault::Empty)), Ok(None));
         assert!(key("\"\"").is_err());
+    }
+
+    /// Counts: each draw is another one.
+    struct Counter(AtomicU64);
+
+    impl Entropy for Counter {
+        fn bits(&self) -> u64 {
+            self.0.fetch_add(1 << 60, Ordering::Relaxed)
+        }
+    }
+
+    fn to(waits: &[u64]) -> Route {
+        let waits = waits.iter().copied().map(Duration::from_secs).collect();
+        let memory = Arc::new(Memory::new(0));
+        let name = |text| Name::try_new(text).unwrap();
+        let ray = Ray {
+            lane: Arc::new(Lane::new(Name::default_tenant(), name("crm"), memory)),
+            when: None,
+            shape: None,
+            retry: retry::Policy::try_new(retry::Schedule::List(waits), 0.5).unwrap(),
+        };
+        Route {
+            name: name("signup"),
+            deadline: None,
+            key: None,
+            targets: Arc::new([name("crm")]),
+            rays: vec![ray],
+        }
+    }
+
+    #[tokio::test]
+    async fn the_jitter_of_a_first_wait_is_drawn_for_each_message() {
+        let entropy = Counter(AtomicU64::new(0));
+        let message = Message {
+            id: MessageId::from_bits(0),
+            first: DeliveryId::from_bits(0),
+            tenant: Name::default_tenant(),
+            route: Name::try_new("signup").unwrap(),
+            received: Timestamp::ZERO,
+            deadline: None,
+            headers: Headers::default(),
+            body: Bytes::new(),
+        };
+        let route = to(&[10]);
+        let mut due = BTreeSet::new();
+        for _ in 0..16 {
+            let starts = starts(&route, &message, &entropy).await.unwrap();
+            let Standing::Due(at) = starts[0].standing else { panic!("it begins with a wait") };
+            assert!((5_000_000..=15_000_000).contains(&at.as_micros()), "{at:?}");
+            due.insert(at);
+        }
+        assert_eq!(due.len(), 16, "one draw for all");
+        let drawn = entropy.0.load(Ordering::Relaxed);
+        assert_eq!(starts(&to(&[0, 5]), &message, &entropy).await.unwrap()[0].standing, Standing::Leased);
+        assert_eq!(entropy.0.load(Ordering::Relaxed), drawn, "nothing is drawn where there is no wait");
     }
 
     #[test]

@@ -72,6 +72,15 @@ impl Policy {
         self.plain(made).map(|wait| jittered(wait, self.jitter, random))
     }
 
+    /// The wait before the first attempt. Nothing is drawn when there is none.
+    #[must_use]
+    pub fn first_wait(&self, random: impl FnOnce() -> u64) -> Duration {
+        match self.plain(0) {
+            None | Some(Duration::ZERO) => Duration::ZERO,
+            Some(wait) => jittered(wait, self.jitter, random()),
+        }
+    }
+
     /// The wait of this step, or the last one where the schedule is over: for probes, which never end.
     #[must_use]
     pub fn wait_or_last(&self, step: u32, random: u64) -> Duration {

@@ -113,7 +113,8 @@ pub struct Reply {
 /// What an answer's headers ask of the sender.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hints {
-    /// `Retry-After`, or the reset time of an exhausted rate limit: wait this long. Not yet capped.
+    /// `Retry-After`, or the reset time of an exhausted rate limit: wait this long. Not yet capped, and read whatever the status is: on a
+    /// success it means nothing.
     pub wait: Option<Duration>,
     /// `webhook-delivery`.
     pub word: Option<Word>,

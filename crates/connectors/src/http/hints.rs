@@ -2,7 +2,7 @@
 
 use contract::Timestamp;
 use contract::target::{Hints, Word};
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use http::{HeaderMap, HeaderName, header};
 use std::time::{Duration, UNIX_EPOCH};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -17,13 +17,10 @@ const EPOCH_SECONDS_MIN: u64 = 1_000_000_000;
 /// A moment above this is counted in milliseconds: in seconds it would be the year 33658.
 const EPOCH_MILLIS_MIN: u64 = 1_000_000_000_000;
 
-/// The hints of an answer. Times to wait count on a failure only: a 202 with `Retry-After` says when to poll.
-/// `now` is asked only for a moment in time.
-pub(super) fn read(status: StatusCode, headers: &HeaderMap, now: impl Fn() -> Timestamp) -> Hints {
+/// The hints of an answer, whatever its status: which status is a success, on which a time to wait means nothing for the next call, is not
+/// known here. `now` is asked only for a moment in time.
+pub(super) fn read(headers: &HeaderMap, now: impl Fn() -> Timestamp) -> Hints {
     let word = text(headers, &WEBHOOK_DELIVERY).and_then(word);
-    if status.is_success() {
-        return Hints { wait: None, word };
-    }
     let wait = text(headers, &header::RETRY_AFTER)
         .and_then(|value| retry_after(value, &now))
         .or_else(|| exhausted(headers, &now));
@@ -107,16 +104,16 @@ mod tests {
     /// Sun, 06 Nov 1994 08:49:37 GMT
     const NOW: u64 = 784_111_777;
 
-    fn hints(status: u16, fields: &[(&'static str, &str)]) -> Hints {
+    fn hints(fields: &[(&'static str, &str)]) -> Hints {
         let mut headers = HeaderMap::new();
         for (name, value) in fields {
             headers.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        read(StatusCode::from_u16(status).unwrap(), &headers, || Timestamp::from_micros(NOW * 1_000_000))
+        read(&headers, || Timestamp::from_micros(NOW * 1_000_000))
     }
 
     fn wait(fields: &[(&'static str, &str)]) -> Option<u64> {
-        hints(429, fields).wait.map(|wait| wait.as_secs())
+        hints(fields).wait.map(|wait| wait.as_secs())
     }
 
     #[test]
@@ -176,17 +173,11 @@ mod tests {
     }
 
     #[test]
-    fn a_success_asks_for_no_wait() {
-        assert_eq!(hints(202, &[("retry-after", "3")]).wait, None);
-    }
-
-    #[test]
-    fn the_receivers_word_is_read_on_every_status() {
+    fn the_receivers_word_is_read() {
         let cases =
             [("abort-message", Some(Word::AbortMessage)), ("disable", Some(Word::Disable)), ("no", None)];
         for (value, expected) in cases {
-            assert_eq!(hints(200, &[("webhook-delivery", value)]).word, expected, "{value}");
-            assert_eq!(hints(500, &[("webhook-delivery", value)]).word, expected, "{value}");
+            assert_eq!(hints(&[("webhook-delivery", value)]).word, expected, "{value}");
         }
     }
 }

@@ -20,6 +20,15 @@ async fn an_answer_is_captured_with_its_type() {
 }
 
 #[tokio::test]
+async fn what_an_answer_asks_for_is_read_whatever_its_status() {
+    for status in ["200 OK", "202 Accepted", "304 Not Modified", "429 Too Many Requests"] {
+        let answer = format!("HTTP/1.1 {status}\r\nretry-after: 3\r\ncontent-length: 0\r\n\r\n");
+        let reply = World::new(&Server::answering(answer).await.url()).reply().await;
+        assert_eq!(reply.hints.wait, Some(Duration::from_secs(3)), "{status}");
+    }
+}
+
+#[tokio::test]
 async fn informational_answers_are_passed_over() {
     let server = Server::answering(format!(
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n{}",

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::policy::retry::{Policy, Schedule};
+use crate::policy::statuses::Set;
 use contract::delivery::{Capture, Timings};
 use contract::target::{Hints, Written};
 use proptest::prelude::*;
@@ -76,6 +77,31 @@ fn answers_are_judged_by_the_published_table() {
         let judged = with(1, Proven::Yes, None, |facts| judge(&reply(status, hints), facts));
         assert_eq!((judged.verdict, judged.effect), (verdict, effect), "{status} {hints:?}");
     }
+}
+
+#[test]
+fn a_wait_is_obeyed_on_whatever_the_target_lists_as_retried_and_on_no_success() {
+    let statuses = Statuses { retried: Set(vec![202..=202]), ..Statuses::default() };
+    let judged = |status| {
+        with(1, Proven::Yes, None, |facts| {
+            judge(&reply(status, wait(120)), &Facts { statuses: &statuses, ..*facts })
+        })
+    };
+    for status in [200, 201] {
+        let judged = judged(status);
+        assert_eq!((judged.verdict, judged.effect), (Verdict::Done, Effect::Succeeded), "{status}");
+    }
+    assert_eq!(
+        judged(202).verdict,
+        Verdict::Done,
+        "`success` wins over `retried` while it is 2xx by default"
+    );
+    let statuses = Statuses { success: Set(vec![200..=201]), ..statuses };
+    let judged = with(1, Proven::Yes, None, |facts| {
+        judge(&reply(202, wait(120)), &Facts { statuses: &statuses, ..*facts })
+    });
+    assert_eq!(judged.verdict, Verdict::Again { at: at(120) });
+    assert_eq!(judged.effect, Effect::HoldUntil(at(120)));
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! Brings what is due from the store into the lanes, when they have room and their targets may be called.
 
 pub mod lane;
-mod memory;
-
-pub(crate) use memory::Memory;
+pub(crate) mod memory;
 
 use crate::deliver;
 use crate::done::Done;

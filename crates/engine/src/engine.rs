@@ -1,9 +1,9 @@
 //! What all verbs of the engine share: its doors, its lanes, its queues.
 
-use crate::dispatch::Memory;
+use crate::deadlines::Deadlines;
 use crate::dispatch::lane::{Lane, View};
+use crate::dispatch::memory::Memory;
 use crate::done::Done;
-use crate::expire::Deadlines;
 use crate::happened::{Happened, Listener};
 use crate::offer::Offered;
 use crate::plan::Compile;

@@ -3,12 +3,10 @@
 use crate::done::Done;
 use crate::engine::Engine;
 use crate::happened::Happened;
-use crate::wake::Wake;
 use contract::Timestamp;
 use contract::delivery::Standing;
 use contract::store::{Expired, Fault, Late};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long after a deadline we look: many that are close together end together.
@@ -17,41 +15,6 @@ const GATHER: Duration = Duration::from_millis(200);
 const CLOCK_LOOK: Duration = Duration::from_secs(5);
 /// How long to wait after the store could not answer.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-
-/// Not later than the earliest deadline of what waits; [`u64::MAX`]: nothing that has one waits. A message without a deadline never
-/// touches it.
-pub(crate) struct Deadlines {
-    earliest: AtomicU64,
-    sooner: Wake,
-}
-
-impl Default for Deadlines {
-    /// What an earlier process left is not known: look at once.
-    fn default() -> Self {
-        Self { earliest: AtomicU64::new(0), sooner: Wake::default() }
-    }
-}
-
-impl Deadlines {
-    /// Something with this deadline may wait from now on.
-    pub(crate) fn note(&self, deadline: Option<Timestamp>) {
-        if let Some(micros) = deadline.map(Timestamp::as_micros)
-            && self.earliest.fetch_min(micros, Ordering::SeqCst) > micros
-        {
-            self.sooner.wake();
-        }
-    }
-
-    fn earliest(&self) -> Option<Timestamp> {
-        let micros = self.earliest.load(Ordering::SeqCst);
-        (micros != u64::MAX).then_some(Timestamp::from_micros(micros))
-    }
-
-    /// Before everything is looked at: what is noted from now on may not be seen by that.
-    fn forget(&self) {
-        self.earliest.store(u64::MAX, Ordering::SeqCst);
-    }
-}
 
 /// Runs until the engine stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
@@ -67,7 +30,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => return,
-            () = engine.deadlines.sooner.woken() => continue,
+            () = engine.deadlines.sooner() => continue,
             () = sleep => {}
         }
         let now = engine.doors.clock.now();
@@ -126,6 +89,7 @@ fn tell(engine: &Engine, late: &Late) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deadlines::Deadlines;
 
     const NOW: Timestamp = Timestamp::from_micros(9_000_000_000);
 

@@ -3,6 +3,7 @@
 mod apply;
 mod cancel;
 mod commit;
+mod deadlines;
 mod deliver;
 pub mod dispatch;
 mod done;

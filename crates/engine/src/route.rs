@@ -135,7 +135,7 @@ fn is_true(json: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dispatch::Memory;
+    use crate::dispatch::memory::Memory;
     use contract::message::Headers;
     use contract::{DeliveryId, MessageId, Timestamp};
     use std::collections::BTreeSet;

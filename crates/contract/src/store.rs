@@ -62,6 +62,9 @@ pub trait Store: Send + Sync {
     /// Replaces state if it still has the version that was read (0: not there yet); false if it has not.
     fn put_state(&self, scope: Scope, expected: u64, value: Bytes) -> Answer<'_, bool>;
 
+    /// Removes state if it still has the version that was read; false if it has not. State that comes again begins at version 1 again.
+    fn forget_state(&self, scope: Scope, expected: u64) -> Answer<'_, bool>;
+
     /// Forgets what retention allows.
     fn prune(&self, retention: Retention, now: Timestamp) -> Answer<'_, Pruned>;
 
@@ -304,6 +307,8 @@ pub struct Pruned {
     pub messages: u64,
     /// Bytes given back.
     pub bytes: u64,
+    /// When the oldest message that is kept was accepted, to the millisecond; none: no message is kept.
+    pub oldest: Option<Timestamp>,
 }
 
 /// Whether a store can persist.

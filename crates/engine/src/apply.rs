@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::plan::Plan;
 use crate::route::{Ray, Route};
 use contract::Name;
-use contract::store::{Fault, Scope};
+use contract::store::Fault;
 use std::sync::Arc;
 
 impl Engine {
@@ -14,9 +14,7 @@ impl Engine {
     /// The store's: then the configuration is not in use.
     pub async fn apply(&self, plan: Plan) -> Result<Vec<Arc<Route>>, Fault> {
         for shape in plan.targets.iter().filter_map(|target| target.shape.as_ref()) {
-            let text = bytes::Bytes::copy_from_slice(shape.text.as_bytes());
-            // Already there: the same text, since its hash is its name.
-            self.doors.store.put_state(Scope::Shape(shape.id), 0, text).await?;
+            self.use_shape(shape.id, &shape.text).await?;
             self.shapes.lock().insert(shape.id, Arc::clone(&shape.expression));
         }
         let tenant = Name::default_tenant();

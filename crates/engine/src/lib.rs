@@ -9,6 +9,7 @@ pub mod dispatch;
 mod done;
 pub mod engine;
 mod expire;
+mod forget;
 pub mod happened;
 pub mod holds;
 mod intake;

@@ -25,6 +25,9 @@ pub struct Redrive {
     pub revived: u64,
     /// Whether it has ended.
     pub done: bool,
+    /// When it ended.
+    #[serde(default)]
+    ended: Option<Timestamp>,
     /// The last delivery looked at.
     after: Option<DeliveryId>,
 }
@@ -73,7 +76,7 @@ impl Engine {
     ) -> Result<Redrive, Fault> {
         let began = self.doors.clock.now();
         let id = MessageId::new(began, &*self.doors.entropy);
-        let redrive = Redrive { id, filter, rate, began, revived: 0, done: false, after: None };
+        let redrive = Redrive { id, filter, rate, began, revived: 0, done: false, ended: None, after: None };
         self.keep(&redrive).await?;
         self.services.spawn(run(Arc::clone(self), tenant.clone(), redrive.clone()));
         Ok(redrive)
@@ -147,7 +150,15 @@ async fn page(engine: &Engine, tenant: &Name, redrive: &mut Redrive) -> Result<(
     redrive.revived += u64::try_from(engine.revive_all(tenant, due).await?).unwrap_or(0);
     redrive.after = page.next.map(|cursor| cursor.0);
     redrive.done = page.next.is_none();
+    redrive.ended = redrive.done.then(|| engine.doors.clock.now());
     engine.keep(redrive).await
+}
+
+/// When a redrive that is kept ended; none: it goes on, or cannot be read.
+pub(crate) fn ended(kept: &[u8]) -> Option<Timestamp> {
+    let redrive: Redrive = serde_json::from_slice(kept).ok()?;
+    // An earlier version did not write down when it ended.
+    redrive.done.then(|| redrive.ended.unwrap_or(redrive.began))
 }
 
 /// How long after the beginning the `n`th delivery goes.

@@ -1,13 +1,63 @@
 //! The expression that makes a body, as it was pinned at accept.
 
 use crate::engine::Engine;
+use bytes::Bytes;
+use contract::Timestamp;
 use contract::delivery::{ErrorClass, ShapeId};
 use contract::expression::Expression;
-use contract::store::Scope;
+use contract::store::{Fault, Scope};
 use contract::target::{Lasting, Outcome};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How often the row of a shape that is configured says that it is in use.
+pub(crate) const MARK_EVERY: Duration = Duration::from_secs(3600);
+/// No expression begins with this byte: what does has the time of its last use in the next eight, then its text. What does not is of the
+/// first version, all text.
+const WITH_TIME: u8 = 1;
+
+/// A shape as the store has it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// When it was last in use, as far as its row knows.
+    pub(crate) used: Option<Timestamp>,
+    pub(crate) text: String,
+}
+
+impl Kept {
+    pub(crate) fn read(value: &[u8]) -> Self {
+        let (used, text) = match value.split_first_chunk::<9>() {
+            Some(([WITH_TIME, used @ ..], text)) => {
+                (Some(Timestamp::from_micros(u64::from_le_bytes(*used))), text)
+            }
+            Some(_) | None => (None, value),
+        };
+        Self { used, text: String::from_utf8_lossy(text).into_owned() }
+    }
+
+    fn write(used: Timestamp, text: &str) -> Bytes {
+        let used = used.as_micros().to_le_bytes();
+        [&[WITH_TIME], used.as_slice(), text.as_bytes()].concat().into()
+    }
+}
 
 impl Engine {
+    /// Keeps the text of a shape, and that it is in use now.
+    pub(crate) async fn use_shape(&self, id: ShapeId, text: &str) -> Result<(), Fault> {
+        loop {
+            let now = self.doors.clock.now();
+            let kept = self.doors.store.state(Scope::Shape(id)).await?;
+            let used = kept.as_ref().and_then(|kept| Kept::read(&kept.value).used);
+            if used.is_some_and(|used| now.since(used) < MARK_EVERY) {
+                return Ok(());
+            }
+            let version = kept.map_or(0, |kept| kept.version);
+            if self.doors.store.put_state(Scope::Shape(id), version, Kept::write(now, text)).await? {
+                return Ok(());
+            }
+        }
+    }
+
     /// The expression of a shape, from the plan or, when that has changed, from the store.
     pub(crate) async fn shape(&self, id: ShapeId) -> Result<Arc<dyn Expression>, Outcome> {
         if let Some(shape) = self.shapes.lock().get(&id) {
@@ -18,8 +68,7 @@ impl Engine {
         let kept = kept.map_err(|fault| own(Lasting::Passing, &fault.to_string()))?;
         let kept =
             kept.ok_or_else(|| own(Lasting::Lasting, "the shape pinned at accept is not in the store"))?;
-        let text = String::from_utf8_lossy(&kept.value);
-        let compiled = self.doors.compile.compile(&text);
+        let compiled = self.doors.compile.compile(&Kept::read(&kept.value).text);
         let shape = compiled
             .ok_or_else(|| own(Lasting::Lasting, "the shape pinned at accept does not compile any more"))?;
         self.shapes.lock().insert(id, Arc::clone(&shape));
@@ -30,4 +79,19 @@ impl Engine {
 /// A fault of this side.
 pub(crate) fn own(class: ErrorClass, lasting: Lasting, detail: &str) -> Outcome {
     Outcome::Own { class, lasting, detail: detail.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_is_read_as_it_was_written_and_as_the_first_version_wrote_it() {
+        let used = Timestamp::from_micros(1_790_000_000_000_000);
+        for text in ["", ".", "{email: .email, name: \"ü\"}"] {
+            let kept = |used| Kept { used, text: text.to_owned() };
+            assert_eq!(Kept::read(&Kept::write(used, text)), kept(Some(used)));
+            assert_eq!(Kept::read(text.as_bytes()), kept(None));
+        }
+    }
 }

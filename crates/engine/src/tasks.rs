@@ -43,7 +43,7 @@ pub(crate) async fn renew(engine: Arc<Engine>) {
 pub(crate) async fn prune(engine: Arc<Engine>) {
     let mut wait = PRUNE_AT_FIRST;
     while every(&engine, std::mem::replace(&mut wait, PRUNE_EVERY)).await {
-        if let Err(fault) = engine.doors.store.prune(engine.retention, engine.doors.clock.now()).await {
+        if let Err(fault) = engine.forget().await {
             tracing::warn!(%fault, "retention could not be applied; it is tried again");
         }
     }

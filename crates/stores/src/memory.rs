@@ -121,6 +121,16 @@ impl Store for Memory {
         })
     }
 
+    fn forget_state(&self, scope: Scope, expected: u64) -> Answer<'_, bool> {
+        self.answer(|state, _| {
+            let found = state.states.get(&scope).is_some_and(|found| found.version == expected);
+            if found {
+                state.states.remove(&scope);
+            }
+            Ok(found)
+        })
+    }
+
     fn prune(&self, retention: Retention, now: Timestamp) -> Answer<'_, Pruned> {
         self.answer(|state, _| Ok(state.prune(retention, now)))
     }

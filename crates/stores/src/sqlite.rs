@@ -29,6 +29,7 @@ mod prune;
 mod queue;
 mod read;
 mod reserve;
+mod salvage;
 mod schema;
 mod seen;
 mod session;

@@ -192,6 +192,7 @@ impl State {
         let messages = &self.messages;
         self.once.retain(|_, (_, position, _)| messages.contains_key(position));
         self.crowded = total > retention.bytes;
+        pruned.oldest = messages.values().map(|kept| kept.message.id.made()).min();
         pruned
     }
 }

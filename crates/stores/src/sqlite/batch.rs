@@ -54,7 +54,7 @@ impl<'a> Batch<'a> {
             Work::Expire(now) => Reply::Expired(self.expire(*now)?),
             Work::Change(change) => Reply::Changed(self.change(change)?),
             Work::Backlog => Reply::Backlog(self.backlog()?),
-            Work::Open(..) | Work::PutState(..) | Work::Prune(..) => {
+            Work::Open(..) | Work::PutState(..) | Work::ForgetState(..) | Work::Prune(..) => {
                 return Err(Trouble::Failed("this work is not done in a group".into()));
             }
         })

@@ -180,6 +180,12 @@ impl Catalog {
         };
         Ok(written == 1)
     }
+
+    pub(super) fn forget_state(&self, scope: &Scope, expected: u64) -> Result<bool> {
+        let (kind, subject) = address(scope);
+        let forget = "DELETE FROM state WHERE kind = ?1 AND subject = ?2 AND version = ?3";
+        Ok(self.file.execute(forget, params![kind, subject, expected.cast_signed()])? == 1)
+    }
 }
 
 fn narrow(id: i64) -> Result<u32> {

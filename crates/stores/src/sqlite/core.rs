@@ -14,6 +14,7 @@ use super::ledger::Ledger;
 use super::place::Number;
 use super::read::Shelf;
 use super::reserve::Reserve;
+use super::salvage::salvage;
 use super::seen::Seen;
 use super::trouble::{Result, Trouble};
 use super::work::{Answered, Query, Reply, Work};
@@ -179,6 +180,9 @@ impl Core {
             Work::PutState(scope, expected, value) => self
                 .whatever_the_space(|core| core.files.catalog.put_state(scope, *expected, value))
                 .map(Reply::Put),
+            Work::ForgetState(scope, expected) => self
+                .whatever_the_space(|core| core.files.catalog.forget_state(scope, *expected))
+                .map(Reply::Forgotten),
             Work::Prune(retention, now) => {
                 self.whatever_the_space(|core| core.prune(*retention, *now)).map(Reply::Pruned)
             }
@@ -372,29 +376,5 @@ impl Core {
             }
             Trouble::Corrupt(_) | Trouble::Failed(_) => {}
         }
-    }
-}
-
-/// What of a reply holds although the commit of some slices failed. The whole call may be made again: what was done is
-/// then answered as done before.
-fn salvage(work: &Work, reply: Reply, left_out: &BTreeSet<Number>) -> Answered {
-    match (work, reply) {
-        (Work::Settle(_, batch), _)
-            if batch.iter().any(|one| left_out.contains(&Number::of(one.position))) =>
-        {
-            Err(Fault::Full)
-        }
-        (Work::Change(_), _) => Err(Fault::Full),
-        (_, Reply::Claimed(mut claimed)) => {
-            for one in &mut claimed {
-                one.leases.retain(|lease| !left_out.contains(&Number::of(lease.position)));
-            }
-            Ok(Reply::Claimed(claimed))
-        }
-        (_, Reply::Expired(mut expired)) => {
-            expired.deliveries.retain(|late| !left_out.contains(&Number::of(late.position)));
-            Ok(Reply::Expired(expired))
-        }
-        (_, reply) => Ok(reply),
     }
 }

@@ -99,6 +99,10 @@ impl<D: Desk> Store for Front<D> {
         answer!(self.0.work(Work::PutState(scope, expected, value)), Put)
     }
 
+    fn forget_state(&self, scope: Scope, expected: u64) -> Answer<'_, bool> {
+        answer!(self.0.work(Work::ForgetState(scope, expected)), Forgotten)
+    }
+
     fn prune(&self, retention: Retention, now: Timestamp) -> Answer<'_, Pruned> {
         answer!(self.0.work(Work::Prune(retention, now)), Pruned)
     }

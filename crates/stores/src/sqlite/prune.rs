@@ -36,7 +36,19 @@ impl Core {
             closed.is_some_and(|closed| now.since(closed) < limits::IDEMPOTENCY_WINDOW)
         });
         self.set_crowded(self.bytes() > retention.bytes);
+        pruned.oldest = self.oldest()?;
         Ok(pruned)
+    }
+
+    /// When the oldest message of all slices was accepted: read from the index of their ids.
+    fn oldest(&self) -> Result<Option<Timestamp>> {
+        let mut oldest: Option<i64> = None;
+        for slice in self.files.slices.values() {
+            let first: Option<i64> =
+                slice.file.query_row("SELECT min(hi) FROM message", [], |row| row.get(0))?;
+            oldest = oldest.into_iter().chain(first).min();
+        }
+        Ok(oldest.map(|hi| Timestamp::from_micros((hi >> 16).cast_unsigned().saturating_mul(1000))))
     }
 
     fn bytes(&self) -> u64 {
@@ -123,7 +135,7 @@ impl Core {
             let tally = load::tally(carried)?;
             self.ledger.load(Number::CARRIED, tally);
         }
-        Ok(Pruned { messages: gone.len() as u64, bytes: 0 })
+        Ok(Pruned { messages: gone.len() as u64, ..Pruned::default() })
     }
 }
 

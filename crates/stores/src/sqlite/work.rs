@@ -30,6 +30,8 @@ pub enum Work {
     Backlog,
     /// `Store::put_state`
     PutState(Scope, u64, Bytes),
+    /// `Store::forget_state`
+    ForgetState(Scope, u64),
     /// `Store::prune`
     Prune(Retention, Timestamp),
 }
@@ -45,7 +47,7 @@ impl Work {
             | Self::Renew(_)
             | Self::Change(_)
             | Self::Backlog => true,
-            Self::Open(..) | Self::PutState(..) | Self::Prune(..) => false,
+            Self::Open(..) | Self::PutState(..) | Self::ForgetState(..) | Self::Prune(..) => false,
         }
     }
 
@@ -62,6 +64,7 @@ impl Work {
             | Self::Change(_)
             | Self::Backlog
             | Self::PutState(..)
+            | Self::ForgetState(..)
             | Self::Prune(..) => 1,
         }
     }
@@ -103,6 +106,8 @@ pub enum Reply {
     Backlog(Vec<Backlog>),
     /// To [`Work::PutState`].
     Put(bool),
+    /// To [`Work::ForgetState`].
+    Forgotten(bool),
     /// To [`Work::Prune`].
     Pruned(Pruned),
     /// To [`Query::Ticket`].

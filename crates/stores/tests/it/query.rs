@@ -162,6 +162,26 @@ on_every_store! {
         assert_eq!(world.store().ticket(&tenant(), unknown).await.unwrap(), Found::Unknown);
     }
 
+    async fn retention_says_how_old_the_oldest_message_is(world: World) {
+        let prune = async || world.store().prune(RETENTION, world.now()).await.unwrap().oldest;
+        assert_eq!(prune().await, None);
+        let first = world.now();
+        let (message, position) = world.keep(vec![leased("crm")]).await;
+        for _ in 0..40 {
+            world.clock.advance(Duration::from_hours(1));
+            let (other, position) = world.keep(vec![leased("crm")]).await;
+            world.settle(position, other.first, Standing::Delivered).await;
+        }
+        assert_eq!(prune().await, Some(first));
+        world.clock.advance(DAY * 20);
+        assert_eq!(prune().await, Some(first), "it lives");
+        world.settle(position, message.first, Standing::Delivered).await;
+        world.clock.advance(DAY);
+        let now = world.now();
+        world.keep(vec![leased("crm")]).await;
+        assert_eq!(prune().await, Some(now));
+    }
+
     async fn what_is_alive_is_not_dropped_for_bytes_then_new_messages_are_refused(world: World) {
         let (message, position) = world.keep(vec![leased("crm")]).await;
         let tight = Retention { bytes: 1, ..RETENTION };

@@ -24,6 +24,21 @@ on_every_store! {
         assert_eq!(found, Some(Versioned { version: 2, value: Bytes::from_static(b"two") }));
     }
 
+    async fn state_is_forgotten_only_at_the_version_that_was_read(world: World) {
+        let mut world = world;
+        let id = MessageId::new(world.now(), &world.entropy);
+        for scope in [Scope::Shape(ShapeId(7)), Scope::Redrive(id)] {
+            assert!(!world.store().forget_state(scope.clone(), 1).await.unwrap());
+            assert!(world.store().put_state(scope.clone(), 0, Bytes::new()).await.unwrap());
+            assert!(world.store().put_state(scope.clone(), 1, Bytes::new()).await.unwrap());
+            assert!(!world.store().forget_state(scope.clone(), 1).await.unwrap(), "it was replaced meanwhile");
+            assert!(world.store().forget_state(scope.clone(), 2).await.unwrap());
+            world.crash().await;
+            assert_eq!(world.store().state(scope.clone()).await.unwrap(), None);
+            assert!(world.store().put_state(scope, 0, Bytes::new()).await.unwrap(), "it may come again");
+        }
+    }
+
     async fn states_are_found_by_kind(world: World) {
         let scopes = [
             Scope::Target(name("default"), name("a.b-c_d")),

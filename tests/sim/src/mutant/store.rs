@@ -208,6 +208,10 @@ impl Store for MutantStore {
         self.store.put_state(scope, expected, value)
     }
 
+    fn forget_state(&self, scope: Scope, expected: u64) -> Answer<'_, bool> {
+        self.store.forget_state(scope, expected)
+    }
+
     fn prune(&self, retention: Retention, now: Timestamp) -> Answer<'_, Pruned> {
         self.store.prune(retention, now)
     }

@@ -191,6 +191,10 @@ impl Store for StoreTap {
         })
     }
 
+    fn forget_state(&self, scope: Scope, expected: u64) -> Answer<'_, bool> {
+        Box::pin(self.pass(Work::Keep, move || self.store.forget_state(scope, expected), |_, _| {}))
+    }
+
     fn prune(&self, retention: Retention, now: Timestamp) -> Answer<'_, Pruned> {
         Box::pin(self.pass(Work::Prune, move || self.store.prune(retention, now), |_, _| {}))
     }

@@ -1,4 +1,8 @@
-//! The simulation as a test: many worlds, each of which must keep every promise.
+//! The simulation as a test: many worlds, each of which must keep every promise; and small worlds for single promises.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+
+mod forget;
+mod small;
 
 use sim::{Keep, Mutant, run, run_many};
 

@@ -1,0 +1,200 @@
+//! A small world: one engine over one store, and a target that a test holds in its hand.
+
+use bytes::Bytes;
+use contract::clock::Tick;
+use contract::delivery::{Capture, ShapeId, Standing, Timings};
+use contract::expression::{Expression, Fault};
+use contract::message::Headers;
+use contract::store::{Retention, Store};
+use contract::target::{Call, Hints, Outcome, Reply, Target};
+use contract::ticket::Found;
+use contract::{Clock, DeliveryId, Entropy, MessageId, Name, Promise, Timestamp};
+use engine::happened::{Happened, Listener};
+use engine::offer::{Offer, Receipt};
+use engine::plan::{Compile, Plan, RoutePlan, Shape, TargetPlan};
+use engine::policy::retry::{Policy, Schedule};
+use engine::policy::statuses::Statuses;
+use engine::{Doors, Engine, Settings};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
+
+const BEGIN: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
+
+/// The runtime's time, which a test may pause.
+pub(crate) struct RuntimeClock(Instant);
+
+impl RuntimeClock {
+    pub(crate) fn new() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for RuntimeClock {
+    fn now(&self) -> Timestamp {
+        BEGIN + self.0.elapsed()
+    }
+    fn tick(&self) -> Tick {
+        Tick(self.0.elapsed())
+    }
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    fn sleep(&self, time: Duration) -> Promise<'static, ()> {
+        Box::pin(tokio::time::sleep(time))
+    }
+}
+
+struct Counter(AtomicU64);
+
+impl Entropy for Counter {
+    fn bits(&self) -> u64 {
+        self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed)
+    }
+}
+
+/// Passes everything on.
+struct Same;
+
+impl Expression for Same {
+    fn evaluate(&self, input: Bytes) -> Promise<'_, Result<Bytes, Fault>> {
+        Box::pin(std::future::ready(Ok(input)))
+    }
+}
+
+impl Compile for Same {
+    fn compile(&self, _: &str) -> Option<Arc<dyn Expression>> {
+        Some(Arc::new(Self))
+    }
+}
+
+/// A target that says when it is called, and answers when it may.
+pub(crate) struct Hand {
+    pub(crate) status: AtomicU16,
+    pub(crate) may_answer: Semaphore,
+    called: mpsc::UnboundedSender<DeliveryId>,
+}
+
+impl Target for Hand {
+    fn deliver<'a>(&'a self, call: &'a Call) -> Promise<'a, Vec<Outcome>> {
+        Box::pin(async move {
+            for parcel in &call.parcels {
+                self.called.send(parcel.id).ok();
+            }
+            self.may_answer.acquire().await.unwrap().forget();
+            let reply = Reply {
+                status: self.status.load(Ordering::SeqCst),
+                hints: Hints::default(),
+                location: None,
+                capture: Capture::default(),
+                timings: Timings::default(),
+            };
+            call.parcels.iter().map(|_| Outcome::Answered(reply.clone())).collect()
+        })
+    }
+}
+
+struct Ear(mpsc::UnboundedSender<(DeliveryId, Standing)>);
+
+impl Listener for Ear {
+    fn on(&self, happened: &Happened<'_>) {
+        if let Happened::Settled { delivery, standing, .. } = happened {
+            self.0.send((*delivery, *standing)).ok();
+        }
+    }
+}
+
+/// All of it: the route `signup` goes to the target `crm`, one call at a time, one attempt each.
+pub(crate) struct Small {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) hand: Arc<Hand>,
+    pub(crate) called: mpsc::UnboundedReceiver<DeliveryId>,
+    pub(crate) settled: mpsc::UnboundedReceiver<(DeliveryId, Standing)>,
+    route: Arc<engine::route::Route>,
+}
+
+impl Small {
+    pub(crate) async fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>, retention: Retention) -> Self {
+        let (tell, settled) = mpsc::unbounded_channel();
+        let (call, called) = mpsc::unbounded_channel();
+        let doors = Doors {
+            clock,
+            entropy: Arc::new(Counter(AtomicU64::new(1))),
+            store,
+            compile: Arc::new(Same),
+            listeners: vec![Arc::new(Ear(tell))],
+        };
+        let engine = Engine::start(doors, Settings { retention, ..Settings::default() }).await.unwrap();
+        let hand = Hand { status: AtomicU16::new(200), may_answer: Semaphore::new(0), called: call };
+        let hand = Arc::new(hand);
+        let route = configure(&engine, &hand, None).await;
+        Self { engine, hand, called, settled, route }
+    }
+
+    /// Another configuration, which shapes the body like this.
+    pub(crate) async fn shape(&mut self, id: Option<u64>) {
+        self.route = configure(&self.engine, &self.hand, id).await;
+    }
+
+    pub(crate) async fn send(&self) -> Receipt {
+        let offer = Offer {
+            tenant: tenant(),
+            route: Arc::clone(&self.route),
+            headers: Headers::default(),
+            body: Bytes::from_static(b"{}"),
+            once: None,
+            deadline: None,
+        };
+        self.engine.accept(offer).await.unwrap()
+    }
+
+    pub(crate) async fn standing(&self, id: MessageId) -> Option<Standing> {
+        match self.engine.store().ticket(&tenant(), id).await.unwrap() {
+            Found::Here(ticket) => Some(ticket.deliveries[0].standing),
+            Found::Gone | Found::Unknown => None,
+        }
+    }
+
+    /// Time passes, and whatever is to be done meanwhile is done.
+    pub(crate) async fn wait(&self, time: Duration) {
+        self.engine.clock().sleep(time).await;
+    }
+}
+
+async fn configure(engine: &Arc<Engine>, hand: &Arc<Hand>, shape: Option<u64>) -> Arc<engine::route::Route> {
+    let shape = shape.map(|id| Shape {
+        id: ShapeId(id),
+        text: format!("shape {id}").into(),
+        expression: Arc::new(Same),
+    });
+    let target = TargetPlan {
+        name: crm(),
+        retry: Policy::try_new(Schedule::List(vec![Duration::ZERO]), 0.0).unwrap(),
+        statuses: Statuses::default(),
+        concurrency: 1,
+        when: None,
+        shape,
+        target: Arc::<Hand>::clone(hand),
+    };
+    let name = Name::try_new("signup").unwrap();
+    let route = RoutePlan { name, to: vec![crm()], deadline: None, key: None };
+    engine.apply(Plan { routes: vec![route], targets: vec![target] }).await.unwrap().remove(0)
+}
+
+pub(crate) fn tenant() -> Name {
+    Name::default_tenant()
+}
+
+pub(crate) fn crm() -> Name {
+    Name::try_new("crm").unwrap()
+}
+
+/// Lets a call begin and then drops it, as a server does when its client hangs up.
+pub(crate) fn hang_up<T>(call: impl Future<Output = T>) {
+    let mut call: Pin<Box<dyn Future<Output = T> + '_>> = Box::pin(call);
+    let begun = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(begun, Poll::Pending), "it was over before anybody could hang up");
+}

@@ -94,3 +94,113 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract::clock::Tick;
+    use contract::{Promise, Timestamp, limits};
+    use http::StatusCode;
+    use http_body::Frame;
+    use std::convert::Infallible;
+    use std::future::Future;
+    use std::pin::{Pin, pin};
+    use std::task::{Context, Poll, Waker};
+
+    /// Comes byte by byte, each after a pause; then nothing more comes, and no end either.
+    struct Drip {
+        left: usize,
+        paused: bool,
+    }
+
+    impl Drip {
+        fn of(bytes: usize) -> Self {
+            Self { left: bytes, paused: false }
+        }
+    }
+
+    impl Body for Drip {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            self.paused = !self.paused;
+            if self.paused || self.left == 0 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.left -= 1;
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+        }
+    }
+
+    /// The time for a whole body is always over, a pause never is.
+    struct Hasty;
+
+    impl Clock for Hasty {
+        fn now(&self) -> Timestamp {
+            Timestamp::ZERO
+        }
+        fn tick(&self) -> Tick {
+            Tick::default()
+        }
+        fn sleep(&self, time: Duration) -> Promise<'static, ()> {
+            if time == WHOLE_MAX {
+                Box::pin(std::future::ready(()))
+            } else {
+                Box::pin(std::future::pending())
+            }
+        }
+    }
+
+    /// No time passes.
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp::ZERO
+        }
+        fn tick(&self) -> Tick {
+            Tick::default()
+        }
+        fn sleep(&self, _: Duration) -> Promise<'static, ()> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_never_pauses_for_long_is_cut_off_by_the_time_for_the_whole() {
+        let problem = read(Drip::of(usize::MAX), 100, &Hasty).await.unwrap_err();
+        assert_eq!(problem.status(), StatusCode::REQUEST_TIMEOUT, "{:?}", problem.json());
+        assert!(problem.json()["detail"].as_str().unwrap().contains("took more than 300 s"));
+    }
+
+    #[test]
+    fn bodies_under_way_have_a_bound_all_together() {
+        fn poll<T>(reading: &mut (impl Future<Output = T> + Unpin)) -> Poll<T> {
+            let mut cx = Context::from_waker(Waker::noop());
+            // A pause, a piece, and what follows.
+            let _paused = Pin::new(&mut *reading).poll(&mut cx);
+            Pin::new(reading).poll(&mut cx)
+        }
+        let max = limits::BODY_BYTES_MAX;
+        let count = RECEIVING_KIB_MAX * 1024 / max;
+        let begin = || Box::pin(read(Drip::of(1), max, &Still));
+        let mut under_way: Vec<_> = (0..count).map(|_| begin()).collect();
+        for reading in &mut under_way {
+            assert!(poll(reading).is_pending());
+        }
+        let Poll::Ready(Err(problem)) = poll(&mut begin()) else { panic!("one more found room") };
+        assert_eq!(problem.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let whole = http_body_util::Full::new(Bytes::from_static(b"{}"));
+        let mut reading = pin!(read(whole, max, &Still));
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Ok(body)) = reading.as_mut().poll(&mut cx) else { panic!("it is here") };
+        assert_eq!(body, "{}", "what came in one piece needs no room");
+        under_way.pop();
+        assert!(poll(&mut begin()).is_pending(), "the room of one that broke off is free again");
+    }
+}

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
 
 mod forget;
+mod hang_up;
+mod held;
 mod small;
 
 use sim::{Keep, Mutant, run, run_many};

@@ -357,4 +357,41 @@ mod tests {
         merge(&mut base, value!({"a": 9, "b": {"c": null}, "e": {"f": 1}, "g": true}));
         assert_eq!(base, value!({"a": 9, "b": {"d": 3}, "e": {"f": 1}, "g": true}));
     }
+
+    #[test]
+    fn a_merge_patch_leaves_every_number_as_it_is_spelled() {
+        let now = Timestamp::from_micros(1_790_000_000_000_000);
+        let (message, first) = (contract::MessageId::from_bits(1), DeliveryId::from_bits(1 << 16));
+        let name = |text| Name::try_new(text).unwrap();
+        let body = br#"{"id":12345678901234567890123,"price":1.10,"zero":-0.0,"old":1}"#;
+        let detail = Detail {
+            row: Row {
+                id: first,
+                message,
+                route: name("order"),
+                target: name("crm"),
+                received: now,
+                standing: Standing::Dead(contract::delivery::Death::Refused),
+                run: 1,
+                last: None,
+            },
+            message: Arc::new(contract::Message {
+                id: message,
+                first,
+                tenant: Name::default_tenant(),
+                route: name("order"),
+                received: now,
+                deadline: None,
+                headers: Headers::default(),
+                body: Bytes::from_static(body),
+            }),
+            attempts: Vec::new(),
+            revision: 0,
+            edit: None,
+        };
+        let patch = Bytes::from_static(br#"{"old":null,"new":9007199254740993.10}"#);
+        let edit = edited(&detail, "application/json", patch).unwrap();
+        let expected = r#"{"id":12345678901234567890123,"price":1.10,"zero":-0.0,"new":9007199254740993.10}"#;
+        assert_eq!(edit.body, expected);
+    }
 }

@@ -122,11 +122,12 @@ fn answered(engine: &Arc<Engine>, waiting: Waiting, answer: Accepted) {
         Accepted::New { position, demoted } => {
             let (message, deliveries) = (&waiting.message, waiting.standings.len());
             engine.tell(&Happened::Accepted { message, deliveries });
-            engine.deadlines.note(message.deadline);
             for ((standing, ray), ordinal) in waiting.standings.iter().zip(&waiting.route.rays).zip(0u16..) {
                 let durable = Durable { message, position, id: message.first.at(ordinal) };
                 begin(engine, ray, durable, *standing, demoted.contains(&ordinal));
             }
+            // Only now: a look at what waits that was under way before may not have seen it.
+            engine.deadlines.note(message.deadline);
             let targets = Arc::clone(&waiting.route.targets);
             Receipt { id: message.id, first: message.first, targets, novelty: Novelty::New }
         }

@@ -44,10 +44,10 @@ async fn a_cancellation_is_told_although_its_caller_hangs_up() {
 async fn a_redriven_delivery_is_sent_although_its_caller_hangs_up() {
     let folder = tempfile::tempdir().unwrap();
     let mut world = world(&folder).await;
-    world.hand.status.store(500, Ordering::SeqCst);
+    world.hand.status.store(400, Ordering::SeqCst);
     world.hand.may_answer.add_permits(2);
     let sent = world.send().await;
-    assert_eq!(world.settled.recv().await, Some((sent.first, Standing::Dead(Death::Exhausted))));
+    assert_eq!(world.settled.recv().await, Some((sent.first, Standing::Dead(Death::Refused))));
     world.hand.status.store(200, Ordering::SeqCst);
     hang_up(world.engine.revive(&tenant(), sent.first));
     assert_eq!(world.settled.recv().await, Some((sent.first, Standing::Delivered)));

@@ -74,6 +74,8 @@ impl Compile for Same {
 /// A target that says when it is called, and answers when it may.
 pub(crate) struct Hand {
     pub(crate) status: AtomicU16,
+    /// Seconds of `Retry-After`; 0: none.
+    pub(crate) retry_after: AtomicU64,
     pub(crate) may_answer: Semaphore,
     called: mpsc::UnboundedSender<DeliveryId>,
 }
@@ -85,9 +87,10 @@ impl Target for Hand {
                 self.called.send(parcel.id).ok();
             }
             self.may_answer.acquire().await.unwrap().forget();
+            let wait = Duration::from_secs(self.retry_after.load(Ordering::SeqCst));
             let reply = Reply {
                 status: self.status.load(Ordering::SeqCst),
-                hints: Hints::default(),
+                hints: Hints { wait: (!wait.is_zero()).then_some(wait), word: None },
                 location: None,
                 capture: Capture::default(),
                 timings: Timings::default(),
@@ -107,7 +110,7 @@ impl Listener for Ear {
     }
 }
 
-/// All of it: the route `signup` goes to the target `crm`, one call at a time, one attempt each.
+/// All of it: the route `signup` goes to the target `crm`, one call at a time, two attempts 5 seconds apart.
 pub(crate) struct Small {
     pub(crate) engine: Arc<Engine>,
     pub(crate) hand: Arc<Hand>,
@@ -128,8 +131,12 @@ impl Small {
             listeners: vec![Arc::new(Ear(tell))],
         };
         let engine = Engine::start(doors, Settings { retention, ..Settings::default() }).await.unwrap();
-        let hand = Hand { status: AtomicU16::new(200), may_answer: Semaphore::new(0), called: call };
-        let hand = Arc::new(hand);
+        let hand = Arc::new(Hand {
+            status: AtomicU16::new(200),
+            retry_after: AtomicU64::new(0),
+            may_answer: Semaphore::new(0),
+            called: call,
+        });
         let route = configure(&engine, &hand, None).await;
         Self { engine, hand, called, settled, route }
     }
@@ -140,13 +147,18 @@ impl Small {
     }
 
     pub(crate) async fn send(&self) -> Receipt {
+        self.send_within(None).await
+    }
+
+    /// With a deadline so far away.
+    pub(crate) async fn send_within(&self, time: Option<Duration>) -> Receipt {
         let offer = Offer {
             tenant: tenant(),
             route: Arc::clone(&self.route),
             headers: Headers::default(),
             body: Bytes::from_static(b"{}"),
             once: None,
-            deadline: None,
+            deadline: time.map(|time| self.engine.clock().now() + time),
         };
         self.engine.accept(offer).await.unwrap()
     }
@@ -172,7 +184,7 @@ async fn configure(engine: &Arc<Engine>, hand: &Arc<Hand>, shape: Option<u64>) -
     });
     let target = TargetPlan {
         name: crm(),
-        retry: Policy::try_new(Schedule::List(vec![Duration::ZERO]), 0.0).unwrap(),
+        retry: Policy::try_new(Schedule::List(vec![Duration::ZERO, Duration::from_secs(5)]), 0.0).unwrap(),
         statuses: Statuses::default(),
         concurrency: 1,
         when: None,

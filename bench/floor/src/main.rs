@@ -31,9 +31,13 @@ struct Target {
     room: Semaphore,
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let (listen, targets) = arguments()?;
+fn main() -> Result<(), Box<dyn Error>> {
+    let Arguments { listen, targets, threads } = arguments()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
+    runtime.block_on(serve(listen, targets))
+}
+
+async fn serve(listen: String, targets: Vec<Target>) -> Result<(), Box<dyn Error>> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     let client = Client::builder(TokioExecutor::new()).build(connector);
@@ -91,22 +95,31 @@ async fn post(floor: Arc<Floor>, ordinal: usize, body: Bytes) {
     }
 }
 
-fn arguments() -> Result<(String, Vec<Target>), Box<dyn Error>> {
-    let (mut listen, mut targets) = (None, Vec::new());
+struct Arguments {
+    listen: String,
+    targets: Vec<Target>,
+    /// Worker threads: as many as what is measured has.
+    threads: usize,
+}
+
+fn arguments() -> Result<Arguments, Box<dyn Error>> {
+    let (mut listen, mut targets, mut threads) = (None, Vec::new(), 1);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
         match word.as_str() {
             "--listen" => listen = Some(value),
+            "--threads" => threads = value.parse()?,
             "--to" => targets.push(Target { url: value.parse()?, room: Semaphore::new(CONCURRENCY) }),
             other => {
-                return Err(
-                    format!("unknown argument {other}; use --listen ADDRESS --to URL --to URL").into()
-                );
+                return Err(format!(
+                    "unknown argument {other}; use --listen ADDRESS --threads 1 --to URL --to URL"
+                )
+                .into());
             }
         }
     }
-    Ok((listen.ok_or("--listen is missing")?, targets))
+    Ok(Arguments { listen: listen.ok_or("--listen is missing")?, targets, threads })
 }
 
 #[expect(

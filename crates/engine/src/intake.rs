@@ -63,25 +63,34 @@ struct Waiting {
     /// How each delivery begins, by ordinal.
     standings: Vec<Standing>,
     route: Arc<Route>,
-    reply: oneshot::Sender<Result<Receipt, Refusal>>,
 }
 
-/// Has the store keep what is offered, hands what is leased to the lanes, and answers.
+/// Has the store keep what is offered, answers, and hands what is leased to the lanes.
 pub(crate) async fn commit(engine: &Arc<Engine>, group: &mut Vec<Offered>) {
     if group.is_empty() {
         return;
     }
     let now = engine.doors.clock.now();
-    let (mut waiting, mut batch) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
+    let (mut waiting, mut replies) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
+    let mut batch = Vec::with_capacity(group.len());
     for Offered { mut accept, route, reply } in group.drain(..) {
         let standings = admit(&mut accept, &route, now);
-        waiting.push(Waiting { message: Arc::clone(&accept.message), standings, route, reply });
+        waiting.push(Waiting { message: Arc::clone(&accept.message), standings, route });
+        replies.push(reply);
         batch.push(accept);
     }
     match engine.doors.store.accept(engine.session(), batch).await {
         Ok(answers) => {
-            for (waiting, answer) in waiting.into_iter().zip(answers) {
-                answered(engine, waiting, answer);
+            // Everybody is answered before the first courier starts: callers come back while the couriers work.
+            for ((waiting, reply), answer) in waiting.iter().zip(replies).zip(&answers) {
+                // A caller that went away does not need its receipt.
+                drop(reply.send(receipt(engine, waiting, answer)));
+            }
+            for (waiting, answer) in waiting.iter().zip(&answers) {
+                match answer {
+                    Accepted::New { position, demoted } => deliver_all(engine, waiting, *position, demoted),
+                    Accepted::Same { .. } | Accepted::Conflict | Accepted::Full => break_promises(waiting),
+                }
             }
         }
         Err(fault) => {
@@ -92,8 +101,9 @@ pub(crate) async fn commit(engine: &Arc<Engine>, group: &mut Vec<Offered>) {
                 }
             };
             engine.store_failed(&fault);
-            for waiting in waiting {
-                refuse(waiting, why);
+            waiting.iter().for_each(break_promises);
+            for reply in replies {
+                drop(reply.send(Err(why)));
             }
         }
     }
@@ -111,29 +121,32 @@ fn admit(accept: &mut Accept, route: &Route, now: Timestamp) -> Vec<Standing> {
     accept.deliveries.iter_mut().zip(&route.rays).map(begin).collect()
 }
 
-fn answered(engine: &Arc<Engine>, waiting: Waiting, answer: Accepted) {
-    let receipt = match answer {
-        Accepted::Conflict => return refuse(waiting, Refusal::Conflict),
-        Accepted::Full => return refuse(waiting, Refusal::Full),
+fn receipt(engine: &Engine, waiting: &Waiting, answer: &Accepted) -> Result<Receipt, Refusal> {
+    let Waiting { message, standings, route } = waiting;
+    match answer {
+        Accepted::Conflict => Err(Refusal::Conflict),
+        Accepted::Full => Err(Refusal::Full),
         Accepted::Same { id, first, targets } => {
-            break_promises(&waiting);
-            Receipt { id, first, targets: targets.into(), novelty: Novelty::Repeated }
+            let targets = targets.as_slice().into();
+            Ok(Receipt { id: *id, first: *first, targets, novelty: Novelty::Repeated })
         }
-        Accepted::New { position, demoted } => {
-            let (message, deliveries) = (&waiting.message, waiting.standings.len());
-            engine.tell(&Happened::Accepted { message, deliveries });
-            for ((standing, ray), ordinal) in waiting.standings.iter().zip(&waiting.route.rays).zip(0u16..) {
-                let durable = Durable { message, position, id: message.first.at(ordinal) };
-                begin(engine, ray, durable, *standing, demoted.contains(&ordinal));
-            }
-            // Only now: a look at what waits that was under way before may not have seen it.
-            engine.deadlines.note(message.deadline);
-            let targets = Arc::clone(&waiting.route.targets);
-            Receipt { id: message.id, first: message.first, targets, novelty: Novelty::New }
+        Accepted::New { .. } => {
+            engine.tell(&Happened::Accepted { message, deliveries: standings.len() });
+            let targets = Arc::clone(&route.targets);
+            Ok(Receipt { id: message.id, first: message.first, targets, novelty: Novelty::New })
         }
-    };
-    // A caller that went away does not need its receipt.
-    drop(waiting.reply.send(Ok(receipt)));
+    }
+}
+
+/// Begins every delivery of a message that is durable now.
+fn deliver_all(engine: &Arc<Engine>, waiting: &Waiting, position: Position, demoted: &[u16]) {
+    let Waiting { message, standings, route } = waiting;
+    for ((standing, ray), ordinal) in standings.iter().zip(&route.rays).zip(0u16..) {
+        let durable = Durable { message, position, id: message.first.at(ordinal) };
+        begin(engine, ray, durable, *standing, demoted.contains(&ordinal));
+    }
+    // Only now: a look at what waits that was under way before may not have seen it.
+    engine.deadlines.note(message.deadline);
 }
 
 /// A delivery that is durable now.
@@ -176,11 +189,6 @@ fn begin(engine: &Arc<Engine>, ray: &Ray, durable: Durable<'_>, standing: Standi
             engine.tell(&Happened::Settled { message, delivery: id, target, standing, age });
         }
     }
-}
-
-fn refuse(waiting: Waiting, why: Refusal) {
-    break_promises(&waiting);
-    drop(waiting.reply.send(Err(why)));
 }
 
 fn break_promises(waiting: &Waiting) {

@@ -17,8 +17,9 @@ mod target;
 mod ticket;
 
 use clap::{Parser, Subcommand};
-use std::io;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::{io, thread};
 
 /// One door in, many rays out: accepts a request once, makes it durable, and delivers it to every API.
 #[derive(Debug, Parser)]
@@ -84,7 +85,7 @@ impl Cli {
 impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Serve(serve) => server()?.block_on(serve.run()),
+            Self::Serve(serve) => server(serve.threads)?.block_on(serve.run()),
             Self::Check(check) => check.run(),
             Self::Send(send) => client()?.block_on(send.run()),
             Self::Ticket(ticket) => client()?.block_on(ticket.run()),
@@ -94,7 +95,7 @@ impl Command {
             Self::Mock(mock) => client()?.block_on(mock.run()),
             Self::Schema(schema) => schema.run(),
             Self::Completions(completions) => completions.run(),
-            Self::Demo(demo) => server()?.block_on(demo.run()),
+            Self::Demo(demo) => server(None)?.block_on(demo.run()),
             Self::Worker => {
                 expressions::worker::run(io::stdin().lock(), io::stdout().lock())?;
                 Ok(ExitCode::SUCCESS)
@@ -108,8 +109,11 @@ fn is_closed_output(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn server() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+/// The store's writer has a thread of its own, which works as long as messages come: one processor is left to it.
+fn server(threads: Option<NonZeroUsize>) -> io::Result<tokio::runtime::Runtime> {
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let threads = threads.map_or((processors - 1).max(1), NonZeroUsize::get);
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()
 }
 
 fn client() -> io::Result<tokio::runtime::Runtime> {

@@ -7,6 +7,7 @@ use crate::telemetry::logs;
 use anyhow::Context;
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -21,6 +22,12 @@ pub struct Serve {
     /// The configuration file
     #[arg(short, long, default_value = "fanlight.yaml", value_name = "FILE")]
     config: PathBuf,
+    /// Threads that serve requests and call targets [default: the number of processors less one]
+    ///
+    /// The store writes on a thread of its own. More threads than the default cost more per message and help when calls need much
+    /// of the processor, as TLS does.
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) threads: Option<NonZeroUsize>,
 }
 
 impl Serve {

@@ -75,6 +75,10 @@ impl World {
     }
 
 
+    pub(crate) fn front_url(&self) -> &str {
+        &self.server
+    }
+
     pub(crate) fn admin_url(&self) -> &str {
         &self.admin
     }

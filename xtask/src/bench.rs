@@ -11,8 +11,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use page::Page;
 use rig::Rig;
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -44,6 +43,25 @@ enum Row {
     Waiting,
 }
 
+/// What a run takes beyond its time: a fresh process and store, and settling the last deliveries.
+const AROUND_SECONDS: u64 = 2;
+/// A million deliveries pile up, and are read again at a start.
+const WAITING_SECONDS: u64 = 120;
+
+impl Row {
+    /// How long it takes, about.
+    fn seconds(self, effort: &Effort) -> u64 {
+        let (closed, open) = (effort.closed_seconds + AROUND_SECONDS, effort.open_seconds + AROUND_SECONDS);
+        let pairs = effort.rounds as u64;
+        match self {
+            Self::Throughput => 2 * 2 * pairs * closed,
+            Self::Latency | Self::Isolation => 2 * pairs.min(rows::OPEN_ROUNDS_MAX as u64) * open,
+            Self::Growth => 3 * 2 * closed,
+            Self::Waiting => WAITING_SECONDS,
+        }
+    }
+}
+
 /// How long and how often.
 pub(crate) struct Effort {
     pub(crate) rounds: usize,
@@ -67,8 +85,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let effort = if options.quick { QUICK } else { THOROUGH };
     let rig = Rig::begin(folder)?;
-    let mut page = Page::begin(&machine::describe(&file_system)?);
-    for row in wanted(options) {
+    let rows = wanted(options);
+    let seconds: u64 = rows.iter().map(|row| row.seconds(&effort)).sum();
+    eprintln!("measuring takes about {} min", seconds.div_ceil(60));
+    let results = if options.quick { None } else { Some(results()?) };
+    let mut page = Page::begin(&machine::describe(&file_system)?, results)?;
+    for row in rows {
         match row {
             Row::Throughput => rows::throughput(&rig, &effort, &mut page)?,
             Row::Latency => rows::latency(&rig, &effort, &mut page)?,
@@ -77,13 +99,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             Row::Waiting => rows::waiting(&rig, &mut page)?,
         }
     }
-    runner::say(page.text())?;
-    if options.quick {
-        return Ok(());
-    }
-    let results = runner::root().join("bench/RESULTS.md");
-    let mut results = OpenOptions::new().append(true).open(&results).context("bench/RESULTS.md")?;
-    write!(results, "\n{}", page.text()).context("bench/RESULTS.md")
+    runner::say(page.text())
+}
+
+/// Where each row is kept as soon as it is measured.
+fn results() -> Result<File> {
+    let path = runner::root().join("bench/RESULTS.md");
+    OpenOptions::new().append(true).open(path).context("bench/RESULTS.md")
 }
 
 fn wanted(options: &Options) -> Vec<Row> {
@@ -95,4 +117,19 @@ fn wanted(options: &Options) -> Vec<Row> {
         rows.push(Row::Waiting);
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_run_says_that_it_takes_a_while() {
+        let minutes = |effort: &Effort, rows: &[Row]| {
+            rows.iter().map(|row| row.seconds(effort)).sum::<u64>().div_ceil(60)
+        };
+        let all = [Row::Throughput, Row::Latency, Row::Isolation, Row::Growth, Row::Waiting];
+        assert_eq!(minutes(&THOROUGH, &all), 20);
+        assert_eq!(minutes(&QUICK, &all[..4]), 3);
+    }
 }

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod delivery;
 pub mod entropy;
 pub mod expression;
+pub mod field;
 pub mod id;
 pub mod limits;
 pub mod message;

@@ -19,7 +19,7 @@ pub mod policy;
 pub mod redrive;
 pub mod route;
 mod settle;
-mod shape;
+pub mod shape;
 mod start;
 pub mod status;
 mod tasks;

@@ -1,12 +1,13 @@
 //! The expression that makes a body, as it was pinned at accept.
 
+use crate::dispatch::lane::Lane;
 use crate::engine::Engine;
 use bytes::Bytes;
-use contract::Timestamp;
 use contract::delivery::{ErrorClass, ShapeId};
-use contract::expression::Expression;
+use contract::expression::{self, Expression};
 use contract::store::{Fault, Scope};
 use contract::target::{Lasting, Outcome};
+use contract::{Name, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +42,37 @@ impl Kept {
     }
 }
 
+/// Why it is not known what a target would be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum ShapeError {
+    /// The target left the configuration.
+    #[error("the configuration does not have the target {0}, so its `body` is not known")]
+    NoTarget(Name),
+    /// The target's expression failed.
+    #[error(transparent)]
+    Fault(#[from] expression::Fault),
+}
+
 impl Engine {
+    /// What a target as configured now would be sent instead of a body; none if that passes untouched.
+    ///
+    /// # Errors
+    /// [`ShapeError`]
+    pub async fn shaped_for(
+        &self,
+        tenant: &Name,
+        target: &Name,
+        body: Bytes,
+    ) -> Result<Option<Bytes>, ShapeError> {
+        let is = |lane: &&Arc<Lane>| lane.name == *target && lane.tenant == *tenant;
+        let plan = self.lanes().iter().find(is).and_then(|lane| lane.plan());
+        let plan = plan.ok_or_else(|| ShapeError::NoTarget(target.clone()))?;
+        match &plan.shape {
+            Some(shape) => Ok(Some(shape.expression.evaluate(body).await?)),
+            None => Ok(None),
+        }
+    }
+
     /// Keeps the text of a shape, and that it is in use now.
     pub(crate) async fn use_shape(&self, id: ShapeId, text: &str) -> Result<(), Fault> {
         loop {

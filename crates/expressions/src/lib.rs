@@ -21,6 +21,8 @@ mod nesting;
 mod process;
 mod program;
 mod runner;
+mod turns;
+
 mod vocabulary;
 pub mod worker;
 

@@ -4,6 +4,7 @@ use crate::evaluate::evaluate;
 use crate::frame::Hello;
 use crate::process::{Meter, Process};
 use crate::program::Program;
+use crate::turns::{Line, Turn, Turns};
 use bytes::Bytes;
 use contract::expression::{Expression, Fault};
 use contract::{Clock, Promise};
@@ -12,7 +13,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Deadlines that may pass while a child process gets hardly any CPU time.
 const STARVED_DEADLINES_MAX: u32 = 10;
@@ -29,7 +29,7 @@ pub struct RunnerOptions {
     pub output_bytes_max: usize,
     /// The address space of a child process.
     pub memory_bytes_max: u64,
-    /// Child processes at once.
+    /// Child processes at once. One expression uses all but one of them at most.
     pub processes_max: usize,
     /// The longest wait for a child process: for its turn, and for its start.
     pub wait_max: Duration,
@@ -42,7 +42,7 @@ impl Default for RunnerOptions {
             deadline: Duration::from_secs(1),
             output_bytes_max: 16 * 1024 * 1024,
             memory_bytes_max: 256 * 1024 * 1024,
-            processes_max: 2,
+            processes_max: 3,
             wait_max: Duration::from_secs(10),
         }
     }
@@ -55,7 +55,7 @@ pub struct Runner(Arc<Shared>);
 struct Shared {
     options: RunnerOptions,
     clock: Arc<dyn Clock>,
-    turns: Semaphore,
+    turns: Turns,
     idle: Mutex<Vec<Process>>,
 }
 
@@ -63,20 +63,22 @@ impl Runner {
     /// A runner that has started nothing yet.
     #[must_use]
     pub fn new(options: RunnerOptions, clock: Arc<dyn Clock>) -> Self {
-        let turns = Semaphore::new(options.processes_max.min(Semaphore::MAX_PERMITS));
+        let turns = Turns::new(options.processes_max);
         Self(Arc::new(Shared { options, clock, turns, idle: Mutex::default() }))
     }
 
     /// `program`, to be run by this runner.
     #[must_use]
     pub fn expression(&self, program: Program) -> Arc<dyn Expression> {
-        Arc::new(Bound { program, shared: Arc::clone(&self.0) })
+        let line = self.0.turns.line(program.text());
+        Arc::new(Bound { program, line, shared: Arc::clone(&self.0) })
     }
 }
 
 /// A program and what runs it.
 struct Bound {
     program: Program,
+    line: Arc<Line>,
     shared: Arc<Shared>,
 }
 
@@ -86,7 +88,7 @@ impl Expression for Bound {
             let output = if self.program.is_bounded_for(&input) {
                 evaluate(&self.program, &input, self.shared.options.output_bytes_max)
             } else {
-                self.shared.run_apart(&self.program, &input).await
+                self.shared.run_apart(self, &input).await
             };
             output.map(Bytes::from)
         })
@@ -101,11 +103,12 @@ enum End {
 }
 
 impl Shared {
-    async fn run_apart(&self, program: &Program, body: &[u8]) -> Result<Vec<u8>, Fault> {
+    async fn run_apart(&self, bound: &Bound, body: &[u8]) -> Result<Vec<u8>, Fault> {
         let Some(worker) = &self.options.worker else {
             return Err(busy("there is no worker process for an expression that may run long"));
         };
-        let _turn = self.turn().await?;
+        let program = &bound.program;
+        let _turn = self.turn(&bound.line).await?;
         let warm = self.idle().pop();
         if let Some(process) = warm {
             // Something else may have ended it while it was idle: only a fresh one proves that the expression did.
@@ -123,12 +126,13 @@ impl Shared {
         })
     }
 
-    async fn turn(&self) -> Result<SemaphorePermit<'_>, Fault> {
+    async fn turn<'a>(&'a self, line: &'a Line) -> Result<Turn<'a>, Fault> {
+        let wait_max = self.options.wait_max;
         tokio::select! {
             biased;
-            turn = self.turns.acquire() => turn.map_err(|error| busy(&error.to_string())),
-            () = self.clock.sleep(self.options.wait_max) => {
-                Err(busy(&format!("all {} worker processes were busy", self.options.processes_max)))
+            turn = self.turns.take(line) => turn.map_err(|error| busy(&error.to_string())),
+            () = self.clock.sleep(wait_max) => {
+                Err(busy(&format!("no worker process was free for it within {wait_max:?}")))
             }
         }
     }

@@ -6,6 +6,7 @@ mod client;
 mod completions;
 mod dead;
 mod demo;
+mod header;
 pub mod mock;
 mod payload;
 mod schema;

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 /// Two deliveries each: 1,000,000 wait.
 const WAITING_MESSAGES: u64 = 500_000;
+/// Rounds of an open loop, which takes longer than a closed one.
+pub(super) const OPEN_ROUNDS_MAX: usize = 3;
 /// Nobody listens there: the discard port of a machine without inetd.
 const DOWN: &str = "http://127.0.0.1:9";
 
@@ -23,7 +25,7 @@ pub(super) fn throughput(rig: &Rig, effort: &Effort, page: &mut Page) -> Result<
         "rounds: floor",
         "rounds: Fanlight",
     ];
-    page.table("Throughput: closed loop, 1 KB JSON, two targets, until every delivery is settled", &columns);
+    page.table("Throughput: closed loop, 1 KB JSON, two targets, until every delivery is settled", &columns)?;
     for connections in [32, 128] {
         let mut floor = Vec::new();
         let mut fanlight = Vec::new();
@@ -49,7 +51,7 @@ pub(super) fn throughput(rig: &Rig, effort: &Effort, page: &mut Page) -> Result<
                 goal.unwrap_or("–").to_owned(),
                 list(&floor),
                 list(&fanlight),
-            ]);
+            ])?;
         }
     }
     Ok(())
@@ -58,14 +60,14 @@ pub(super) fn throughput(rig: &Rig, effort: &Effort, page: &mut Page) -> Result<
 /// From send to both delivered, less the floor's, against the bare disk.
 pub(super) fn latency(rig: &Rig, effort: &Effort, page: &mut Page) -> Result<()> {
     let (mut bare, mut floor, mut fanlight) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..effort.rounds.min(3) {
+    for _ in 0..effort.rounds.min(OPEN_ROUNDS_MAX) {
         bare.extend(disk::appends(&rig.folder)?);
         floor.push(open(rig, &rig.floor(2)?, &[], effort)?);
         fanlight.push(open(rig, &rig.fanlight(2)?, &[], effort)?);
     }
     let columns =
         ["figure", "bare append of 4 KiB + fdatasync", "floor", "Fanlight", "Fanlight − floor", "goal"];
-    page.table("Latency, µs: open loop at 100 messages per second, from send to both delivered", &columns);
+    page.table("Latency, µs: open loop at 100 messages per second, from send to both delivered", &columns)?;
     for (key, percent) in [("p50_us", 50), ("p99_us", 99)] {
         let bare = percentile(&bare, percent);
         let (floor, fanlight) = (median(&values(&floor, key)?), median(&values(&fanlight, key)?));
@@ -76,7 +78,7 @@ pub(super) fn latency(rig: &Rig, effort: &Effort, page: &mut Page) -> Result<()>
             number(fanlight),
             number(fanlight - floor),
             format!("≤ {}", number(1.5 * bare + 500.0)),
-        ]);
+        ])?;
     }
     Ok(())
 }
@@ -85,7 +87,7 @@ pub(super) fn latency(rig: &Rig, effort: &Effort, page: &mut Page) -> Result<()>
 pub(super) fn isolation(rig: &Rig, effort: &Effort, page: &mut Page) -> Result<()> {
     let (mut both, mut alone) = (Vec::new(), Vec::new());
     let only_first = ["--only".to_owned(), "0".to_owned()];
-    for _ in 0..effort.rounds.min(3) {
+    for _ in 0..effort.rounds.min(OPEN_ROUNDS_MAX) {
         both.push(open(rig, &rig.fanlight(2)?, &only_first, effort)?);
         rig.behave(1, "hang")?;
         let hanging = open(rig, &rig.fanlight(2)?, &only_first, effort);
@@ -93,11 +95,11 @@ pub(super) fn isolation(rig: &Rig, effort: &Effort, page: &mut Page) -> Result<(
         alone.push(hanging?);
     }
     let columns = ["figure", "both healthy", "the other one hangs", "ratio", "goal"];
-    page.table("Isolation, µs: from send to the healthy target, 100 messages per second", &columns);
+    page.table("Isolation, µs: from send to the healthy target, 100 messages per second", &columns)?;
     for (key, goal) in [("p50_us", "–"), ("p99_us", "≤ 1.3")] {
         let (both, alone) = (median(&values(&both, key)?), median(&values(&alone, key)?));
         let name = key.trim_end_matches("_us").to_owned();
-        page.row(&[name, number(both), number(alone), format!("{:.2}", alone / both), goal.to_owned()]);
+        page.row(&[name, number(both), number(alone), format!("{:.2}", alone / both), goal.to_owned()])?;
     }
     Ok(())
 }
@@ -105,7 +107,7 @@ pub(super) fn isolation(rig: &Rig, effort: &Effort, page: &mut Page) -> Result<(
 /// What one delivery costs as a route gets more targets.
 pub(super) fn growth(rig: &Rig, effort: &Effort, page: &mut Page) -> Result<()> {
     let columns = ["targets", "floor", "Fanlight", "Fanlight, messages per second"];
-    page.table("Growth, CPU µs per delivery: closed loop, 32 connections; goal: flat or falling", &columns);
+    page.table("Growth, CPU µs per delivery: closed loop, 32 connections; goal: flat or falling", &columns)?;
     for targets in [2_u32, 8, 32] {
         let count = targets as usize;
         let floor = closed(rig, &rig.floor(count)?, 32, count, effort)?;
@@ -114,7 +116,7 @@ pub(super) fn growth(rig: &Rig, effort: &Effort, page: &mut Page) -> Result<()> 
             Ok::<_, anyhow::Error>(value(report, "cpu_us_per_message")? / f64::from(targets))
         };
         let rate = number(value(&fanlight, "messages_per_second")?);
-        page.row(&[targets.to_string(), number(cost(&floor)?), number(cost(&fanlight)?), rate]);
+        page.row(&[targets.to_string(), number(cost(&floor)?), number(cost(&fanlight)?), rate])?;
     }
     Ok(())
 }
@@ -135,12 +137,12 @@ pub(super) fn waiting(rig: &Rig, page: &mut Page) -> Result<()> {
     drop(system);
     std::fs::remove_dir_all(rig.folder.join("store")).ok();
     let columns = ["figure", "value", "goal"];
-    page.table("1,000,000 waiting deliveries, both targets down", &columns);
+    page.table("1,000,000 waiting deliveries, both targets down", &columns)?;
     let rate = value(&report, "messages_per_second")?;
-    page.row(&["accepted per second while they piled up".to_owned(), number(rate), "–".to_owned()]);
-    page.row(&["RSS at the end, MB".to_owned(), number(filled), "≤ 150".to_owned()]);
-    page.row(&["start-up after kill -9, s".to_owned(), format!("{started_in:.2}"), "≤ 2".to_owned()]);
-    page.row(&["RSS after it, MB".to_owned(), number(restarted), "≤ 150".to_owned()]);
+    page.row(&["accepted per second while they piled up".to_owned(), number(rate), "–".to_owned()])?;
+    page.row(&["RSS at the end, MB".to_owned(), number(filled), "≤ 150".to_owned()])?;
+    page.row(&["start-up after kill -9, s".to_owned(), format!("{started_in:.2}"), "≤ 2".to_owned()])?;
+    page.row(&["RSS after it, MB".to_owned(), number(restarted), "≤ 150".to_owned()])?;
     Ok(())
 }
 

@@ -41,8 +41,8 @@ fn graph<'a>(root: &str, files: &'a [File]) -> Graph<'a> {
     }
     let modules: BTreeSet<String> = graph.keys().cloned().collect();
     for (module, (file, imports)) in &mut graph {
-        for (line, text) in file.lines() {
-            for path in imported(module, text) {
+        for (line, text) in statements(file) {
+            for path in imported(module, &text) {
                 if let Some(other) = file_of(&path, &modules)
                     && other != *module
                 {
@@ -54,12 +54,34 @@ fn graph<'a>(root: &str, files: &'a [File]) -> Graph<'a> {
     graph
 }
 
+/// The lines, those of one `use` joined, each with the number of its first line.
+fn statements(file: &File) -> Vec<(usize, String)> {
+    let mut statements: Vec<(usize, String)> = Vec::new();
+    let mut open = false;
+    for (number, line) in file.lines() {
+        let code = line.split("//").next().unwrap_or_default();
+        match statements.last_mut().filter(|_| open) {
+            Some((_, text)) => text.push_str(code),
+            None => statements.push((number, code.to_owned())),
+        }
+        open = (open || is_use(code)) && !code.contains(';');
+    }
+    statements
+}
+
+/// Whether a line begins a `use`, of any visibility.
+fn is_use(line: &str) -> bool {
+    let line = line.trim_start();
+    let seen = line.strip_prefix("pub").map(|rest| match rest.strip_prefix('(') {
+        Some(rest) => rest.split_once(')').map_or("", |(_, rest)| rest),
+        None => rest,
+    });
+    seen.unwrap_or(line).trim_start().starts_with("use ")
+}
+
 /// Module paths, from the crate's root, that a line mentions through `crate::` or `super::`.
 fn imported(module: &str, line: &str) -> Vec<String> {
     let mut found = Vec::new();
-    if line.trim_start().starts_with("//") {
-        return found;
-    }
     for (at, _) in line.match_indices("crate::") {
         // `pub(crate)` has no path after it; `mycrate::` is another word.
         let begins =
@@ -81,17 +103,36 @@ fn imported(module: &str, line: &str) -> Vec<String> {
     found
 }
 
-/// `a::b` and `{a::b, c}` below a base, as full paths. Deeper braces name items of one module: their front is enough.
+/// The paths that `a::b` or a group such as `{a::{b, c}, d}` names below a base.
 fn paths(base: &str, rest: &str) -> Vec<String> {
-    let words = |text: &str| -> String {
-        text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect()
-    };
-    let fronts: Vec<String> = match rest.strip_prefix('{') {
-        Some(list) => list.split(',').map(words).collect(),
-        None => vec![words(rest)],
-    };
-    let join = |front: &String| if base.is_empty() { front.clone() } else { format!("{base}::{front}") };
-    fronts.iter().map(join).collect()
+    let front: String =
+        rest.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect();
+    let path = [base, front.trim_end_matches(':')].into_iter().filter(|part| !part.is_empty());
+    let path = path.collect::<Vec<_>>().join("::");
+    match rest.trim_start().get(front.len()..).and_then(|rest| rest.strip_prefix('{')) {
+        Some(group) => members(group).into_iter().flat_map(|member| paths(&path, member)).collect(),
+        None => vec![path],
+    }
+}
+
+/// What stands between the commas of a group, up to its closing brace.
+fn members(group: &str) -> Vec<&str> {
+    let (mut members, mut depth, mut begin) = (Vec::new(), 0_usize, 0);
+    for (at, letter) in group.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                members.extend(group.get(begin..at).filter(|member| !member.trim().is_empty()));
+                begin = at + 1;
+            }
+            _ => {}
+        }
+        if letter == '}' && begin == at + 1 {
+            break;
+        }
+    }
+    members
 }
 
 /// The longest front of a path that is a file.
@@ -158,6 +199,16 @@ mod tests {
     fn two_files_that_import_each_other_are_found_once() {
         let files = [("a.rs", "//! A.\nuse crate::{Root, b::B};\n"), ("b.rs", "use super::a::A;\n")];
         assert_eq!(findings(&files), ["crates/x/src/a.rs:2"]);
+    }
+
+    #[test]
+    fn an_import_in_a_group_of_several_lines_is_found() {
+        let group = "//! A.\npub(crate) use super::{\n    Root, // why\n    b::{B, C},\n};\n";
+        assert_eq!(findings(&[("a.rs", group), ("b.rs", "use super::a::A;\n")]), ["crates/x/src/a.rs:2"]);
+        let deep = "use crate::{\n    c::{B, b::D},\n    d::{\n        E,\n    },\n};\n";
+        // `b` below `c` is another one than `b`.
+        assert!(findings(&[("a.rs", deep), ("b.rs", "use crate::a;\n")]).is_empty());
+        assert_eq!(findings(&[("a.rs", deep), ("d.rs", "use crate::a;\n")]), ["crates/x/src/a.rs:1"]);
     }
 
     #[test]

@@ -2,9 +2,13 @@
 
 use crate::{WORKER, compile, run, runner, with_worker};
 use contract::expression::Fault;
-use expressions::RunnerOptions;
+use expressions::{Runner, RunnerOptions};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Runs under way: each ends with its expression and what came out.
+type Runs = JoinSet<(&'static str, Result<String, Fault>)>;
 
 const ENDLESS: &[&str] = &[
     "def f: f; f",
@@ -77,9 +81,49 @@ async fn an_expression_waits_only_so_long_for_its_turn() {
         biased;
         endless = run(&runner, "def f: f; f", "1") => panic!("{endless:?}"),
         waited = run(&runner, "[range(.)]", "1") => {
-            assert_eq!(waited, Err(Fault::Busy { detail: "all 1 worker processes were busy".to_owned() }));
+            assert_eq!(waited, Err(Fault::Busy { detail: "no worker process was free for it within 2s".to_owned() }));
         }
     }
+}
+
+/// Queues `count` runs of `text`, each compiled on its own as each route does; they end with `text` and what came out.
+fn queue(runs: &mut Runs, runner: &Runner, text: &'static str, count: usize) {
+    for _ in 0..count {
+        let runner = runner.clone();
+        runs.spawn(async move { (text, run(&runner, text, "2").await) });
+    }
+}
+
+#[tokio::test]
+async fn an_expression_that_never_ends_leaves_a_process_to_the_others() {
+    let runner = runner(RunnerOptions { deadline: Duration::from_secs(600), ..with_worker(WORKER) });
+    let mut runs = Runs::new();
+    queue(&mut runs, &runner, "def f: f; f", 10);
+    queue(&mut runs, &runner, "[range(.)]", 1);
+    // The first to end: nothing else ever does.
+    let (text, ended) = runs.join_next().await.unwrap().unwrap();
+    assert_eq!((text, ended.as_deref()), ("[range(.)]", Ok("[0,1]")));
+}
+
+#[tokio::test]
+async fn expressions_take_turns_however_many_runs_of_each_wait() {
+    let endless = ["def f: f; f", "def f: f + 1; f", "until(false; . + 1)"];
+    let (deadline, wait_max) = (Duration::from_millis(300), Duration::from_secs(600));
+    let runner = runner(RunnerOptions { deadline, wait_max, processes_max: 2, ..with_worker(WORKER) });
+    let mut runs = Runs::new();
+    endless.iter().for_each(|text| queue(&mut runs, &runner, text, 8));
+    queue(&mut runs, &runner, "[range(.)]", 1);
+    let mut before = 0;
+    while let Some(ended) = runs.join_next().await {
+        let (text, ended) = ended.unwrap();
+        if text == "[range(.)]" {
+            assert_eq!(ended.as_deref(), Ok("[0,1]"));
+            break;
+        }
+        before += 1;
+    }
+    // Its turn comes after one run of each other; more of them may end while its process starts, but 4 of the 8 of each do not.
+    assert!(before < 4 * endless.len(), "{before} runs of other expressions ended first");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use super::{body, once, prefer, tickets};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
+use contract::field::{Owner, owner};
 use contract::message::Headers;
 use contract::store::Once;
 use contract::{Name, Timestamp, limits};
@@ -129,43 +130,19 @@ pub(super) fn passed_on(headers: &HeaderMap) -> Result<Headers, Problem> {
     let by_connection = |name: &HeaderName| {
         !named.is_empty() && named.split(',').any(|token| token.trim().eq_ignore_ascii_case(name.as_str()))
     };
-    let kept = headers.iter().filter(|(name, _)| !stays_here(name) && !by_connection(name));
-    let block = Headers::from_pairs(kept.map(|(name, value)| (name.as_str(), value.as_bytes())));
-    if block.block().len() > limits::HEADER_BYTES_MAX {
-        let detail = format!(
-            "the headers that are passed on have {} bytes; {} are allowed",
-            block.block().len(),
-            limits::HEADER_BYTES_MAX
-        );
-        return Err(Problem::new(HEADERS_TOO_LARGE, detail));
-    }
-    Ok(block)
+    let kept =
+        headers.iter().filter(|(name, _)| owner(name.as_str()) == Owner::Message && !by_connection(name));
+    bounded(Headers::from_pairs(kept.map(|(name, value)| (name.as_str(), value.as_bytes()))))
 }
 
-fn stays_here(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "host"
-            | "content-length"
-            | "connection"
-            | "keep-alive"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-            | "expect"
-            | "proxy-connection"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "authorization"
-            | "cookie"
-            | "user-agent"
-            | "accept"
-            | "accept-encoding"
-            | "accept-language"
-            | "idempotency-key"
-            | "prefer"
-    )
+/// The headers, if they are not too large to be kept.
+pub(super) fn bounded(headers: Headers) -> Result<Headers, Problem> {
+    let (length, most) = (headers.block().len(), limits::HEADER_BYTES_MAX);
+    if length <= most {
+        return Ok(headers);
+    }
+    let detail = format!("the headers that are passed on have {length} bytes; {most} are allowed");
+    Err(Problem::new(HEADERS_TOO_LARGE, detail))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The admin door: targets, dead letters, redrives, the live tail, health and metrics.
 
 mod dead;
+pub(crate) mod edit;
 mod targets;
 
 use super::door::{nothing_here, wrong_method};

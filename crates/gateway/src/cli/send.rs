@@ -4,7 +4,7 @@ use super::answers::{Receipt, Ticket};
 use super::client::{Answer, Client, FrontDoor};
 use super::payload::{self, Payload};
 use super::screen::{Cell, HEADING, Table, styled};
-use super::{Misuse, ticket};
+use super::{Misuse, header, ticket};
 use crate::config::pattern::Methods;
 use crate::config::{self, Config, Process};
 use clap::Args;
@@ -29,7 +29,7 @@ pub(super) struct Send {
     #[arg(short, long, value_name = "JSON|@FILE|-")]
     data: Option<Payload>,
     /// A header; may be given several times
-    #[arg(short = 'H', long = "header", value_name = "NAME:VALUE", value_parser = header)]
+    #[arg(short = 'H', long = "header", value_name = "NAME:VALUE", value_parser = header::parse)]
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The type of the body [default: what it looks like]
     #[arg(long, value_name = "TYPE")]
@@ -147,13 +147,6 @@ fn place(to: &str, config: Option<&Config>) -> Result<Place, PlaceError> {
         Methods::Any => None,
     };
     Ok(Place { path, method: method.unwrap_or(Method::POST) })
-}
-
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let (name, value) = text.split_once(':').ok_or("a header is NAME:VALUE")?;
-    let name = name.trim().parse().map_err(|_| format!("`{}` is no name of a header", name.trim()))?;
-    let value = value.trim().parse().map_err(|_| "the value has characters that a header does not take")?;
-    Ok((name, value))
 }
 
 /// A key as a structured-field string.

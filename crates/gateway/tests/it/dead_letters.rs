@@ -1,10 +1,14 @@
 //! Dead letters by command: list, show, edit, redrive, discard.
 
+use crate::doors;
 use crate::world::World;
 
 /// A world with this many tickets, all of whose deliveries are dead.
 async fn dead(tickets: usize) -> (World, Vec<String>) {
-    let world = World::start().await;
+    dead_in(World::start().await, tickets).await
+}
+
+async fn dead_in(world: World, tickets: usize) -> (World, Vec<String>) {
     world.api.answer(400);
     let mut ids = Vec::new();
     for _ in 0..tickets {
@@ -52,6 +56,78 @@ async fn a_dead_delivery_is_found_mended_and_sent_again() {
 
     let said = world.admin(&["dead", "redrive", id]).await.failed(1);
     assert_eq!(said, format!("error: {id} is not dead (409)\n"));
+    world.stop().await;
+}
+
+/// The id of the only dead delivery of a target.
+async fn only(world: &World, target: &str) -> String {
+    let list = world.admin(&["dead", "list", "--target", target, "--json"]).await.json();
+    list["dead"][0]["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_are_mended_by_command_and_the_body_stays() {
+    // The target has a body of its own: a change of headers alone does not lose it.
+    let (world, tickets) = dead_in(World::with_mailing(", body: '{mail: .email}'").await, 1).await;
+    let id = only(&world, "mailing").await;
+    let edited = world
+        .admin(&["dead", "edit", &id, "--header", "X-Tenant: berlin", "-H", "x-tag:a", "-H", "x-tag:b"])
+        .await
+        .ok();
+    assert!(
+        edited.contains("edit 1, which is sent instead\n") && edited.contains("  x-tenant: berlin\n"),
+        "{edited}"
+    );
+    let removed = world.admin(&["dead", "edit", &id, "--remove-header", "x-tag", "--json"]).await.json();
+    assert_eq!(removed["edit"]["headers"]["x-tag"], serde_json::Value::Null, "{removed}");
+    assert_eq!(removed["message"]["headers"]["x-tenant"], serde_json::Value::Null, "the original is kept");
+
+    assert_eq!(world.admin(&["dead", "redrive", &id]).await.ok(), "1 delivery goes again\n");
+    world.settled(&tickets[0]).await;
+    let (headers, body) = world.api.calls().pop().unwrap();
+    assert_eq!(&*body, br#"{"mail":"ada@example.com"}"#);
+    assert_eq!(
+        (&headers["x-tenant"], &headers["content-type"]),
+        (&"berlin".parse().unwrap(), &"application/json".parse().unwrap())
+    );
+    assert!(
+        !headers.contains_key("x-tag") && headers["idempotency-key"].to_str().unwrap().ends_with("-r2"),
+        "{headers:?}"
+    );
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_that_are_not_the_messages_cannot_be_mended() {
+    let (world, _) = dead(1).await;
+    let id = only(&world, "crm").await;
+    let said = world.admin(&["dead", "edit", &id, "--header", "webhook-id: mine"]).await.failed(1);
+    assert_eq!(
+        said,
+        "error: the header `webhook-id` is written by Fanlight for each delivery: leave it out of the edit (400)\n"
+    );
+    let said = world.admin(&["dead", "edit", &id]).await.failed(2);
+    assert!(said.contains("--data"), "{said}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn body_and_headers_are_mended_over_http() {
+    let (world, tickets) = dead(1).await;
+    let id = only(&world, "crm").await;
+    let path = format!("/v1/dead/{id}");
+    let refused =
+        doors::answer(world.admin_url(), "PATCH", &path, "fanlight-remove: x-old, host\r\n", "").await;
+    assert!(refused.starts_with("HTTP/1.1 400 ") && refused.contains("the header `host`"), "{refused}");
+    let headers = "content-type: application/json\r\nfanlight-set-x-tenant: berlin\r\n";
+    let edited = doors::answer(world.admin_url(), "PATCH", &path, headers, r#"{"list":"new"}"#).await;
+    assert!(edited.starts_with("HTTP/1.1 200 ") && edited.contains(r#""revision":1"#), "{edited}");
+
+    assert_eq!(world.admin(&["dead", "redrive", &id]).await.ok(), "1 delivery goes again\n");
+    world.settled(&tickets[0]).await;
+    let (headers, body) = world.api.calls().pop().unwrap();
+    assert_eq!(&*body, br#"{"email":"ada@example.com","list":"new"}"#);
+    assert_eq!(headers["x-tenant"], "berlin");
     world.stop().await;
 }
 

@@ -10,6 +10,7 @@
 mod arguments;
 mod commands;
 mod dead_letters;
+mod doors;
 mod help;
 mod live;
 mod program;

@@ -43,12 +43,17 @@ impl Api {
 impl World {
     /// Routes `signup` and `order` to the targets `crm` and `mailing`, both of which are the API.
     pub(crate) async fn start() -> Self {
+        Self::with_mailing("").await
+    }
+
+    /// The same with more settings of `mailing`, each after a comma.
+    pub(crate) async fn with_mailing(more: &str) -> Self {
         let api = Arc::new(Api { status: AtomicU16::new(200), ..Api::default() });
         let url = format!("http://{}", serve(router(&api)).await);
         let config = format!(
             "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nstore: 'memory:'\nshutdown: {{grace: 1s}}\n\
              routes:\n  signup: {{accept: POST /signup, to: [crm, mailing]}}\n  order: {{accept: 'POST /orders/{{id}}', to: crm}}\n\
-             targets:\n  crm: {{url: '{url}/users', retry: {{never: 503}}}}\n  mailing: {{url: '{url}/contacts', retry: {{never: 503}}}}\n"
+             targets:\n  crm: {{url: '{url}/users', retry: {{never: 503}}}}\n  mailing: {{url: '{url}/contacts', retry: {{never: 503}}{more}}}\n"
         );
         let app = App::start(config::parse(&config, "world.yaml", &Process).expect("valid"))
             .await
@@ -67,6 +72,10 @@ impl World {
     /// Runs a command that speaks to the operators' door.
     pub(crate) async fn admin(&self, arguments: &[&str]) -> Ran {
         self.run(arguments, ["--admin", &self.admin]).await
+    }
+
+    pub(crate) fn front_url(&self) -> &str {
+        &self.server
     }
 
     pub(crate) fn admin_url(&self) -> &str {

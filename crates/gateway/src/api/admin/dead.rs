@@ -1,5 +1,6 @@
 //! Dead letters: list, show, edit, redrive, discard.
 
+use super::edit::{self, Wish};
 use super::{Admin, json};
 use crate::api::body;
 use crate::api::problem::{GONE, INVALID_REQUEST, NOT_DEAD, NOT_FOUND, Problem};
@@ -10,7 +11,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use contract::delivery::Standing;
 use contract::message::Headers;
-use contract::query::{Change, Cursor, Detail, Edit, Filter, Row};
+use contract::query::{Change, Cursor, Detail, Filter, Row};
 use contract::ticket::Found;
 use contract::{DeliveryId, Name, Timestamp, limits};
 use engine::redrive::{Redrive, Selection};
@@ -100,7 +101,7 @@ pub(super) async fn show(
     json(StatusCode::OK, &shown(&detail))
 }
 
-/// `PATCH /v1/dead/{delivery}`: a merge patch (RFC 7396) for a JSON body, a whole replacement for anything else. The original is kept.
+/// `PATCH /v1/dead/{delivery}`: another body, other headers, or both. The original is kept.
 pub(super) async fn edit(
     State(admin): State<Arc<Admin>>,
     Path(id): Path<String>,
@@ -111,9 +112,9 @@ pub(super) async fn edit(
     let patch = body::read(incoming, limits::BODY_BYTES_MAX, &**admin.front.engine.clock()).await?;
     let detail = look(&admin, delivery).await?;
     dead(&detail)?;
-    let content_type =
-        parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let edit = edited(&detail, content_type, patch)?;
+    let wish = Wish::try_new(&parts.headers, patch)?;
+    let (headers, body) = sent_now(&admin, &detail, &wish).await?;
+    let edit = wish.edit(&headers, &body)?;
     let tenant = Name::default_tenant();
     let changed = admin.front.engine.store().change(Change::Edit { tenant, delivery, edit }).await;
     if changed.map_err(|fault| internal(&fault))?.deliveries.is_empty() {
@@ -245,45 +246,25 @@ fn not_dead(id: DeliveryId) -> Problem {
     Problem::new(NOT_DEAD, format!("{id} is not dead"))
 }
 
-/// The next content: of the latest edit, or of the message.
-fn edited(detail: &Detail, content_type: &str, patch: Bytes) -> Result<Edit, Problem> {
-    let (headers, body) = match &detail.edit {
-        Some(edit) => (&edit.headers, &edit.body),
-        None => (&detail.message.headers, &detail.message.body),
-    };
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    let merges = matches!(essence, "application/merge-patch+json" | "application/json");
-    let base = merges.then(|| serde_json::from_slice::<Value>(body).ok()).flatten();
-    let Some(mut base) = base else {
-        let others = headers.iter().filter(|(name, _)| *name != "content-type");
-        let own = (!content_type.is_empty()).then_some(("content-type", content_type.as_bytes()));
-        return Ok(Edit { headers: Headers::from_pairs(own.into_iter().chain(others)), body: patch });
-    };
-    let patch: Value = serde_json::from_slice(&patch)
-        .map_err(|wrong| Problem::new(INVALID_REQUEST, format!("the merge patch is no JSON: {wrong}")))?;
-    merge(&mut base, patch);
-    Ok(Edit { headers: headers.clone(), body: base.to_string().into() })
-}
-
-/// RFC 7396.
-fn merge(base: &mut Value, patch: Value) {
-    let Value::Object(patch) = patch else {
-        *base = patch;
-        return;
-    };
-    if !base.is_object() {
-        *base = value!({});
+/// What would be sent now: the latest edit, else the message. When only headers change nothing shapes the body later, so it is
+/// shaped here.
+async fn sent_now(admin: &Admin, detail: &Detail, wish: &Wish) -> Result<(Headers, Bytes), Problem> {
+    if let Some(edit) = &detail.edit {
+        return Ok((edit.headers.clone(), edit.body.clone()));
     }
-    if let Some(base) = base.as_object_mut() {
-        for (key, change) in patch {
-            match change {
-                Value::Null => drop(base.shift_remove(&key)),
-                Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-                    merge(base.entry(key).or_insert(Value::Null), change);
-                }
-            }
-        }
+    let (headers, body) = (&detail.message.headers, &detail.message.body);
+    if !wish.keeps_body() {
+        return Ok((headers.clone(), body.clone()));
     }
+    let shaped =
+        admin.front.engine.shaped_for(&Name::default_tenant(), &detail.row.target, body.clone()).await;
+    let shaped = shaped.map_err(|wrong| {
+        Problem::new(INVALID_REQUEST, format!("{wrong}; give a body with the headers, it is sent as it is"))
+    })?;
+    Ok(match shaped {
+        Some(shaped) => (edit::for_shaped(headers), shaped),
+        None => (headers.clone(), body.clone()),
+    })
 }
 
 fn shown(detail: &Detail) -> Value {
@@ -345,53 +326,4 @@ fn since(text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
 
 fn parse(id: &str) -> Result<DeliveryId, Problem> {
     id.parse().map_err(|wrong| Problem::new(INVALID_REQUEST, format!("{wrong}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_merge_patch_changes_adds_and_removes() {
-        let mut base = value!({"a": 1, "b": {"c": 2, "d": 3}, "e": [1]});
-        merge(&mut base, value!({"a": 9, "b": {"c": null}, "e": {"f": 1}, "g": true}));
-        assert_eq!(base, value!({"a": 9, "b": {"d": 3}, "e": {"f": 1}, "g": true}));
-    }
-
-    #[test]
-    fn a_merge_patch_leaves_every_number_as_it_is_spelled() {
-        let now = Timestamp::from_micros(1_790_000_000_000_000);
-        let (message, first) = (contract::MessageId::from_bits(1), DeliveryId::from_bits(1 << 16));
-        let name = |text| Name::try_new(text).unwrap();
-        let body = br#"{"id":12345678901234567890123,"price":1.10,"zero":-0.0,"old":1}"#;
-        let detail = Detail {
-            row: Row {
-                id: first,
-                message,
-                route: name("order"),
-                target: name("crm"),
-                received: now,
-                standing: Standing::Dead(contract::delivery::Death::Refused),
-                run: 1,
-                last: None,
-            },
-            message: Arc::new(contract::Message {
-                id: message,
-                first,
-                tenant: Name::default_tenant(),
-                route: name("order"),
-                received: now,
-                deadline: None,
-                headers: Headers::default(),
-                body: Bytes::from_static(body),
-            }),
-            attempts: Vec::new(),
-            revision: 0,
-            edit: None,
-        };
-        let patch = Bytes::from_static(br#"{"old":null,"new":9007199254740993.10}"#);
-        let edit = edited(&detail, "application/json", patch).unwrap();
-        let expected = r#"{"id":12345678901234567890123,"price":1.10,"zero":-0.0,"new":9007199254740993.10}"#;
-        assert_eq!(edit.body, expected);
-    }
 }

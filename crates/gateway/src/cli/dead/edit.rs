@@ -1,32 +1,41 @@
-//! `fanlight dead edit`: another body for the next run of a dead delivery.
+//! `fanlight dead edit`: another body or other headers for the next run of a dead delivery.
 
 use super::show;
+use crate::api::admin::edit::{REMOVE, SET};
 use crate::cli::client::AdminDoor;
+use crate::cli::header;
 use crate::cli::payload::{self, Payload};
 use crate::cli::screen::{HEADING, styled};
 use clap::Args;
 use contract::DeliveryId;
 use http::Method;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use std::io::Write;
 use std::process::ExitCode;
 
 /// Changes what a dead delivery sends next time; the original is kept.
 ///
 /// JSON is merged into a JSON body (RFC 7396): keys are added or replaced, those with null are removed. Anything else
-/// replaces the body as a whole.
+/// replaces the body as a whole. Headers are those that are passed on with the message; without --data the body stays.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  fanlight dead edit dlv_01929b3c-5d2e-7000-8000-0123456789ab --data '{\"typo\": null}'")]
+#[command(after_help = "Examples:
+  fanlight dead edit dlv_01929b3c-5d2e-7000-8000-0123456789ab --data '{\"typo\": null}'
+  fanlight dead edit dlv_01929b3c-5d2e-7000-8000-0123456789ab --header 'x-tenant: berlin' --remove-header x-debug")]
 pub(super) struct Edit {
     /// The delivery
     id: DeliveryId,
     /// The change: a text, @FILE, or - for standard input
-    #[arg(short, long, value_name = "JSON|@FILE|-")]
-    data: Payload,
+    #[arg(short, long, value_name = "JSON|@FILE|-", required_unless_present_any = ["headers", "remove_headers"])]
+    data: Option<Payload>,
     /// The type of the data [default: what it looks like]; one that is no JSON replaces the whole body
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", requires = "data")]
     content_type: Option<HeaderValue>,
+    /// Set a header, in place of those with its name; may be given several times
+    #[arg(short = 'H', long = "header", value_name = "NAME:VALUE", value_parser = header::parse)]
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// Remove a header; may be given several times
+    #[arg(long = "remove-header", value_name = "NAME")]
+    remove_headers: Vec<HeaderName>,
     #[command(flatten)]
     door: AdminDoor,
     /// Print the delivery as JSON
@@ -37,10 +46,20 @@ pub(super) struct Edit {
 impl Edit {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let client = self.door.client();
-        let data = self.data.read()?;
-        let kind =
-            self.content_type.unwrap_or_else(|| HeaderValue::from_static(payload::content_type(&data)));
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
+        let mut headers = HeaderMap::new();
+        for (name, value) in self.headers {
+            headers.append(HeaderName::try_from(format!("{SET}{name}"))?, value);
+        }
+        for name in self.remove_headers {
+            headers.append(REMOVE, name.into());
+        }
+        let data = self.data.map(Payload::read).transpose()?;
+        if let Some(data) = &data {
+            let kind =
+                self.content_type.unwrap_or_else(|| HeaderValue::from_static(payload::content_type(data)));
+            headers.insert(CONTENT_TYPE, kind);
+        }
+        let data = data.unwrap_or_default();
         let answer = client.call(Method::PATCH, &format!("/v1/dead/{}", self.id), headers, data).await?;
         let mut out = anstream::stdout();
         if self.json {

@@ -3,6 +3,7 @@
 use super::{Form, Misread, text_like};
 use crate::config::media::MediaRange;
 use crate::config::pattern::{Methods, Pattern};
+use contract::field::{Owner, owner};
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Value as Json, json};
 use std::ops::RangeInclusive;
@@ -121,30 +122,25 @@ impl Form for HeaderName {
         let name = Self::from_bytes(text.as_bytes()).map_err(|_| Misread::default())?;
         match name.as_str() {
             "host" | "content-length" => Err(Misread::instead("is set by HTTP itself").help("remove it")),
-            "connection"
-            | "keep-alive"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "proxy-connection"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade" => {
-                Err(Misread::instead("belongs to one connection, not to a message").help("remove it"))
-            }
-            "idempotency-key" | "traceparent" | "tracestate" => {
-                Err(Misread::instead("is set by Fanlight for each delivery").help("remove it"))
-            }
-            text if text.starts_with("webhook-") || text.starts_with("fanlight-") => {
-                Err(Misread::instead("is set by Fanlight for each delivery").help("remove it"))
-            }
-            _ => Ok(name),
+            // The caller's trace goes on; a fixed one would be wrong for every message.
+            "traceparent" | "tracestate" => Err(written_by_us()),
+            text => match owner(text) {
+                Owner::Message | Owner::Caller => Ok(name),
+                Owner::Connection => {
+                    Err(Misread::instead("belongs to one connection, not to a message").help("remove it"))
+                }
+                Owner::Gateway => Err(written_by_us()),
+            },
         }
     }
 
     fn schema() -> Json {
         json!({ "type": "string" })
     }
+}
+
+fn written_by_us() -> Misread {
+    Misread::instead("is set by Fanlight for each delivery").help("remove it")
 }
 
 impl Form for HeaderValue {

@@ -15,4 +15,5 @@ mod live;
 mod program;
 mod reference;
 mod tables;
+mod verify;
 mod world;

@@ -17,4 +17,5 @@ mod query;
 mod settle;
 mod small_state;
 mod sqlite;
+mod verify;
 mod world;

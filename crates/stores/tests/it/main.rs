@@ -11,6 +11,7 @@ mod accept;
 mod change;
 mod claim;
 mod crash;
+mod damage;
 mod order;
 mod property;
 mod query;

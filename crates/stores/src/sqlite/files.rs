@@ -8,6 +8,7 @@ use super::slice::Slice;
 use super::trouble::{self, Result, Trouble};
 use contract::Timestamp;
 use contract::store::Position;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -138,6 +139,16 @@ impl Files {
         remove(&number.path(&self.folder))?;
         self.catalog.forget_slice(number)?;
         Ok(bytes)
+    }
+
+    /// After a failure: SQLite would sync and copy the logs when the last connection to a file is closed.
+    pub(super) fn leave_as_they_are(&self) {
+        let files = self.slices.values().map(|slice| &slice.file).chain([&self.catalog.file]);
+        for file in files {
+            if let Err(error) = file.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+                tracing::error!(%error, "a log may be copied into its file when the process ends");
+            }
+        }
     }
 
     /// What a slice takes on disk, its log included.

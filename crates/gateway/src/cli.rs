@@ -16,6 +16,7 @@ pub mod serve;
 mod tail;
 mod target;
 mod ticket;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use std::num::NonZeroUsize;
@@ -40,6 +41,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.";
 enum Command {
     Serve(serve::Serve),
     Check(check::Check),
+    Verify(verify::Verify),
     Send(send::Send),
     Ticket(ticket::Show),
     Tail(tail::Tail),
@@ -88,6 +90,7 @@ impl Command {
         match self {
             Self::Serve(serve) => server(serve.threads)?.block_on(serve.run()),
             Self::Check(check) => check.run(),
+            Self::Verify(verify) => verify.run(),
             Self::Send(send) => client()?.block_on(send.run()),
             Self::Ticket(ticket) => client()?.block_on(ticket.run()),
             Self::Tail(tail) => client()?.block_on(tail.run()),

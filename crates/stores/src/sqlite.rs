@@ -37,6 +37,7 @@ mod settle;
 mod slice;
 mod threads;
 mod trouble;
+pub mod verify;
 pub mod work;
 
 pub use self::core::Core;

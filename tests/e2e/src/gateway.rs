@@ -98,6 +98,20 @@ impl Gateway {
         until("the end after SIGTERM", || Ok(self.child.try_wait()?))
     }
 
+    /// Its process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn ended(&mut self) -> Result<ExitStatus> {
+        until("the end of the process", || Ok(self.child.try_wait()?))
+    }
+
     /// Starts it again on the same addresses and the same store.
     ///
     /// # Errors

@@ -41,6 +41,7 @@ fn every_help_ends_with_an_example() {
 fn a_command_whose_answer_a_script_may_read_has_json() {
     let read_by_scripts = [
         "check",
+        "verify",
         "send",
         "ticket",
         "tail",

@@ -50,6 +50,11 @@ impl Names {
         self.pair(lane).map(|(_, target)| target.clone()).ok_or_else(unknown)
     }
 
+    /// How many lanes have a tenant or a target that is no name.
+    pub(super) fn lanes_without_names(&self) -> usize {
+        self.pairs.keys().filter(|lane| self.pair(**lane).is_none()).count()
+    }
+
     fn add_name(&mut self, number: u32, name: Name) {
         self.numbers.insert(name.clone(), number);
         self.names.insert(number, name);
@@ -114,23 +119,6 @@ impl Catalog {
         Ok(Session(session.cast_unsigned()))
     }
 
-    pub(super) fn slices(&self) -> Result<Vec<Listed>> {
-        let mut listed = self
-            .file
-            .prepare("SELECT number, opened, closed FROM slice WHERE dropped = 0 ORDER BY number")?;
-        let mut rows = listed.query([])?;
-        let mut slices = Vec::new();
-        while let Some(row) = rows.next()? {
-            let time = |micros: i64| Timestamp::from_micros(micros.cast_unsigned());
-            slices.push(Listed {
-                number: Number(row.get(0)?),
-                opened: time(row.get(1)?),
-                closed: row.get::<_, Option<i64>>(2)?.map(time),
-            });
-        }
-        Ok(slices)
-    }
-
     /// Closes the slice that took messages so far, and lists the new one.
     pub(super) fn begin_slice(&self, number: Number, now: Timestamp) -> Result<()> {
         let now = now.as_micros().cast_signed();
@@ -190,6 +178,23 @@ impl Catalog {
 
 fn narrow(id: i64) -> Result<u32> {
     u32::try_from(id).map_err(|_| Trouble::Failed(format!("the catalog has no more numbers (at {id})")))
+}
+
+/// The slices that are not dropped, oldest first.
+pub(super) fn slices(file: &Connection) -> Result<Vec<Listed>> {
+    let mut listed =
+        file.prepare("SELECT number, opened, closed FROM slice WHERE dropped = 0 ORDER BY number")?;
+    let mut rows = listed.query([])?;
+    let mut slices = Vec::new();
+    while let Some(row) = rows.next()? {
+        let time = |micros: i64| Timestamp::from_micros(micros.cast_unsigned());
+        slices.push(Listed {
+            number: Number(row.get(0)?),
+            opened: time(row.get(1)?),
+            closed: row.get::<_, Option<i64>>(2)?.map(time),
+        });
+    }
+    Ok(slices)
 }
 
 pub(super) fn load_names(file: &Connection) -> Result<Names> {

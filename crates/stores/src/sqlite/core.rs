@@ -134,11 +134,15 @@ impl Core {
         }
     }
 
-    /// Copies every log into its file, so that a copy of the folder is small and the next start quick.
+    /// Copies every log into its file, so that a copy of the folder is small and the next start quick. A failed store is left as it is:
+    /// nothing is synced again.
     ///
     /// # Errors
     /// The contract's faults; nothing acknowledged is lost by one.
     pub fn close(self) -> Result<(), Fault> {
+        if self.health.failed.is_some() {
+            return Ok(());
+        }
         let truncated =
             self.files.slices.values().try_for_each(|slice| slice.checkpoint(CheckpointMode::TRUNCATE));
         truncated.map_err(Trouble::fault)
@@ -371,6 +375,7 @@ impl Core {
             Trouble::Fatal(detail) | Trouble::Damaged(detail) => {
                 if self.health.failed.is_none() {
                     self.health.failed = Some(detail.clone());
+                    self.files.leave_as_they_are();
                     self.options.watcher.failed(detail);
                 }
             }

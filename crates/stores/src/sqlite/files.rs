@@ -1,15 +1,17 @@
 //! The folder of a store: a lock, a catalog, a file per slice of time, and what was carried out of dropped slices.
 
 use super::OpenError;
-use super::catalog::{Catalog, Listed};
+use super::catalog::{self, Catalog, Listed};
 use super::place::Number;
 use super::schema::{self, Mismatch};
 use super::slice::Slice;
-use super::trouble::{Result, Trouble};
+use super::trouble::{self, Result, Trouble};
 use contract::Timestamp;
 use contract::store::Position;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -21,12 +23,17 @@ const PAGE_BYTES: u32 = 8192;
 const CACHE_KIB: u32 = 16 * 1024;
 
 impl Number {
-    fn path(self, folder: &Path) -> PathBuf {
-        if self == Self::CARRIED {
-            folder.join("carried.db")
-        } else {
-            folder.join(format!("slice-{:06}.db", self.0))
-        }
+    pub(super) fn path(self, folder: &Path) -> PathBuf {
+        folder.join(self.file_name())
+    }
+
+    pub(super) fn file_name(self) -> String {
+        if self == Self::CARRIED { "carried.db".into() } else { format!("slice-{:06}.db", self.0) }
+    }
+
+    /// The number of a slice's file by its name.
+    fn of_file(name: &OsStr) -> Option<Self> {
+        name.to_str()?.strip_prefix("slice-")?.strip_suffix(".db")?.parse().ok().map(Self)
     }
 }
 
@@ -65,8 +72,11 @@ impl Files {
         let sqlite =
             |trouble: Trouble| OpenError::Failed { path: path.clone(), detail: trouble.fault().to_string() };
         let catalog = Catalog::new(file).map_err(sqlite)?;
-        let listed: BTreeMap<_, _> =
-            catalog.slices().map_err(sqlite)?.into_iter().map(|one| (one.number, one)).collect();
+        let listed: BTreeMap<_, _> = catalog::slices(&catalog.file)
+            .map_err(sqlite)?
+            .into_iter()
+            .map(|one| (one.number, one))
+            .collect();
         let current = listed.keys().next_back().copied().unwrap_or(Number::CARRIED);
         let mut files = Self {
             folder: folder.to_path_buf(),
@@ -131,10 +141,19 @@ impl Files {
         Ok(bytes)
     }
 
+    /// After a failure: SQLite would sync and copy the logs when the last connection to a file is closed.
+    pub(super) fn leave_as_they_are(&self) {
+        let files = self.slices.values().map(|slice| &slice.file).chain([&self.catalog.file]);
+        for file in files {
+            if let Err(error) = file.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+                tracing::error!(%error, "a log may be copied into its file when the process ends");
+            }
+        }
+    }
+
     /// What a slice takes on disk, its log included.
     pub(super) fn bytes(&self, number: Number) -> u64 {
         let path = number.path(&self.folder);
-        let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
         size(&path) + size(&beside(&path, "-wal"))
     }
 
@@ -151,9 +170,7 @@ impl Files {
     fn look_at_unlisted(&self) -> Result<(), OpenError> {
         let failed = |error: std::io::Error| OpenError::from_io(&self.folder, &error);
         for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_prefix("slice-")?.strip_suffix(".db"));
-            let Some(number) = number.and_then(|number| number.parse().ok()).map(Number) else { continue };
+            let Some(number) = Number::of_file(&entry.map_err(failed)?.file_name()) else { continue };
             if self.listed.contains_key(&number) {
                 continue;
             }
@@ -179,8 +196,7 @@ pub fn look(folder: &Path) -> Result<(), OpenError> {
     if !folder.join("catalog.db").exists() {
         return Ok(());
     }
-    let catalog = Catalog::new(open_catalog_to_read(folder)?);
-    let slices = catalog.and_then(|catalog| catalog.slices());
+    let slices = catalog::slices(&open_catalog_to_read(folder)?);
     let failed = |trouble: Trouble| OpenError::Failed {
         path: folder.to_path_buf(),
         detail: trouble.fault().to_string(),
@@ -200,6 +216,54 @@ pub(super) fn open_slice_to_read(folder: &Path, number: Number) -> Result<Slice,
 /// The catalog, for a reader.
 pub(super) fn open_catalog_to_read(folder: &Path) -> Result<Connection, OpenError> {
     open_file(&folder.join("catalog.db"), Access::Read, schema::CATALOG)
+}
+
+/// A file that was opened to be checked.
+pub(super) enum Opened {
+    Sound(Connection),
+    /// Its first page cannot be read: SQLite's words.
+    Damaged(String),
+}
+
+/// The catalog, or one file of a slice, to be checked: nothing is written to it.
+pub(super) fn open_to_verify(folder: &Path, number: Option<Number>) -> Result<Opened, OpenError> {
+    let (path, steps) = match number {
+        None => (folder.join("catalog.db"), schema::CATALOG),
+        Some(number) => (number.path(folder), schema::SLICE),
+    };
+    let checked = |file: Connection| schema::check(&file, steps).map(|_| file);
+    match prepare(&path, Access::Read, steps).and_then(checked) {
+        Ok(file) => Ok(Opened::Sound(file)),
+        Err(Mismatch::Sqlite(error)) if trouble::is_damage(&error) => Ok(Opened::Damaged(error.to_string())),
+        // Only what says that this is a store at all may be of another program.
+        Err(Mismatch::Foreign) if number.is_some() => Ok(Opened::Damaged("it is not marked as ours".into())),
+        Err(mismatch) => Err(refusal(&path, mismatch)),
+    }
+}
+
+/// The slices whose files are in a folder.
+pub(super) fn slices_in(folder: &Path) -> Result<Vec<Number>, OpenError> {
+    let failed = |error: std::io::Error| OpenError::from_io(folder, &error);
+    let mut numbers = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        numbers.extend(Number::of_file(&entry.map_err(failed)?.file_name()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Whether the catalog lists a slice now.
+pub(super) fn is_listed(folder: &Path, number: Number) -> Result<bool, OpenError> {
+    let path = folder.join("catalog.db");
+    let slices = catalog::slices(&open_catalog_to_read(folder)?);
+    let failed = |trouble: Trouble| OpenError::Failed { path, detail: trouble.fault().to_string() };
+    let listed = slices.map_err(failed)?.into_iter().any(|listed| listed.number == number);
+    Ok(listed || number == Number::CARRIED)
+}
+
+/// What a file takes on disk.
+pub(super) fn size(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |file| file.len())
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -239,11 +303,15 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
 }
 
 fn open_file(path: &Path, access: Access, steps: &[&str]) -> Result<Connection, OpenError> {
-    prepare(path, access, steps).map_err(|mismatch| match mismatch {
+    prepare(path, access, steps).map_err(|mismatch| refusal(path, mismatch))
+}
+
+fn refusal(path: &Path, mismatch: Mismatch) -> OpenError {
+    match mismatch {
         Mismatch::Foreign => OpenError::Foreign { path: path.to_path_buf() },
         Mismatch::Newer { found, known } => OpenError::Newer { path: path.to_path_buf(), found, known },
         Mismatch::Sqlite(error) => OpenError::from_sqlite(path, &error),
-    })
+    }
 }
 
 fn prepare(path: &Path, access: Access, steps: &[&str]) -> Result<Connection, Mismatch> {

@@ -22,6 +22,13 @@ pub(super) struct Head {
     pub(super) beginnings: Vec<Beginning>,
 }
 
+/// Whether what a message started with can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Soundness {
+    Sound,
+    Damaged,
+}
+
 macro_rules! head {
     () => {
         "row, hi, lo, first_hi, first_lo, tenant, route, received, starts"
@@ -52,16 +59,22 @@ pub(super) fn checksum(message: &Message, starts: &[u8]) -> u32 {
 
 impl Slice {
     fn read_head(&self, row: &rusqlite::Row<'_>) -> Result<Head> {
-        let id = MessageId::from_bits(whole(row.get(1)?, row.get(2)?));
+        let head = self.read_labels(row)?;
         let packed = row.get_ref(8)?.as_blob().unwrap_or_default();
+        let beginnings = pack::unpack_beginnings(packed).ok_or(Trouble::Corrupt(head.id))?;
+        Ok(Head { beginnings, ..head })
+    }
+
+    /// The head without what the message started with.
+    fn read_labels(&self, row: &rusqlite::Row<'_>) -> Result<Head> {
         Ok(Head {
             position: self.position(row.get(0)?),
-            id,
+            id: MessageId::from_bits(whole(row.get(1)?, row.get(2)?)),
             first: DeliveryId::from_bits(whole(row.get(3)?, row.get(4)?)),
             tenant: row.get(5)?,
             route: row.get(6)?,
             received: time(row.get(7)?),
-            beginnings: pack::unpack_beginnings(packed).ok_or(Trouble::Corrupt(id))?,
+            beginnings: Vec::new(),
         })
     }
 
@@ -70,6 +83,21 @@ impl Slice {
             self.file.prepare_cached(concat!("SELECT ", head!(), " FROM message WHERE row = ?1"))?;
         let mut rows = find.query([self.row_of(position)])?;
         rows.next()?.map(|row| self.read_head(row)).transpose()
+    }
+
+    /// What a list shows of a message, whatever it started with; and whether that can be read.
+    pub(super) fn head_for_list(&self, position: Position) -> Result<Option<(Head, Soundness)>> {
+        match self.head(position) {
+            Ok(head) => Ok(head.map(|head| (head, Soundness::Sound))),
+            Err(Trouble::Corrupt(_)) => {
+                let mut find =
+                    self.file.prepare_cached(concat!("SELECT ", head!(), " FROM message WHERE row = ?1"))?;
+                let mut rows = find.query([self.row_of(position)])?;
+                let head = rows.next()?.map(|row| self.read_labels(row)).transpose()?;
+                Ok(head.map(|head| (head, Soundness::Damaged)))
+            }
+            Err(other) => Err(other),
+        }
     }
 
     /// The id and the order in lists of a message whose other bytes may be damaged.

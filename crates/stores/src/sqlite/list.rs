@@ -1,10 +1,10 @@
 //! Lists of dead deliveries, a page at a time, in order of id.
 
-use super::head::halves;
+use super::head::{Soundness, halves};
 use super::read::Shelf;
-use super::slice::{Slice, row};
+use super::slice::{Row, Slice, row};
 use super::trouble::{Result, Trouble};
-use contract::delivery::{Attempt, ErrorClass, Standing};
+use contract::delivery::{Attempt, Death, ErrorClass, Standing};
 use contract::limits;
 use contract::query::{self, Cursor, Filter, Page};
 use contract::{DeliveryId, Name};
@@ -49,20 +49,16 @@ impl Shelf<'_> {
         let mut found: Vec<query::Row> = Vec::new();
         let mut last_rank = None;
         while let Some(row) = rows.next()? {
-            let row = slice.read_row(row)?;
+            let Some(row) = shown(slice.read_row(row), slice)? else { continue };
             // Ids of one rank come in any order: the page may end only between two ranks.
             if found.len() > limit && row.rank != last_rank {
                 break;
             }
             last_rank = row.rank;
-            let gone = || Trouble::Failed(format!("the message of {:?} is gone", row.spot));
-            let head = slice.head(row.spot.position())?.ok_or_else(gone)?;
-            let id = head.first.at(row.spot.ordinal());
-            let own = self.names.pair(row.lane).is_some_and(|(owner, _)| owner == tenant);
-            if !own || after.is_some_and(|Cursor(seen)| id <= seen) {
+            let Some(listed) = shown(self.listed(slice, tenant, &row), slice)?.flatten() else { continue };
+            if after.is_some_and(|Cursor(seen)| listed.id <= seen) {
                 continue;
             }
-            let listed = self.list_row(&head, &row, slice.last_attempt(row.spot)?)?;
             if matches(filter, &listed) {
                 found.push(listed);
             }
@@ -70,6 +66,33 @@ impl Shelf<'_> {
         found.sort_by_key(|row: &query::Row| -> DeliveryId { row.id });
         found.truncate(limit + 1);
         Ok(found)
+    }
+
+    /// A dead delivery as it is listed; none when it is another tenant's.
+    fn listed(&self, slice: &Slice, tenant: &Name, row: &Row) -> Result<Option<query::Row>> {
+        if self.names.pair(row.lane).is_some_and(|(owner, _)| owner != tenant) {
+            return Ok(None);
+        }
+        let gone = || Trouble::Failed(format!("the message of {:?} is gone", row.spot));
+        let (head, soundness) = slice.head_for_list(row.spot.position())?.ok_or_else(gone)?;
+        let mut listed = self.list_row(&head, row, slice.last_attempt(row.spot)?)?;
+        if soundness == Soundness::Damaged {
+            listed.standing = Standing::Dead(Death::Corrupt);
+        }
+        Ok(Some(listed))
+    }
+}
+
+/// One row that makes no sense is left out of its page, and somebody is told; it must not cost the others.
+fn shown<T>(row: Result<T>, slice: &Slice) -> Result<Option<T>> {
+    match row {
+        Ok(row) => Ok(Some(row)),
+        Err(trouble @ (Trouble::Failed(_) | Trouble::Corrupt(_))) => {
+            let file = slice.number.file_name();
+            tracing::error!(file, fault = %trouble.fault(), "a dead delivery is damaged and cannot be listed; `fanlight verify` names it");
+            Ok(None)
+        }
+        Err(other @ (Trouble::Full | Trouble::Fatal(_) | Trouble::Damaged(_))) => Err(other),
     }
 }
 

@@ -345,4 +345,21 @@ impl Slice {
         let sound = edit_checksum(&edit) == row.get::<_, u32>(0)?;
         if sound { Ok(Some(edit)) } else { Err(Trouble::Corrupt(message)) }
     }
+
+    /// Whether every edit of a delivery is there and matches its checksum.
+    pub(super) fn edits_are_sound(&self, spot: Spot, revisions: u32) -> Result<bool> {
+        let mut find = self
+            .file
+            .prepare_cached("SELECT crc, headers, body FROM edit WHERE spot = ?1 ORDER BY revision")?;
+        let mut rows = find.query([self.local(spot)])?;
+        let mut sound = 0;
+        while let Some(row) = rows.next()? {
+            let mut crc = crc32fast::Hasher::new();
+            for column in [1, 2] {
+                crc.update(row.get_ref(column)?.as_blob().unwrap_or_default());
+            }
+            sound += u32::from(crc.finalize() == row.get::<_, u32>(0)?);
+        }
+        Ok(sound == revisions)
+    }
 }

@@ -41,7 +41,7 @@ impl From<rusqlite::Error> for Trouble {
             return Self::Failed(error.to_string());
         };
         let lasting = [ErrorCode::SystemIoFailure, ErrorCode::ReadOnly, ErrorCode::OutOfMemory];
-        if matches!(sqlite.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) {
+        if is_damage(&error) {
             Self::Damaged(error.to_string())
         } else if lasting.contains(&sqlite.code) {
             Self::Fatal(format!("{error} (SQLite {})", sqlite.extended_code))
@@ -57,6 +57,11 @@ pub(super) fn is_full(error: &rusqlite::Error) -> bool {
     error
         .sqlite_error()
         .is_some_and(|sqlite| sqlite.code == ErrorCode::DiskFull || grows.contains(&sqlite.extended_code))
+}
+
+/// Whether SQLite could read a page but not understand it.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 impl From<std::io::Error> for Trouble {

@@ -2,6 +2,7 @@
 
 mod crash;
 mod disk_full;
+mod failed_sync;
 mod faults;
 mod integrity;
 mod sync_before_answer;

@@ -54,7 +54,7 @@ impl Row {
         let (closed, open) = (effort.closed_seconds + AROUND_SECONDS, effort.open_seconds + AROUND_SECONDS);
         let pairs = effort.rounds as u64;
         match self {
-            Self::Throughput => 2 * 2 * pairs * closed,
+            Self::Throughput => 2 * 3 * pairs * closed,
             Self::Latency | Self::Isolation => 2 * pairs.min(rows::OPEN_ROUNDS_MAX as u64) * open,
             Self::Growth => 3 * 2 * closed,
             Self::Waiting => WAITING_SECONDS,
@@ -129,7 +129,7 @@ mod tests {
             rows.iter().map(|row| row.seconds(effort)).sum::<u64>().div_ceil(60)
         };
         let all = [Row::Throughput, Row::Latency, Row::Isolation, Row::Growth, Row::Waiting];
-        assert_eq!(minutes(&THOROUGH, &all), 20);
-        assert_eq!(minutes(&QUICK, &all[..4]), 3);
+        assert_eq!(minutes(&THOROUGH, &all), 22);
+        assert_eq!(minutes(&QUICK, &all[..4]), 4);
     }
 }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -30,6 +31,25 @@ pub(super) struct Rig {
     _sink: Running,
 }
 
+/// Worker threads of the floor.
+#[derive(Clone, Copy)]
+pub(super) enum Threads {
+    /// As Fanlight by default: one processor is left to a writer, though the floor has none.
+    AsFanlight,
+    /// One per processor.
+    All,
+}
+
+impl Threads {
+    fn count(self) -> usize {
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        match self {
+            Self::AsFanlight => (processors - 1).max(1),
+            Self::All => processors,
+        }
+    }
+}
+
 /// A system under test, listening.
 pub(super) struct System {
     process: Running,
@@ -49,10 +69,11 @@ impl Rig {
         Ok(Self { folder, sink: format!("http://{address}"), _sink: running })
     }
 
-    pub(super) fn floor(&self, targets: usize) -> Result<System> {
+    /// The floor with as many worker threads as Fanlight has by default, or with one per processor.
+    pub(super) fn floor(&self, targets: usize, threads: Threads) -> Result<System> {
         let address = free_address()?;
         let mut command = release("floor");
-        command.args(["--listen", &address]);
+        command.args(["--listen", &address, "--threads", &threads.count().to_string()]);
         for target in 0..targets {
             command.args(["--to", &format!("{}/{target}", self.sink)]);
         }

@@ -1,7 +1,7 @@
 //! The rows: each measures floor and Fanlight in turn and gives medians.
 
 use super::page::{Page, median, percentile};
-use super::rig::{Rig, System};
+use super::rig::{Rig, System, Threads};
 use super::{Effort, disk};
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -22,15 +22,16 @@ pub(super) fn throughput(rig: &Rig, effort: &Effort, page: &mut Page) -> Result<
         "Fanlight",
         "Fanlight / floor",
         "goal",
+        "floor, a thread per processor",
         "rounds: floor",
         "rounds: Fanlight",
     ];
     page.table("Throughput: closed loop, 1 KB JSON, two targets, until every delivery is settled", &columns)?;
     for connections in [32, 128] {
-        let mut floor = Vec::new();
-        let mut fanlight = Vec::new();
+        let (mut floor, mut wide, mut fanlight) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..effort.rounds {
-            floor.push(closed(rig, &rig.floor(2)?, connections, 2, effort)?);
+            floor.push(closed(rig, &rig.floor(2, Threads::AsFanlight)?, connections, 2, effort)?);
+            wide.push(closed(rig, &rig.floor(2, Threads::All)?, connections, 2, effort)?);
             fanlight.push(closed(rig, &rig.fanlight(2)?, connections, 2, effort)?);
         }
         let rows = [
@@ -42,6 +43,7 @@ pub(super) fn throughput(rig: &Rig, effort: &Effort, page: &mut Page) -> Result<
         for (key, figure, goal) in rows {
             let (floor, fanlight) = (values(&floor, key)?, values(&fanlight, key)?);
             let ratio = median(&fanlight) / median(&floor);
+            let wide = median(&values(&wide, key)?);
             page.row(&[
                 connections.to_string(),
                 figure.to_owned(),
@@ -49,6 +51,7 @@ pub(super) fn throughput(rig: &Rig, effort: &Effort, page: &mut Page) -> Result<
                 number(median(&fanlight)),
                 format!("{ratio:.2}"),
                 goal.unwrap_or("–").to_owned(),
+                number(wide),
                 list(&floor),
                 list(&fanlight),
             ])?;
@@ -62,7 +65,7 @@ pub(super) fn latency(rig: &Rig, effort: &Effort, page: &mut Page) -> Result<()>
     let (mut bare, mut floor, mut fanlight) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..effort.rounds.min(OPEN_ROUNDS_MAX) {
         bare.extend(disk::appends(&rig.folder)?);
-        floor.push(open(rig, &rig.floor(2)?, &[], effort)?);
+        floor.push(open(rig, &rig.floor(2, Threads::AsFanlight)?, &[], effort)?);
         fanlight.push(open(rig, &rig.fanlight(2)?, &[], effort)?);
     }
     let columns =
@@ -110,7 +113,7 @@ pub(super) fn growth(rig: &Rig, effort: &Effort, page: &mut Page) -> Result<()> 
     page.table("Growth, CPU µs per delivery: closed loop, 32 connections; goal: flat or falling", &columns)?;
     for targets in [2_u32, 8, 32] {
         let count = targets as usize;
-        let floor = closed(rig, &rig.floor(count)?, 32, count, effort)?;
+        let floor = closed(rig, &rig.floor(count, Threads::AsFanlight)?, 32, count, effort)?;
         let fanlight = closed(rig, &rig.fanlight(count)?, 32, count, effort)?;
         let cost = |report: &Value| {
             Ok::<_, anyhow::Error>(value(report, "cpu_us_per_message")? / f64::from(targets))

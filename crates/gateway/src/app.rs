@@ -23,11 +23,14 @@ use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use stores::sqlite::{OpenError, Options, Sqlite, Sync};
+use stores::sqlite::{OpenError, Options, SLICE_TIME, Sqlite, Sync};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
+
+/// A slice takes messages for so long at least, however short the retention: each is a file.
+const SLICE_TIME_MIN: Duration = Duration::from_secs(1);
 
 /// One running Fanlight.
 pub struct App {
@@ -232,7 +235,9 @@ fn open_store(
         StoreLocation::Sqlite(folder) => (folder, Sync::Full),
         StoreLocation::Unsynced(folder) => (folder, Sync::Off),
     };
-    let options = Options { sync, ..Options::new(Arc::new(relay), Arc::clone(clock)) };
+    // Retention drops whole slices, so it is at most a quarter later than it says.
+    let slice_time = SLICE_TIME.min((config.retention.time / 4).max(SLICE_TIME_MIN));
+    let options = Options { sync, slice_time, ..Options::new(Arc::new(relay), Arc::clone(clock)) };
     let store = Arc::new(Sqlite::open(folder, options)?);
     Ok((store.clone(), Opened::Sqlite(store)))
 }

@@ -4,4 +4,5 @@ mod crash;
 mod disk_full;
 mod faults;
 mod integrity;
+mod soak;
 mod sync_before_answer;

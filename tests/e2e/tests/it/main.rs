@@ -2,6 +2,7 @@
 
 mod crash;
 mod disk_full;
+mod examples;
 mod faults;
 mod integrity;
 mod soak;

@@ -19,7 +19,7 @@ const EPOCH_MILLIS_MIN: u64 = 1_000_000_000_000;
 
 /// The hints of an answer. Times to wait count on a failure only: a 202 with `Retry-After` says when to poll.
 /// `now` is asked only for a moment in time.
-pub(super) fn read(status: StatusCode, headers: &HeaderMap, now: impl Fn() -> Timestamp) -> Hints {
+pub fn read(status: StatusCode, headers: &HeaderMap, now: impl Fn() -> Timestamp) -> Hints {
     let word = text(headers, &WEBHOOK_DELIVERY).and_then(word);
     if status.is_success() {
         return Hints { wait: None, word };

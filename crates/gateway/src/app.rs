@@ -5,7 +5,7 @@ pub mod watcher;
 use crate::api::admin::{self, Admin};
 use crate::api::door::Door;
 use crate::api::front::Front;
-use crate::api::server::{ListenError, listen, serve};
+use crate::api::server::{Bounds, ListenError, listen, serve};
 use crate::config::{Config, StoreLocation};
 use crate::doors::{SystemClock, SystemEntropy};
 use crate::telemetry::logs::Log;
@@ -153,14 +153,14 @@ impl App {
 
     fn serve(&self, front: TcpListener, admin: TcpListener, metrics: Arc<Metrics>, tail: Arc<Tail>) {
         let config = self.config();
-        let (grace, connections) = (config.shutdown_grace, config.limits.connections);
+        let bounds = Bounds::new(config.limits.connections, config.shutdown_grace);
         let door = Arc::new(Door::new(Arc::clone(&self.front)));
         let handle = move |request| {
             let door = Arc::clone(&door);
             async move { door.handle(request).await }
         };
         let (stop, clock) = (self.stop.subscribe(), Arc::clone(&self.clock));
-        self.servers.spawn(serve(front, connections, stop, grace, clock, handle));
+        self.servers.spawn(serve(front, bounds, stop, clock, handle));
         let router = admin::router(Arc::new(Admin { front: Arc::clone(&self.front), metrics, tail }));
         let handle = move |request: http::Request<hyper::body::Incoming>| {
             let router = router.clone();
@@ -172,7 +172,7 @@ impl App {
             }
         };
         let (stop, clock) = (self.stop.subscribe(), Arc::clone(&self.clock));
-        self.servers.spawn(serve(admin, connections, stop, grace, clock, handle));
+        self.servers.spawn(serve(admin, bounds, stop, clock, handle));
         self.servers.close();
     }
 

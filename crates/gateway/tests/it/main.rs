@@ -16,4 +16,5 @@ mod live;
 mod program;
 mod reference;
 mod tables;
+mod worker;
 mod world;

@@ -74,7 +74,6 @@ impl World {
         self.run(arguments, ["--admin", &self.admin]).await
     }
 
-
     pub(crate) fn front_url(&self) -> &str {
         &self.server
     }

@@ -1,11 +1,11 @@
 //! `cargo xtask bench`: Fanlight against the floor in one run, as ratios; the rows of bench/RESULTS.md.
 
 mod disk;
-mod machine;
 mod page;
 mod rig;
 mod rows;
 
+use crate::machine;
 use crate::runner::{self, program};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};

@@ -1,10 +1,12 @@
-//! Every developer command of Fanlight: `cargo xtask test`, `tidy`, `generate`, `bench`, `crash`, `sim`.
+//! Every developer command of Fanlight: `cargo xtask test`, `tidy`, `generate`, `bench`, `crash`, `soak`, `sim`.
 
 mod bench;
 mod crash;
 mod generate;
+mod machine;
 mod runner;
 mod sim;
+mod soak;
 mod test;
 mod tidy;
 mod tools;
@@ -26,6 +28,8 @@ enum Command {
     Bench(bench::Options),
     /// Kills the real binary at random moments and checks that nothing acknowledged is lost.
     Crash(crash::Options),
+    /// A steady load with kills for a long time, appended to bench/SOAK.md.
+    Soak(soak::Options),
     /// Seeded simulation of the whole world; with a seed: replays that one.
     Sim(sim::Options),
 }
@@ -47,6 +51,7 @@ fn run(command: Command) -> Result<()> {
         Command::Generate(options) => generate::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Crash(options) => crash::run(&options),
+        Command::Soak(options) => soak::run(&options),
         Command::Sim(options) => sim::run(&options),
     }
 }

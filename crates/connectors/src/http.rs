@@ -10,7 +10,7 @@
 mod alarm;
 mod answer;
 mod bell;
-mod capture;
+pub mod capture;
 mod classify;
 mod connect;
 mod destination;
@@ -18,7 +18,7 @@ pub mod dial;
 mod exchange;
 mod fields;
 pub mod guard;
-mod hints;
+pub mod hints;
 pub mod line;
 mod pool;
 mod request;

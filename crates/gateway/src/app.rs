@@ -5,7 +5,7 @@ pub mod watcher;
 use crate::api::admin::{self, Admin};
 use crate::api::door::Door;
 use crate::api::front::Front;
-use crate::api::server::{ListenError, listen, serve};
+use crate::api::server::{Bounds, ListenError, listen, serve};
 use crate::config::{Config, StoreLocation};
 use crate::doors::{SystemClock, SystemEntropy};
 use crate::telemetry::logs::Log;
@@ -23,11 +23,14 @@ use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use stores::sqlite::{OpenError, Options, Sqlite, Sync};
+use stores::sqlite::{OpenError, Options, SLICE_TIME, Sqlite, Sync};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
+
+/// A slice takes messages for so long at least, however short the retention: each is a file.
+const SLICE_TIME_MIN: Duration = Duration::from_secs(1);
 
 /// One running Fanlight.
 pub struct App {
@@ -150,14 +153,14 @@ impl App {
 
     fn serve(&self, front: TcpListener, admin: TcpListener, metrics: Arc<Metrics>, tail: Arc<Tail>) {
         let config = self.config();
-        let (grace, connections) = (config.shutdown_grace, config.limits.connections);
+        let bounds = Bounds::new(config.limits.connections, config.shutdown_grace);
         let door = Arc::new(Door::new(Arc::clone(&self.front)));
         let handle = move |request| {
             let door = Arc::clone(&door);
             async move { door.handle(request).await }
         };
         let (stop, clock) = (self.stop.subscribe(), Arc::clone(&self.clock));
-        self.servers.spawn(serve(front, connections, stop, grace, clock, handle));
+        self.servers.spawn(serve(front, bounds, stop, clock, handle));
         let router = admin::router(Arc::new(Admin { front: Arc::clone(&self.front), metrics, tail }));
         let handle = move |request: http::Request<hyper::body::Incoming>| {
             let router = router.clone();
@@ -169,7 +172,7 @@ impl App {
             }
         };
         let (stop, clock) = (self.stop.subscribe(), Arc::clone(&self.clock));
-        self.servers.spawn(serve(admin, connections, stop, grace, clock, handle));
+        self.servers.spawn(serve(admin, bounds, stop, clock, handle));
         self.servers.close();
     }
 
@@ -232,7 +235,9 @@ fn open_store(
         StoreLocation::Sqlite(folder) => (folder, Sync::Full),
         StoreLocation::Unsynced(folder) => (folder, Sync::Off),
     };
-    let options = Options { sync, ..Options::new(Arc::new(relay), Arc::clone(clock)) };
+    // Retention drops whole slices, so it is at most a quarter later than it says.
+    let slice_time = SLICE_TIME.min((config.retention.time / 4).max(SLICE_TIME_MIN));
+    let options = Options { sync, slice_time, ..Options::new(Arc::new(relay), Arc::clone(clock)) };
     let store = Arc::new(Sqlite::open(folder, options)?);
     Ok((store.clone(), Opened::Sqlite(store)))
 }

@@ -30,13 +30,33 @@ pub struct Setup<'a> {
     pub under: &'a [&'a str],
     /// Where `POST /signup` goes.
     pub targets: &'a [Target<'a>],
+    /// Further keys of the configuration, as lines of YAML.
+    pub more: &'a str,
 }
 
 impl<'a> Setup<'a> {
     /// The usual setup.
     #[must_use]
     pub const fn new(folder: &'a Path, targets: &'a [Target<'a>]) -> Self {
-        Self { folder, store: None, under: &[], targets }
+        Self { folder, store: None, under: &[], targets, more: "" }
+    }
+}
+
+impl Setup<'_> {
+    fn configuration(&self, listen: SocketAddr, admin: SocketAddr) -> String {
+        let store = self.store.as_deref().unwrap_or("sqlite:./data");
+        let names: Vec<_> = self.targets.iter().map(|target| target.name).collect();
+        let mut text = format!(
+            "listen: {listen}\nadmin: {admin}\nstore: {store}\n{}routes:\n  signup:\n    accept: POST /signup\n    \
+             to: [{}]\ntargets:\n",
+            self.more,
+            names.join(", ")
+        );
+        for Target { name, url, more } in self.targets {
+            let comma = if more.is_empty() { "" } else { ", " };
+            text.push_str(&format!("  {name}: {{ url: {url}{comma}{more} }}\n"));
+        }
+        text
     }
 }
 
@@ -46,9 +66,15 @@ pub struct Gateway {
     pub listen: SocketAddr,
     /// The operators' door.
     pub admin: SocketAddr,
+    launch: Launch,
+    child: Child,
+}
+
+/// How the binary is started, again after each kill.
+struct Launch {
     folder: PathBuf,
     under: Vec<String>,
-    child: Child,
+    environment: Vec<(String, String)>,
 }
 
 impl Gateway {
@@ -57,25 +83,67 @@ impl Gateway {
     /// # Errors
     /// When it does not become ready; with the end of its log.
     pub fn start(setup: &Setup<'_>) -> Result<Self> {
+        let under = setup.under.iter().map(|word| (*word).to_owned()).collect();
+        let launch = Launch { folder: setup.folder.to_owned(), under, environment: Vec::new() };
+        Self::launched(launch, |listen, admin| setup.configuration(listen, admin))
+    }
+
+    /// Starts the binary in a folder with a configuration that is made for two free addresses, and with these variables.
+    ///
+    /// # Errors
+    /// When it does not become ready; with the end of its log.
+    pub fn configured(
+        folder: &Path,
+        environment: &[(&str, &str)],
+        configuration: impl FnOnce(SocketAddr, SocketAddr) -> String,
+    ) -> Result<Self> {
+        let environment =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let launch = Launch { folder: folder.to_owned(), under: Vec::new(), environment };
+        Self::launched(launch, configuration)
+    }
+
+    fn launched(
+        launch: Launch,
+        configuration: impl FnOnce(SocketAddr, SocketAddr) -> String,
+    ) -> Result<Self> {
         let (listen, admin) = free_addresses()?;
-        let store = setup.store.as_deref().unwrap_or("sqlite:./data");
-        let names: Vec<_> = setup.targets.iter().map(|target| target.name).collect();
-        let mut text = format!(
-            "listen: {listen}\nadmin: {admin}\nstore: {store}\nroutes:\n  signup:\n    accept: POST /signup\n    \
-             to: [{}]\ntargets:\n",
-            names.join(", ")
-        );
-        for Target { name, url, more } in setup.targets {
-            let comma = if more.is_empty() { "" } else { ", " };
-            text.push_str(&format!("  {name}: {{ url: {url}{comma}{more} }}\n"));
-        }
-        fs::write(setup.folder.join("fanlight.yaml"), text)?;
-        let under: Vec<_> = setup.under.iter().map(|word| (*word).to_owned()).collect();
-        let folder = setup.folder.to_owned();
-        let child = spawn(&folder, &under)?;
-        let mut gateway = Self { listen, admin, folder, under, child };
+        fs::write(launch.folder.join("fanlight.yaml"), configuration(listen, admin))?;
+        let child = launch.spawn()?;
+        let mut gateway = Self { listen, admin, launch, child };
         gateway.ready()?;
         Ok(gateway)
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Writes another configuration for the same addresses; the binary sees it by itself.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn reconfigure(&self, setup: &Setup<'_>) -> Result<()> {
+        // Renamed, so that it is never seen half written.
+        let (new, old) = (self.launch.folder.join("next.yaml"), self.launch.folder.join("fanlight.yaml"));
+        fs::write(&new, setup.configuration(self.listen, self.admin))?;
+        Ok(fs::rename(new, old)?)
+    }
+
+    /// A request at the operators' door that must succeed; gives what it answered.
+    ///
+    /// # Errors
+    /// When it is refused, with the answer.
+    pub fn operate(&self, method: &str, path: &str, body: &str) -> Result<String> {
+        let headers = [("content-type", "application/json")];
+        let answer = client::request(self.admin, method, path, &headers, body.as_bytes())?;
+        let text = String::from_utf8_lossy(&answer.wire.body).into_owned();
+        if !(200..300).contains(&answer.status) {
+            bail!("{method} {path}: {}: {text}", answer.status);
+        }
+        Ok(text)
     }
 
     /// `kill -9`, and waits until the process is gone.
@@ -98,12 +166,6 @@ impl Gateway {
         until("the end after SIGTERM", || Ok(self.child.try_wait()?))
     }
 
-    /// Its process.
-    #[must_use]
-    pub fn process(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits until it has ended by itself.
     ///
     /// # Errors
@@ -117,7 +179,7 @@ impl Gateway {
     /// # Errors
     /// When it does not become ready.
     pub fn restart(&mut self) -> Result<()> {
-        self.child = spawn(&self.folder, &self.under)?;
+        self.child = self.launch.spawn()?;
         self.ready()
     }
 
@@ -175,7 +237,7 @@ impl Gateway {
     /// The end of what it wrote to its log.
     #[must_use]
     pub fn log(&self) -> String {
-        let log = fs::read_to_string(self.folder.join("fanlight.log")).unwrap_or_default();
+        let log = fs::read_to_string(self.launch.folder.join("fanlight.log")).unwrap_or_default();
         let lines: Vec<_> = log.lines().collect();
         lines.get(lines.len().saturating_sub(30)..).unwrap_or_default().join("\n")
     }
@@ -200,20 +262,23 @@ impl Drop for Gateway {
     }
 }
 
-fn spawn(folder: &Path, under: &[String]) -> Result<Child> {
-    let binary = binary()?;
-    let log = File::options().create(true).append(true).open(folder.join("fanlight.log"))?;
-    let mut command = match under.split_first() {
-        Some((program, arguments)) => {
-            let mut command = Command::new(program);
-            command.args(arguments).arg(&binary);
-            command
-        }
-        None => Command::new(&binary),
-    };
-    command.args(["serve", "--config", "fanlight.yaml"]).current_dir(folder);
-    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-    command.spawn().with_context(|| format!("cannot start {}", binary.display()))
+impl Launch {
+    fn spawn(&self) -> Result<Child> {
+        let binary = binary()?;
+        let log = File::options().create(true).append(true).open(self.folder.join("fanlight.log"))?;
+        let mut command = match self.under.split_first() {
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(&binary);
+                command
+            }
+            None => Command::new(&binary),
+        };
+        command.args(["serve", "--config", "fanlight.yaml"]).current_dir(&self.folder);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command.spawn().with_context(|| format!("cannot start {}", binary.display()))
+    }
 }
 
 /// `FANLIGHT_BIN`, or what `cargo build --package fanlight` left.

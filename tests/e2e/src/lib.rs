@@ -7,5 +7,7 @@ pub mod client;
 pub mod fault;
 pub mod gateway;
 pub mod load;
+pub mod metrics;
 pub mod patience;
+pub mod usage;
 pub mod wire;

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// A message that was acknowledged.
 #[derive(Clone, Debug)]
@@ -27,10 +28,16 @@ impl Load {
     /// Starts `threads` senders that take their numbers from `next`.
     #[must_use]
     pub fn start(address: SocketAddr, threads: usize, next: &Arc<AtomicU64>) -> Self {
+        Self::paced(address, threads, next, Duration::ZERO)
+    }
+
+    /// The same with a pause after each message of a sender: a steady load.
+    #[must_use]
+    pub fn paced(address: SocketAddr, threads: usize, next: &Arc<AtomicU64>, pause: Duration) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let sender = |_| {
             let (stop, next) = (Arc::clone(&stop), Arc::clone(next));
-            std::thread::spawn(move || send(address, &stop, &next))
+            std::thread::spawn(move || send(address, &stop, &next, pause))
         };
         Self { senders: (0..threads).map(sender).collect(), stop: Arc::clone(&stop) }
     }
@@ -49,7 +56,12 @@ impl Load {
     }
 }
 
-fn send(address: SocketAddr, stop: &AtomicBool, next: &AtomicU64) -> Result<Vec<Acknowledged>> {
+fn send(
+    address: SocketAddr,
+    stop: &AtomicBool,
+    next: &AtomicU64,
+    pause: Duration,
+) -> Result<Vec<Acknowledged>> {
     let mut acknowledged = Vec::new();
     let Ok(mut connection) = Connection::open(address) else { return Ok(acknowledged) };
     while !stop.load(Ordering::Relaxed) {
@@ -61,6 +73,9 @@ fn send(address: SocketAddr, stop: &AtomicBool, next: &AtomicU64) -> Result<Vec<
             let json = answer.json()?;
             let ticket = json.get("id").and_then(|id| id.as_str()).context("a 202 without an id")?;
             acknowledged.push(Acknowledged { number, ticket: ticket.to_owned() });
+        }
+        if !pause.is_zero() {
+            std::thread::sleep(pause);
         }
     }
     Ok(acknowledged)

@@ -1,5 +1,6 @@
 //! What is fuzzed: one file per target, each with its seeds, its words and what must hold.
 
+mod answer;
 mod config;
 mod events;
 mod expressions;
@@ -17,13 +18,15 @@ pub enum Target {
     Request,
     /// `api::events::read`: envelopes and CloudEvents.
     Events,
+    /// `connectors::http`: the hints in an API's answer, and the capture of its body.
+    Answer,
     /// jq expressions: what is proven to end does end, within its bounds, and always the same way.
     Expressions,
 }
 
 impl Target {
     /// Every target.
-    pub const ALL: [Self; 4] = [Self::Config, Self::Request, Self::Events, Self::Expressions];
+    pub const ALL: [Self; 5] = [Self::Config, Self::Request, Self::Events, Self::Answer, Self::Expressions];
 
     /// Inputs that are good.
     pub(crate) fn seeds(self) -> &'static [&'static [u8]] {
@@ -31,6 +34,7 @@ impl Target {
             Self::Config => config::SEEDS,
             Self::Request => request::SEEDS,
             Self::Events => events::SEEDS,
+            Self::Answer => answer::SEEDS,
             Self::Expressions => expressions::SEEDS,
         }
     }
@@ -41,6 +45,7 @@ impl Target {
             Self::Config => config::WORDS,
             Self::Request => request::WORDS,
             Self::Events => events::WORDS,
+            Self::Answer => answer::WORDS,
             Self::Expressions => expressions::WORDS,
         }
     }
@@ -50,6 +55,7 @@ impl Target {
             Self::Config => config::check(&String::from_utf8_lossy(input)),
             Self::Request => request::check(input),
             Self::Events => events::check(input),
+            Self::Answer => answer::check(input),
             Self::Expressions => expressions::check(input),
         }
     }
@@ -61,6 +67,7 @@ impl fmt::Display for Target {
             Self::Config => "config",
             Self::Request => "request",
             Self::Events => "events",
+            Self::Answer => "answer",
             Self::Expressions => "expressions",
         })
     }

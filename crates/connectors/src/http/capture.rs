@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 /// Takes a body piece by piece. However much is pushed, it keeps at most [`CAPTURE_BYTES_MAX`] bytes and never inflates much
 /// more than that.
-pub(super) struct Collector {
+pub struct Collector {
     decoder: Decoder,
     state: State,
 }
@@ -54,7 +54,7 @@ impl Write for Sink {
 
 impl Collector {
     /// For a body with this `content-encoding`.
-    pub(super) fn new(encoding: Option<&[u8]>) -> Self {
+    pub fn new(encoding: Option<&[u8]>) -> Self {
         let decoder = match encoding.map(<[u8]>::trim_ascii) {
             None | Some(b"" | b"identity") => Decoder::Identity(Sink::default()),
             Some(name) if name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip") => {
@@ -67,12 +67,12 @@ impl Collector {
     }
 
     /// Whether more bytes would change anything.
-    pub(super) fn wants_more(&self) -> bool {
+    pub fn wants_more(&self) -> bool {
         self.state == State::Open
     }
 
     /// Takes the next piece.
-    pub(super) fn push(&mut self, piece: &[u8]) {
+    pub fn push(&mut self, piece: &[u8]) {
         if !self.wants_more() || piece.is_empty() {
             return;
         }
@@ -90,7 +90,7 @@ impl Collector {
     }
 
     /// What was kept, and how the capture ended if the body ended so.
-    pub(super) fn finish(mut self, end: CaptureEnd) -> (Bytes, CaptureEnd) {
+    pub fn finish(mut self, end: CaptureEnd) -> (Bytes, CaptureEnd) {
         // What a decoder holds back is part of the beginning too, however the body ended.
         let flushed = match &mut self.decoder {
             Decoder::Identity(_) | Decoder::Undecided => Ok(()),

@@ -19,7 +19,7 @@ const EPOCH_MILLIS_MIN: u64 = 1_000_000_000_000;
 
 /// The hints of an answer, whatever its status: which status is a success, on which a time to wait means nothing for the next call, is not
 /// known here. `now` is asked only for a moment in time.
-pub(super) fn read(headers: &HeaderMap, now: impl Fn() -> Timestamp) -> Hints {
+pub fn read(headers: &HeaderMap, now: impl Fn() -> Timestamp) -> Hints {
     let word = text(headers, &WEBHOOK_DELIVERY).and_then(word);
     let wait = text(headers, &header::RETRY_AFTER)
         .and_then(|value| retry_after(value, &now))

@@ -24,6 +24,25 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// What follows an accept that failed: no file handles left, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What a listener allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Connections at once.
+    pub connections: usize,
+    /// How long a client may take for its request's headers, and be silent between requests.
+    pub headers: Duration,
+    /// How long requests under way may take at the end.
+    pub grace: Duration,
+}
+
+impl Bounds {
+    /// With the usual time for headers.
+    #[must_use]
+    pub const fn new(connections: usize, grace: Duration) -> Self {
+        Self { connections, headers: HEADERS_MAX, grace }
+    }
+}
+
 /// The address is taken or forbidden.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: choose another address for `{key}`, or stop what has this one")]
@@ -41,20 +60,19 @@ pub async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListene
     TcpListener::bind(address).await.map_err(|source| ListenError { key, address, source })
 }
 
-/// Serves at most `connections` at once, further ones wait in the kernel's queue; until `stop` is true, then ends idle connections and
-/// waits for the requests under way, at most for `grace`.
+/// Serves as many connections at once as may be, further ones wait in the kernel's queue; until `stop` is true, then ends idle
+/// connections and waits for the requests under way.
 pub async fn serve<S, F>(
     listener: TcpListener,
-    connections: usize,
+    bounds: Bounds,
     mut stop: watch::Receiver<bool>,
-    grace: Duration,
     clock: Arc<dyn Clock>,
     service: S,
 ) where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
-    let room = Arc::new(Semaphore::new(connections));
+    let room = Arc::new(Semaphore::new(bounds.connections));
     let drain = GracefulShutdown::new();
     let mut open = JoinSet::new();
     loop {
@@ -65,7 +83,7 @@ pub async fn serve<S, F>(
         };
         match accepted {
             Ok((stream, permit)) => {
-                open.spawn(connection(stream, permit, service.clone(), drain.watcher()));
+                open.spawn(connection((stream, permit), bounds.headers, service.clone(), drain.watcher()));
                 while open.try_join_next().is_some() {}
             }
             Err(error) => {
@@ -78,7 +96,7 @@ pub async fn serve<S, F>(
     tokio::select! {
         biased;
         () = drain.shutdown() => {}
-        () = clock.sleep(grace) => {}
+        () = clock.sleep(bounds.grace) => {}
     }
     open.shutdown().await;
 }
@@ -94,8 +112,8 @@ async fn next(
 }
 
 async fn connection<S, F>(
-    stream: TcpStream,
-    permit: OwnedSemaphorePermit,
+    (stream, permit): (TcpStream, OwnedSemaphorePermit),
+    headers: Duration,
     service: S,
     drain: hyper_util::server::graceful::Watcher,
 ) where
@@ -103,7 +121,7 @@ async fn connection<S, F>(
     F: Future<Output = Response> + Send + 'static,
 {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEADERS_MAX).max_buf_size(HEADER_BYTES_MAX);
+    builder.timer(TokioTimer::new()).header_read_timeout(headers).max_buf_size(HEADER_BYTES_MAX);
     let service = service_fn(move |request| {
         let response = service(request);
         async move { Ok::<_, Infallible>(response.await) }

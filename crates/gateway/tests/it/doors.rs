@@ -1,8 +1,18 @@
 //! What both doors do with requests that fit no path and method.
 
 use crate::world::World;
+use axum::body::Body;
+use axum::response::Response;
+use gateway::api::server::{Bounds, listen, serve};
+use gateway::doors::SystemClock;
+use http::Request;
+use hyper::body::Incoming;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
 /// What a door answers, until it closes the connection; each header is a line.
 pub(crate) async fn answer(url: &str, method: &str, path: &str, headers: &str, body: &str) -> String {
@@ -43,4 +53,45 @@ async fn a_wrong_method_is_told_the_right_ones() {
         assert!(answer.contains("urn:fanlight:problem:method-not-allowed"), "{method} {path}: {answer}");
     }
     world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_begins_http_2_is_closed_at_once() {
+    let world = World::start().await;
+    for url in [world.front_url(), world.admin_url()] {
+        let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        // A reset says the same as an end: what came after the head was not read.
+        drop(stream.read_to_end(&mut answer).await);
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_go_on_is_closed_and_makes_room() {
+    let listener = listen("listen", "127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // Room for one: whoever comes next is served only when the one before is gone.
+    let bounds =
+        Bounds { connections: 1, headers: Duration::from_millis(100), grace: Duration::from_secs(5) };
+    let (stop, stopping) = watch::channel(false);
+    let (clock, tasks) = (Arc::new(SystemClock::new()), TaskTracker::new());
+    let hello = |_: Request<Incoming>| async { Response::new(Body::from("hello")) };
+    let server = tasks.spawn(serve(listener, bounds, stopping, clock, hello));
+    for words in ["", "P", "PRI * HT", "POST / HTTP/1.1\r\nhost: x\r\n", "GET / HTTP/1.1\r\nhost: x\r\n\r\n"]
+    {
+        let mut stuck = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
+        stuck.write_all(words.as_bytes()).await.unwrap();
+        let answer = answer(&url, "GET", "/", "", "").await;
+        assert!(answer.ends_with("hello"), "after {words:?}: {answer}");
+        let mut rest = Vec::new();
+        stuck.read_to_end(&mut rest).await.unwrap();
+        let served = String::from_utf8_lossy(&rest).ends_with("hello");
+        assert_eq!(served, words.ends_with("\r\n\r\n"), "{words:?}");
+    }
+    stop.send_replace(true);
+    server.await.unwrap();
 }

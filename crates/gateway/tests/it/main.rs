@@ -17,4 +17,5 @@ mod program;
 mod reference;
 mod tables;
 mod verify;
+mod worker;
 mod world;

@@ -35,8 +35,8 @@ fn recording(book: &Arc<Book>, refused_every: u64) -> Result<Api> {
     })?)
 }
 
-/// A setting of `cargo xtask crash`.
-fn asked_for(name: &str) -> Option<u64> {
+/// A setting of `cargo xtask crash` or `soak`.
+pub(crate) fn asked_for(name: &str) -> Option<u64> {
     std::env::var_os(name)?.to_str()?.parse().ok()
 }
 

@@ -2,7 +2,9 @@
 
 mod crash;
 mod disk_full;
+mod examples;
 mod failed_sync;
 mod faults;
 mod integrity;
+mod soak;
 mod sync_before_answer;

@@ -33,7 +33,7 @@ fn observe(folder: &Path, store: &str) -> Result<(Trace, Vec<Sent>)> {
     let log_name = log.to_str().context("a strange folder")?;
     // -D: the gateway stays our child. -s: more than a page, so that a mark in it is seen.
     let under = ["strace", "-D", "-f", "-q", "-s", "8192", "-o", log_name, "-e", CALLS];
-    let setup = Setup { folder, store: Some(store.to_owned()), under: &under, targets: &targets };
+    let setup = Setup { store: Some(store.to_owned()), under: &under, ..Setup::new(folder, &targets) };
     let mut gateway = Gateway::start(&setup)?;
     let send = |number: u64| -> Result<Sent> {
         let ticket = gateway.accepted(&book::body(number))?;

@@ -77,7 +77,7 @@ static ROUTES: LazyLock<Routes> =
 /// A request as lines: method and path, fields, an empty line, the body. What HTTP would not let in is left out.
 pub(super) struct Lines<'i> {
     method: Method,
-    path: &'i str,
+    pub(super) path: &'i str,
     pub(super) headers: HeaderMap,
     pub(super) body: &'i [u8],
 }

@@ -25,6 +25,11 @@ fn an_event_is_a_piece_of_its_request() {
 }
 
 #[test]
+fn what_an_api_answers_is_read_within_its_bounds() {
+    short(Target::Answer, 20_000);
+}
+
+#[test]
 fn an_expression_that_is_proven_to_end_ends() {
     short(Target::Expressions, 1000);
 }

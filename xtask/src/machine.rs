@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 /// Date, commit, processor, cores, kernel and file system in one line.
-pub(super) fn describe(file_system: &str) -> Result<String> {
+pub(crate) fn describe(file_system: &str) -> Result<String> {
     let date = output(&mut program("date", &["-u", "+%F"]))?;
     let commit = output(&mut program("git", &["describe", "--always", "--dirty"])).unwrap_or_default();
     let processors = fs::read_to_string("/proc/cpuinfo")?;
@@ -23,7 +23,7 @@ pub(super) fn describe(file_system: &str) -> Result<String> {
 }
 
 /// The type of the file system that holds a folder.
-pub(super) fn file_system(folder: &Path) -> Result<String> {
+pub(crate) fn file_system(folder: &Path) -> Result<String> {
     let folder = folder.canonicalize()?;
     let mounts = fs::read_to_string("/proc/self/mountinfo")?;
     // Fields: id parent device root MOUNT-POINT options … - TYPE source options

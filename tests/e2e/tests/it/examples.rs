@@ -1,0 +1,154 @@
+//! Every example as its README tells it: its own configuration, its own requests, and what it says comes of them.
+
+use anyhow::{Context, Result, ensure};
+use e2e::api::{Api, answer};
+use e2e::client;
+use e2e::gateway::Gateway;
+use e2e::wire::Wire;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The APIs of an example, in the order of the ports that its configuration names, and what each was sent.
+struct Apis {
+    apis: Vec<Api>,
+    sent: Vec<Arc<Mutex<Vec<Wire>>>>,
+}
+
+impl Apis {
+    /// One API for each: the statuses of its first answers, then 200.
+    fn start(statuses: &[&'static [u16]]) -> Result<Self> {
+        let mut all = Self { apis: Vec::new(), sent: Vec::new() };
+        for &first in statuses {
+            let sent = Arc::<Mutex<Vec<Wire>>>::default();
+            let seen = Arc::clone(&sent);
+            all.apis.push(Api::start(move |request, stream| {
+                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                let status = first.get(seen.len()).copied().unwrap_or(200);
+                seen.push(request.clone());
+                let headers = if status == 503 { "retry-after: 1\r\n" } else { "" };
+                answer(stream, status, headers, b"ok")
+            })?);
+            all.sent.push(sent);
+        }
+        Ok(all)
+    }
+
+    /// Every request that API number `index` was sent.
+    fn sent(&self, index: usize) -> Result<Vec<Wire>> {
+        let sent = self.sent.get(index).context("no such API")?;
+        Ok(sent.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
+
+/// A file of an example.
+fn file(example: &str, name: &str) -> Result<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(example).join(name);
+    std::fs::read_to_string(&path).with_context(|| path.display().to_string())
+}
+
+/// The bodies that the README sends with `curl -d '…'`.
+fn bodies(example: &str) -> Result<Vec<String>> {
+    let readme = file(example, "README.md")?;
+    let parts = readme.split("-d '").skip(1);
+    Ok(parts.filter_map(|part| Some(part.split_once('\'')?.0.to_owned())).collect())
+}
+
+/// The example's own configuration, but for ports and folder; each variable that its README exports has its name as value.
+fn serve(example: &str, folder: &Path, variables: &[&str], apis: &Apis) -> Result<Gateway> {
+    let mut text = file(example, "fanlight.yaml")?;
+    for (api, port) in apis.apis.iter().zip(9001..) {
+        let written = format!("http://127.0.0.1:{port}/");
+        ensure!(text.contains(&written), "{example}: nothing goes to {written}");
+        text = text.replace(&written, &api.url().replace("/hook", "/"));
+    }
+    let variables: Vec<_> = variables.iter().map(|name| (*name, *name)).collect();
+    Gateway::configured(folder, &variables, |listen, admin| {
+        text.replace("127.0.0.1:8080", &listen.to_string()).replace("127.0.0.1:8081", &admin.to_string())
+    })
+}
+
+/// Sends a body and gives the ticket's id.
+fn send(gateway: &Gateway, path: &str, body: &str) -> Result<String> {
+    let headers = [("content-type", "application/json")];
+    let answer = client::request(gateway.listen, "POST", path, &headers, body.as_bytes())?;
+    ensure!(answer.status == 202, "{}: {:?}", answer.status, answer.wire);
+    Ok(answer.json()?.get("id").and_then(Value::as_str).context("no id")?.to_owned())
+}
+
+/// A delivery that has ended like this, after so many attempts.
+fn ended(gateway: &Gateway, ticket: &str, target: &str, state: &str, attempts: usize) -> Result<()> {
+    let delivery = gateway.delivery(ticket, target, &["delivered", "skipped", "dead"])?;
+    let made = delivery.get("attempts").and_then(Value::as_array).map_or(0, Vec::len);
+    let found = delivery.get("state").and_then(Value::as_str).unwrap_or_default();
+    ensure!((found, made) == (state, attempts), "{target}: {state} after {attempts} attempts? {delivery:#}");
+    Ok(())
+}
+
+/// One request as the API saw it.
+fn saw(request: &Wire, start: &str, header: (&str, &str), body: &Value) -> Result<()> {
+    let sent: Value = serde_json::from_slice(&request.body)?;
+    ensure!(request.start == format!("{start} HTTP/1.1"), "{request:?}");
+    ensure!(request.header(header.0) == Some(header.1), "{request:?}");
+    ensure!(sent == *body, "{sent:#}");
+    Ok(())
+}
+
+#[test]
+fn the_sign_up_reaches_both_apis_as_its_readme_says() -> Result<()> {
+    let apis = Apis::start(&[&[], &[503, 503]])?;
+    let folder = tempfile::tempdir()?;
+    let gateway = serve("signup", folder.path(), &["MAIL_TOKEN"], &apis)?;
+    let bodies = bodies("signup")?;
+    let [with, without] = &bodies[..] else { anyhow::bail!("two sign-ups, not {bodies:?}") };
+    let (first, second) = (send(&gateway, "/signup", with)?, send(&gateway, "/signup", without)?);
+    ended(&gateway, &first, "crm", "delivered", 1)?;
+    ended(&gateway, &first, "mailing", "delivered", 3)?;
+    ended(&gateway, &second, "crm", "delivered", 1)?;
+    ended(&gateway, &second, "mailing", "skipped", 0)?;
+
+    let mut crm: Vec<_> = apis.sent(0)?.into_iter().map(|request| request.body).collect();
+    crm.sort();
+    ensure!(crm == [with.as_bytes(), without.as_bytes()], "the CRM gets each byte for byte: {crm:?}");
+    for request in apis.sent(1)? {
+        let body = json!({"email": "ada@example.com", "list": "welcome"});
+        saw(&request, "POST /contacts", ("authorization", "Bearer MAIL_TOKEN"), &body)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_order_reaches_four_apis_as_its_readme_says() -> Result<()> {
+    // The inventory has the order already: a conflict counts as success.
+    let apis = Apis::start(&[&[409], &[], &[], &[]])?;
+    let folder = tempfile::tempdir()?;
+    let variables = ["INVENTORY_KEY", "SHIPPING_TOKEN", "CRM_TOKEN"];
+    let gateway = serve("order", folder.path(), &variables, &apis)?;
+    let bodies = bodies("order")?;
+    let [order] = &bodies[..] else { anyhow::bail!("one order, not {bodies:?}") };
+    let ticket = send(&gateway, "/shops/7/orders", order)?;
+    for target in ["inventory", "shipping", "crm", "search"] {
+        ended(&gateway, &ticket, target, "delivered", 1)?;
+    }
+    let sent = |index: usize| apis.sent(index)?.into_iter().next().context("nothing was sent");
+    let items = json!([{"sku": "tea", "quantity": 2}, {"sku": "ebook", "quantity": 1}]);
+    let reservation = json!({"order": "o-1001", "items": items});
+    saw(&sent(0)?, "POST /reservations", ("x-api-key", "INVENTORY_KEY"), &reservation)?;
+    let parcel = json!({"reference": "o-1001", "address": {"city": "London"}, "grams": 500});
+    saw(&sent(1)?, "POST /parcels", ("authorization", "Bearer SHIPPING_TOKEN"), &parcel)?;
+    let crm = sent(2)?;
+    saw(&crm, "POST /events/order", ("authorization", "Bearer CRM_TOKEN"), &serde_json::from_str(order)?)?;
+    ensure!(crm.body == order.as_bytes(), "the CRM gets the order byte for byte");
+    let text = json!({"id": "o-1001", "text": "Ada Green tea Notes"});
+    saw(&sent(3)?, "PUT /index/orders", ("content-type", "application/json"), &text)?;
+
+    let digital = order.replace("\"digital\": false", "\"digital\": true");
+    let ticket = send(&gateway, "/shops/7/orders", &digital)?;
+    ended(&gateway, &ticket, "shipping", "skipped", 0)?;
+    for target in ["inventory", "crm", "search"] {
+        ended(&gateway, &ticket, target, "delivered", 1)?;
+    }
+    let state = gateway.ticket(&ticket)?.get("state").and_then(Value::as_str).map(str::to_owned);
+    ensure!(state.as_deref() == Some("succeeded"), "{state:?}");
+    Ok(())
+}

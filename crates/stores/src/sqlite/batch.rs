@@ -53,7 +53,11 @@ impl<'a> Batch<'a> {
             Work::Renew(_) => Reply::Renewed(Renewed::Fenced),
             Work::Change(change) => Reply::Changed(self.change(change)?),
             Work::Backlog => Reply::Backlog(self.backlog()?),
-            Work::Open(..) | Work::PutState(..) | Work::Prune(..) => {
+            Work::Bury(messages) => {
+                messages.iter().try_for_each(|position| self.bury_if_damaged(*position))?;
+                Reply::Buried
+            }
+            Work::Open(..) | Work::PutState(..) | Work::Examine(_) | Work::Prune(..) => {
                 return Err(Trouble::Failed("this work is not done in a group".into()));
             }
         })

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Ask, Backlog, Claimed, Fault, Pruned, Renewed, Retention, Scope, ScopeKind, Session,
-    Settled, Settlement, Versioned,
+    Accept, Accepted, Ask, Backlog, Claimed, Fault, Position, Pruned, Renewed, Retention, Scope, ScopeKind,
+    Session, Settled, Settlement, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
@@ -26,6 +26,10 @@ pub enum Work {
     Change(Change),
     /// `Store::backlog`
     Backlog,
+    /// The background pass found these messages damaged: what of them still waits is dead.
+    Bury(Vec<Position>),
+    /// The background pass found something in this slice: its pages are looked at, and mended if they are damaged.
+    Examine(u32),
     /// `Store::put_state`
     PutState(Scope, u64, Bytes),
     /// `Store::prune`
@@ -41,8 +45,9 @@ impl Work {
             | Self::Settle(..)
             | Self::Renew(_)
             | Self::Change(_)
+            | Self::Bury(_)
             | Self::Backlog => true,
-            Self::Open(..) | Self::PutState(..) | Self::Prune(..) => false,
+            Self::Open(..) | Self::PutState(..) | Self::Examine(_) | Self::Prune(..) => false,
         }
     }
 
@@ -52,12 +57,14 @@ impl Work {
         match self {
             Self::Accept(_, batch) => batch.len().max(1),
             Self::Settle(_, batch) => batch.len().max(1),
+            Self::Bury(messages) => messages.len().max(1),
             Self::Open(..)
             | Self::Claim(..)
             | Self::Renew(_)
             | Self::Change(_)
             | Self::Backlog
             | Self::PutState(..)
+            | Self::Examine(_)
             | Self::Prune(..) => 1,
         }
     }
@@ -95,6 +102,10 @@ pub enum Reply {
     Changed(Changed),
     /// To [`Work::Backlog`].
     Backlog(Vec<Backlog>),
+    /// To [`Work::Bury`].
+    Buried,
+    /// To [`Work::Examine`].
+    Examined,
     /// To [`Work::PutState`].
     Put(bool),
     /// To [`Work::Prune`].

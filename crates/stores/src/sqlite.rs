@@ -15,6 +15,7 @@ mod code;
 mod core;
 mod error;
 mod files;
+mod first_page;
 mod front;
 mod head;
 mod heal;

@@ -10,7 +10,7 @@ use contract::Timestamp;
 use contract::store::Position;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub(super) const MENDING: &str = ".mending";
 /// Compiled statements kept per file.
 const STATEMENTS_MAX: usize = 64;
 /// Bytes of a page of a new file. A log takes two writes a page whatever its size, so bigger pages cost less under load.
-const PAGE_BYTES: u32 = 8192;
+pub(super) const PAGE_BYTES: u32 = 8192;
 /// Page cache of one connection, in KiB; it grows only with use.
 const CACHE_KIB: u32 = 16 * 1024;
 
@@ -62,6 +62,8 @@ pub(super) struct Files {
     pub(super) listed: BTreeMap<Number, Listed>,
     /// The slice that takes new messages.
     pub(super) current: Number,
+    /// Slices that were given a new first page, to be mended.
+    pub(super) lent: BTreeSet<Number>,
     sync: Sync,
     _lock: File,
 }
@@ -86,6 +88,7 @@ impl Files {
             slices: BTreeMap::new(),
             listed,
             current,
+            lent: BTreeSet::new(),
             sync,
             _lock: lock,
         };
@@ -96,7 +99,14 @@ impl Files {
             if number != Number::CARRIED && !path.exists() {
                 return Err(OpenError::Missing { path });
             }
-            let file = files.open_slice(number)?;
+            let file = match files.open_slice(number) {
+                Err(_) if matches!(open_to_verify(folder, Some(number)), Ok(Opened::Damaged(_))) => {
+                    files.lend_first_page(number).map_err(sqlite)?;
+                    files.lent.insert(number);
+                    files.open_slice(number)?
+                }
+                opened => opened?,
+            };
             let slice = Slice::to_write(number, file).map_err(sqlite)?;
             files.slices.insert(number, slice);
         }
@@ -293,6 +303,15 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+/// Keeps a damaged file under another name; of several times, the first has most to tell.
+pub(super) fn keep_evidence(path: &Path) -> std::io::Result<()> {
+    let evidence = path.with_extension("damaged");
+    if !evidence.exists() && std::fs::hard_link(path, &evidence).is_err() {
+        std::fs::copy(path, &evidence)?;
+    }
+    Ok(())
 }
 
 /// Removes a database with all that is beside it.

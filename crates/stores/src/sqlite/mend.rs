@@ -50,10 +50,7 @@ impl Files {
         let loss = loss.inspect_err(|_| drop(files::remove(&draft)))?;
         // All of the log must be in the file: beside the new one, it would be taken for that one's.
         self.empty_log(number, &path).map_err(broken)?;
-        let evidence = path.with_extension("damaged");
-        if !evidence.exists() && std::fs::hard_link(&path, &evidence).is_err() {
-            std::fs::copy(&path, &evidence)?;
-        }
+        files::keep_evidence(&path)?;
         self.replace(number, &path, &draft).map_err(|trouble| Trouble::Fatal(trouble.fault().to_string()))?;
         Ok(loss)
     }

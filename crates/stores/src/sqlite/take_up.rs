@@ -24,7 +24,10 @@ pub(super) struct Loaded {
 
 /// Reads what a writer must know of its files; mends those that cannot be read.
 pub(super) fn take_up(files: &mut Files, options: &Options, now: Timestamp) -> Result<Loaded> {
-    let mut mended = BTreeSet::new();
+    let mut mended = std::mem::take(&mut files.lent);
+    for number in &mended {
+        mend(files, options, *number, "the first page was damaged", now)?;
+    }
     loop {
         let loaded = carry::drop_doubles(files).and_then(|()| {
             let mark = files.slices.get(&files.current).map_or(Ok(1), load::mark)?;
@@ -36,20 +39,25 @@ pub(super) fn take_up(files: &mut Files, options: &Options, now: Timestamp) -> R
                 let Some((number, fault)) = damaged(files, &mended)? else {
                     return Err(trouble);
                 };
-                let current = number == files.current;
-                let mark = files.slices.get(&number).map_or(Ok(1), load::mark).unwrap_or(1);
-                let base = number.base();
-                let may_lack = |spot: Spot, form: Form| {
-                    let row = (spot.position().0 - base).cast_signed();
-                    current && form == Form::Implied && row >= mark
-                };
-                let loss = files.mend(number, now, &may_lack)?;
-                tell(options, number, &fault, &loss);
+                mend(files, options, number, &fault, now)?;
                 mended.insert(number);
             }
             Err(other) => return Err(other),
         }
     }
+}
+
+fn mend(files: &mut Files, options: &Options, number: Number, fault: &str, now: Timestamp) -> Result<()> {
+    let current = number == files.current;
+    let mark = files.slices.get(&number).map_or(Ok(1), load::mark).unwrap_or(1);
+    let base = number.base();
+    let may_lack = |spot: Spot, form: Form| {
+        let row = (spot.position().0 - base).cast_signed();
+        current && form == Form::Implied && row >= mark
+    };
+    let loss = files.mend(number, now, &may_lack)?;
+    tell(options, number, fault, &loss);
+    Ok(())
 }
 
 /// The newest file with a damaged page, of those that were not mended yet.

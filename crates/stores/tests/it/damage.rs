@@ -170,7 +170,7 @@ async fn a_damaged_page_stops_only_what_it_covers_also_at_a_start() {
     let whole = std::fs::read(&path).unwrap();
     let catalog = std::fs::read(world.path().join("catalog.db")).unwrap();
     let owners = owners(&path);
-    for (page, owner) in owners.iter().enumerate().skip(1) {
+    for (page, owner) in owners.iter().enumerate() {
         let mut bytes = whole.clone();
         bytes[page * PAGE..page * PAGE + 48].fill(0xff);
         let place = format!("page {} ({owner})", page + 1);
@@ -180,8 +180,9 @@ async fn a_damaged_page_stops_only_what_it_covers_also_at_a_start() {
         let left = goes_on(&world, &waiting, &place).await;
         let is_message_root = owner == "message" || owner == "delivery";
         assert!(left >= 60 || is_message_root, "{place}: only {left} of {} are left", waiting.len());
-        if ["message_made", "due", "blocked", "leased", "dead", "keyed", "once", "mark"]
-            .contains(&owner.as_str())
+        if page == 0
+            || ["message_made", "due", "blocked", "leased", "dead", "keyed", "once", "mark"]
+                .contains(&owner.as_str())
         {
             assert_eq!(left, waiting.len(), "{place}: no message was on it");
         }

@@ -357,6 +357,8 @@ pub trait Watcher: Send + Sync {
     fn committed(&self, commit: Commit);
     /// Stored bytes do not match their checksum; the message's deliveries are `Dead(Corrupt)`.
     fn corrupt(&self, message: MessageId, death: Death);
+    /// A file of the store is damaged beyond the bytes of one message. What can be read of it is still served.
+    fn damaged(&self, file: &str, detail: &str);
     /// The store has failed for good: end the process.
     fn failed(&self, detail: &str);
 }

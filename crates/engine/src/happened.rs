@@ -81,6 +81,13 @@ pub enum Happened<'a> {
         /// Whose.
         message: MessageId,
     },
+    /// A file of the store is damaged beyond the bytes of one message.
+    Damaged {
+        /// Its name in the store's folder.
+        file: &'a str,
+        /// One line for people.
+        detail: &'a str,
+    },
     /// A settlement came too late: another session has the delivery.
     Fenced {
         /// The delivery.

@@ -94,6 +94,10 @@ impl contract::store::Watcher for Relay {
         self.0.iter().for_each(|listener| listener.on(&Happened::Corrupted { message }));
     }
 
+    fn damaged(&self, file: &str, detail: &str) {
+        self.0.iter().for_each(|listener| listener.on(&Happened::Damaged { file, detail }));
+    }
+
     fn failed(&self, detail: &str) {
         tracing::error!(detail, "the store failed and cannot go on");
     }

@@ -40,6 +40,7 @@ impl Clock for Wall {
 struct Silent;
 
 impl Watcher for Silent {
+    fn damaged(&self, _: &str, _: &str) {}
     fn committed(&self, _: Commit) {}
     fn corrupt(&self, _: MessageId, _: Death) {}
     fn failed(&self, detail: &str) {

@@ -2,6 +2,7 @@
 //!
 //! - [`core`]: groups of work in transactions; [`Sqlite`] runs it on a thread, [`Inline`] in the caller (for simulations).
 //! - [`files`]: a catalog, a file per slice of time, `carried.db`. No transaction depends on two files.
+//! - [`heal`]: a damaged page costs what it covers; [`verify`] and [`patrol`] look for damage before it is needed.
 //! - [`ledger`]: what was leased at accept has no row until something happens to it; so most deliveries are written once.
 
 mod accept;
@@ -15,15 +16,19 @@ mod core;
 mod error;
 mod expire;
 mod files;
+mod first_page;
 mod front;
 mod head;
+mod heal;
 mod hot;
 mod inline;
 mod ledger;
 mod list;
 mod load;
+mod mend;
 mod order;
 mod pack;
+mod patrol;
 mod place;
 mod prune;
 mod queue;
@@ -35,8 +40,10 @@ mod seen;
 mod session;
 mod settle;
 mod slice;
+mod take_up;
 mod threads;
 mod trouble;
+mod turn;
 pub mod verify;
 pub mod work;
 
@@ -46,6 +53,7 @@ pub use files::{Sync, look};
 pub use front::{Desk, Front};
 pub use inline::Locked;
 pub(crate) use list::matches;
+pub use patrol::Pace;
 pub use threads::Threads;
 
 /// The store for production: one thread writes, a few read.
@@ -80,6 +88,8 @@ pub struct Options {
     pub slice_bytes: u64,
     /// Space kept back for settling when the disk is full.
     pub reserve_bytes: u64,
+    /// How the files are looked through in the background.
+    pub patrol: Pace,
 }
 
 impl Options {
@@ -93,6 +103,7 @@ impl Options {
             slice_time: SLICE_TIME,
             slice_bytes: SLICE_BYTES,
             reserve_bytes: RESERVE_BYTES,
+            patrol: Pace::default(),
         }
     }
 }

@@ -56,6 +56,9 @@ impl Watcher for Ear {
     fn corrupt(&self, message: MessageId, _: Death) {
         self.0.lock().get_or_insert(format!("{message} is damaged"));
     }
+    fn damaged(&self, file: &str, detail: &str) {
+        self.0.lock().get_or_insert(format!("{file} is damaged: {detail}"));
+    }
     fn failed(&self, detail: &str) {
         self.0.lock().get_or_insert(detail.to_owned());
     }

@@ -57,15 +57,20 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .with_state(admin)
 }
 
-/// 200 while a message could be kept, else 503 with the reason.
-async fn ready(State(admin): State<Arc<Admin>>) -> Response {
+/// 200 while a message could be kept, else 503 with the reason; and the files that were found damaged, which alone are no reason.
+async fn ready(State(admin): State<Arc<Admin>>) -> Result<Response, Problem> {
     let (code, word) = match admin.front.engine.store().ready() {
         Readiness::Ready => (StatusCode::OK, "ready"),
         Readiness::Full => (StatusCode::SERVICE_UNAVAILABLE, "full"),
         Readiness::Failed => (StatusCode::SERVICE_UNAVAILABLE, "failed"),
     };
-    (code, [(header::CONTENT_TYPE, "application/json")], format!("{{\"store\":\"{word}\"}}\n"))
-        .into_response()
+    let damaged = admin.metrics.damaged_files();
+    let said = if damaged.is_empty() {
+        serde_json::json!({ "store": word })
+    } else {
+        serde_json::json!({ "store": word, "damaged": damaged })
+    };
+    json(code, &said)
 }
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> Result<Response, Problem> {

@@ -73,7 +73,7 @@ fn words() -> String {
     let reasons = [Reason::Paused, Reason::Disabled, Reason::Throttled, Reason::Auth, Reason::NoTarget];
     let reasons = join(reasons.into_iter().map(Reason::word).collect());
     format!(
-        "\n## Values of labels\n\n- `route`, `target`: names of the configuration.\n- `class`: `none` (success), {classes}.\n\
+        "\n## Values of labels\n\n- `route`, `target`: names of the configuration.\n- `file`: a file of the data folder.\n- `class`: `none` (success), {classes}.\n\
          - `outcome`: `delivered`, `dead`, `cancelled`, `expired`, `skipped`.\n- `reason`: {reasons}.\n\
          - `why`: `busy`, `full`, `conflict`, `unavailable`.\n"
     )

@@ -110,7 +110,14 @@ impl Listener for Log {
             Happened::Held { target, reason: None, .. } => info!(%target, "target open"),
             Happened::Refused { route, why } => debug!(%route, ?why, "refused"),
             Happened::Corrupted { message } => {
-                error!(%message, "stored bytes do not match their checksum: the message is dead(corrupt); restore it from its source");
+                error!(%message, "stored bytes do not match their checksum: what of the message still waited is dead(corrupt); restore it from its source");
+            }
+            Happened::Damaged { file, detail } => {
+                error!(
+                    file,
+                    detail,
+                    "a file of the store is damaged; what can be read is still served: run `fanlight verify` and look at the disk"
+                );
             }
             Happened::Fenced { delivery } => {
                 warn!(%delivery, "settled too late: another session has the delivery")

@@ -8,6 +8,7 @@ use contract::delivery::Standing;
 use contract::store::{Fault, Readiness};
 use engine::Engine;
 use engine::happened::{Happened, Listener, Refusal};
+use parking_lot::Mutex;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -15,7 +16,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::sync::atomic::AtomicU64;
 
@@ -32,6 +33,9 @@ pub struct Metrics {
     stumbles: Family<TargetClass, Counter>,
     fenced: Counter,
     corrupted: Counter,
+    damaged: Family<File, Counter>,
+    /// The files behind `damaged`: the store has few, so this is bounded.
+    damaged_files: Mutex<BTreeSet<String>>,
     commit_seconds: Histogram,
     commit_items: Histogram,
     in_flight: Family<Target, Gauge>,
@@ -71,6 +75,11 @@ struct Route {
 struct RouteWhy {
     route: Label,
     why: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct File {
+    file: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -115,6 +124,8 @@ impl Default for Metrics {
             stumbles: Family::default(),
             fenced: Counter::default(),
             corrupted: Counter::default(),
+            damaged: Family::default(),
+            damaged_files: Mutex::default(),
             commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
             commit_items: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             in_flight: Family::default(),
@@ -156,6 +167,7 @@ impl Metrics {
             self.fenced.clone(),
         );
         r.register("corrupted", "Messages whose stored bytes were damaged", self.corrupted.clone());
+        r.register("damaged", "Findings of damage beyond the bytes of one message", self.damaged.clone());
         r.register_with_unit(
             "commit",
             "Duration of group commits",
@@ -194,6 +206,12 @@ impl Metrics {
             known.insert(name.clone(), hot.clone());
             known
         });
+    }
+
+    /// The files of the store that were found damaged since the start.
+    #[must_use]
+    pub fn damaged_files(&self) -> Vec<String> {
+        self.damaged_files.lock().iter().cloned().collect()
     }
 
     /// The page for a scrape.
@@ -274,6 +292,10 @@ impl Listener for Metrics {
             }
             Happened::Corrupted { .. } => {
                 self.corrupted.inc();
+            }
+            Happened::Damaged { file, .. } => {
+                self.damaged.get_or_create(&File { file: (*file).to_owned() }).inc();
+                self.damaged_files.lock().insert((*file).to_owned());
             }
             Happened::Fenced { .. } => {
                 self.fenced.inc();

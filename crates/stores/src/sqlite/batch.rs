@@ -54,7 +54,15 @@ impl<'a> Batch<'a> {
             Work::Expire(now) => Reply::Expired(self.expire(*now)?),
             Work::Change(change) => Reply::Changed(self.change(change)?),
             Work::Backlog => Reply::Backlog(self.backlog()?),
-            Work::Open(..) | Work::PutState(..) | Work::ForgetState(..) | Work::Prune(..) => {
+            Work::Bury(messages) => {
+                messages.iter().try_for_each(|position| self.bury_if_damaged(*position))?;
+                Reply::Buried
+            }
+            Work::Open(..)
+            | Work::PutState(..)
+            | Work::ForgetState(..)
+            | Work::Examine(_)
+            | Work::Prune(..) => {
                 return Err(Trouble::Failed("this work is not done in a group".into()));
             }
         })

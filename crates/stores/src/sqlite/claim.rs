@@ -74,8 +74,12 @@ impl Batch<'_> {
         let found = self.load(before, loaded);
         let (head, message, edit) = match found {
             Ok(found) => found,
-            Err(Trouble::Corrupt(_) | Trouble::Damaged(_)) => return self.bury(before).map(|()| None),
-            Err(other @ (Trouble::Full | Trouble::Fatal(_) | Trouble::Failed(_))) => return Err(other),
+            Err(Trouble::Corrupt(_) | Trouble::Damaged(_)) => {
+                return self.bury(before.spot.position()).map(|()| None);
+            }
+            Err(other @ (Trouble::Full | Trouble::Fatal(_) | Trouble::Failed(_) | Trouble::Senseless(_))) => {
+                return Err(other);
+            }
         };
         let after = Row { code: Code::Leased, at: None, ..before.clone() };
         self.update(slice, before, &after)?;
@@ -114,9 +118,22 @@ impl Batch<'_> {
         Ok((head, message, edit))
     }
 
+    /// Another look on our own file first: what a reader saw may have been carried away or pruned since.
+    pub(super) fn bury_if_damaged(&mut self, position: Position) -> Result<()> {
+        let slice = self.holder(position)?;
+        let sound = match slice.head(position) {
+            Ok(None) => return Ok(()),
+            Ok(Some(head)) => slice.message(&head, &self.files.catalog.read()).map(|_| ()),
+            Err(trouble) => Err(trouble),
+        };
+        match sound {
+            Err(Trouble::Corrupt(_)) => self.bury(position),
+            sound => sound,
+        }
+    }
+
     /// The message's bytes are damaged: whatever of it still waits is dead, and somebody is told.
-    fn bury(&mut self, damaged: &Row) -> Result<()> {
-        let position = damaged.spot.position();
+    fn bury(&mut self, position: Position) -> Result<()> {
         let slice = self.holder(position)?;
         let (id, rank) = slice.labels(position)?;
         for before in slice.rows(position)? {

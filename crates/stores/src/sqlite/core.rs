@@ -16,11 +16,12 @@ use super::read::Shelf;
 use super::reserve::Reserve;
 use super::salvage::salvage;
 use super::seen::Seen;
+use super::take_up::{Loaded, take_up};
 use super::trouble::{Result, Trouble};
 use super::work::{Answered, Query, Reply, Work};
-use super::{OpenError, Options, carry, load};
+use super::{OpenError, Options, Pace};
 use contract::clock::Tick;
-use contract::store::{Commit, Fault, Readiness, Session};
+use contract::store::{Commit, Fault, Readiness, Session, Watcher};
 use contract::{MessageId, Timestamp, delivery::Death};
 use rusqlite::wal::CheckpointMode;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,18 +34,21 @@ const LOG_PAGES: i32 = 2048;
 /// How often a full disk is looked at again.
 const RECOVER_EVERY: Duration = Duration::from_millis(500);
 
+/// The slices that readers may open, with the generation of each one's file.
+pub(super) type Open = Arc<RwLock<BTreeMap<Number, u32>>>;
+
 /// Owns the files. Everything is synchronous; the writer thread is a shell around it.
 pub struct Core {
     pub(super) files: Files,
     pub(super) ledger: Ledger,
     pub(super) seen: BTreeMap<Number, Seen>,
     session: Option<Session>,
-    options: Options,
+    pub(super) options: Options,
     reserve: Reserve,
     health: Health,
-    mark: i64,
+    pub(super) mark: i64,
     /// What readers may open.
-    open: Arc<RwLock<BTreeSet<Number>>>,
+    open: Open,
     /// Slices whose commit failed for lack of space after another slice's had succeeded.
     left_out: BTreeSet<Number>,
 }
@@ -66,7 +70,7 @@ impl Core {
     pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
         let now = options.clock.now();
         let mut reserve = Reserve::new(folder, options.reserve_bytes);
-        let files = loop {
+        let mut files = loop {
             match Files::open(folder, options.sync, now) {
                 // A start needs a little room too. The lock was taken: nobody else uses the reserve.
                 Err(OpenError::Full { .. }) if reserve.release().unwrap_or(false) => {}
@@ -77,24 +81,25 @@ impl Core {
             path: folder.to_path_buf(),
             detail: trouble.fault().to_string(),
         };
-        carry::drop_doubles(&files).map_err(failed)?;
-        let ledger = load::ledger(&files).map_err(failed)?;
-        let seen = load::seen(&files, now).map_err(failed)?;
-        let mark = files.slices.get(&files.current).map_or(Ok(1), load::mark).map_err(failed)?;
+        let Loaded { ledger, seen, mark, mended } = take_up(&mut files, &options, now).map_err(failed)?;
         let whole = reserve.is_whole() || reserve.rebuild().is_ok();
         let health = Health { disk_full: !whole, ..Health::default() };
-        let open = Arc::new(RwLock::new(files.slices.keys().copied().collect()));
+        let open = Arc::new(RwLock::new(generations(&files)));
         let left_out = BTreeSet::new();
         let mut core =
             Self { files, ledger, seen, session: None, options, reserve, health, mark, open, left_out };
-        core.transact_whole(|batch| batch.repair_order()).map_err(failed)?;
+        core.mending(|core| core.transact_whole(|batch| batch.repair_order())).map_err(failed)?;
+        if mended.contains(&core.files.current) {
+            core.turn_slice(now).map_err(failed)?;
+        }
         Ok(core)
     }
 
     /// Does the work: grouped into as few commits as it takes. One answer per piece, in order.
     pub fn apply(&mut self, works: &[Work]) -> Vec<Answered> {
         self.recover();
-        if let Err(trouble) = self.turn_slice_if_due(self.options.clock.now()) {
+        let now = self.now();
+        if let Err(trouble) = self.mending(|core| core.turn_slice_if_due(now)) {
             self.note(&trouble);
         }
         let mut answers = Vec::with_capacity(works.len());
@@ -148,13 +153,24 @@ impl Core {
         truncated.map_err(Trouble::fault)
     }
 
-    pub(super) fn shared(&self) -> (Arc<RwLock<BTreeSet<Number>>>, Arc<RwLock<super::catalog::Names>>) {
+    pub(super) fn now(&self) -> Timestamp {
+        self.options.clock.now()
+    }
+
+    pub(super) fn pace(&self) -> Pace {
+        self.options.patrol
+    }
+
+    pub(super) fn watcher(&self) -> Arc<dyn Watcher> {
+        Arc::clone(&self.options.watcher)
+    }
+
+    pub(super) fn shared(&self) -> (Open, Arc<RwLock<super::catalog::Names>>) {
         (Arc::clone(&self.open), Arc::clone(&self.files.catalog.names))
     }
 
     pub(super) fn publish(&self) {
-        *self.open.write().unwrap_or_else(PoisonError::into_inner) =
-            self.files.slices.keys().copied().collect();
+        *self.open.write().unwrap_or_else(PoisonError::into_inner) = generations(&self.files);
     }
 
     pub(super) fn set_crowded(&mut self, crowded: bool) {
@@ -162,7 +178,7 @@ impl Core {
     }
 
     fn alone(&mut self, work: &Work) -> Answered {
-        let done = self.try_alone(work);
+        let done = self.mending(|core| core.try_alone(work));
         done.map_err(|trouble| {
             self.note(&trouble);
             trouble.fault()
@@ -187,6 +203,7 @@ impl Core {
             Work::ForgetState(scope, expected) => self
                 .whatever_the_space(|core| core.files.catalog.forget_state(scope, *expected))
                 .map(Reply::Forgotten),
+            Work::Examine(number) => self.examine(Number(*number)).map(|()| Reply::Examined),
             Work::Prune(retention, now) => {
                 self.whatever_the_space(|core| core.prune(*retention, *now)).map(Reply::Pruned)
             }
@@ -196,6 +213,7 @@ impl Core {
             | Work::Expire(_)
             | Work::Renew(_)
             | Work::Change(_)
+            | Work::Bury(_)
             | Work::Backlog => Err(Trouble::Failed("this work is done in a group".into())),
         }
     }
@@ -205,10 +223,10 @@ impl Core {
             return vec![Err(Fault::Fatal { detail: detail.clone() }); works.len()];
         }
         let began = self.options.clock.tick();
-        let mut done = self.attempt(works);
+        let mut done = self.mending(|core| core.attempt(works));
         if matches!(done, Err(Trouble::Full)) {
             self.health.disk_full = true;
-            done = self.whatever_the_space(|core| core.attempt(works));
+            done = self.mending(|core| core.whatever_the_space(|core| core.attempt(works)));
         }
         match done {
             Ok(answers) => {
@@ -217,7 +235,7 @@ impl Core {
                 self.options.watcher.committed(Commit { items, took });
                 answers
             }
-            Err(Trouble::Corrupt(_) | Trouble::Failed(_)) if works.len() > 1 => {
+            Err(Trouble::Corrupt(_) | Trouble::Failed(_) | Trouble::Senseless(_)) if works.len() > 1 => {
                 works.chunks(1).flat_map(|one| self.group(one)).collect()
             }
             Err(trouble) => {
@@ -241,7 +259,10 @@ impl Core {
     }
 
     /// Tries again with a step of the reserve given back, for as long as there is one.
-    fn whatever_the_space<T>(&mut self, mut work: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+    pub(super) fn whatever_the_space<T>(
+        &mut self,
+        mut work: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<T> {
         loop {
             match work(self) {
                 Err(Trouble::Full) => {
@@ -293,7 +314,7 @@ impl Core {
     }
 
     /// The same for work that may be done again as a whole: what is done already is then found done.
-    fn transact_whole(&mut self, work: impl FnOnce(&mut Batch<'_>) -> Result<()>) -> Result<()> {
+    pub(super) fn transact_whole(&mut self, work: impl FnOnce(&mut Batch<'_>) -> Result<()>) -> Result<()> {
         self.transact(Admission::Open, work)?;
         if std::mem::take(&mut self.left_out).is_empty() { Ok(()) } else { Err(Trouble::Full) }
     }
@@ -320,28 +341,6 @@ impl Core {
                 Err(trouble) => return Err(trouble),
             }
         }
-        Ok(())
-    }
-
-    /// Opens a new slice when the current one is old or big enough.
-    pub(super) fn turn_slice_if_due(&mut self, now: Timestamp) -> Result<()> {
-        let current = self.files.current;
-        let used = self.ledger.tally(current).is_some_and(|tally| tally.newest > 0);
-        let opened = self.files.listed.get(&current).map_or(now, |listed| listed.opened);
-        let old = now.since(opened) >= self.options.slice_time;
-        let big = || self.ledger.tally(current).is_some_and(|tally| tally.bytes >= self.options.slice_bytes);
-        if !used || self.health.failed.is_some() || !(old || big()) {
-            return Ok(());
-        }
-        // A closed slice has a row for every delivery, so that only the current one is looked through after a crash.
-        self.transact_whole(|batch| batch.settle_down(usize::MAX))?;
-        self.files.add_slice(now)?;
-        self.mark = 1;
-        if let Some(closed) = self.files.slices.get(&current) {
-            closed.checkpoint(CheckpointMode::PASSIVE)?;
-            self.seen.extend(load::seen_in(closed)?.map(|seen| (current, seen)));
-        }
-        self.publish();
         Ok(())
     }
 
@@ -379,7 +378,11 @@ impl Core {
                     self.options.watcher.failed(detail);
                 }
             }
-            Trouble::Corrupt(_) | Trouble::Failed(_) => {}
+            Trouble::Corrupt(_) | Trouble::Failed(_) | Trouble::Senseless(_) => {}
         }
     }
+}
+
+fn generations(files: &Files) -> BTreeMap<Number, u32> {
+    files.slices.iter().map(|(number, slice)| (*number, slice.generation)).collect()
 }

@@ -10,15 +10,17 @@ use contract::Timestamp;
 use contract::store::Position;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+/// The end of the name of a copy that is being made of a damaged file.
+pub(super) const MENDING: &str = ".mending";
 /// Compiled statements kept per file.
 const STATEMENTS_MAX: usize = 64;
 /// Bytes of a page of a new file. A log takes two writes a page whatever its size, so bigger pages cost less under load.
-const PAGE_BYTES: u32 = 8192;
+pub(super) const PAGE_BYTES: u32 = 8192;
 /// Page cache of one connection, in KiB; it grows only with use.
 const CACHE_KIB: u32 = 16 * 1024;
 
@@ -60,6 +62,8 @@ pub(super) struct Files {
     pub(super) listed: BTreeMap<Number, Listed>,
     /// The slice that takes new messages.
     pub(super) current: Number,
+    /// Slices that were given a new first page, to be mended.
+    pub(super) lent: BTreeSet<Number>,
     sync: Sync,
     _lock: File,
 }
@@ -84,6 +88,7 @@ impl Files {
             slices: BTreeMap::new(),
             listed,
             current,
+            lent: BTreeSet::new(),
             sync,
             _lock: lock,
         };
@@ -94,7 +99,14 @@ impl Files {
             if number != Number::CARRIED && !path.exists() {
                 return Err(OpenError::Missing { path });
             }
-            let file = open_file(&path, Access::Write(sync), schema::SLICE)?;
+            let file = match files.open_slice(number) {
+                Err(_) if matches!(open_to_verify(folder, Some(number)), Ok(Opened::Damaged(_))) => {
+                    files.lend_first_page(number).map_err(sqlite)?;
+                    files.lent.insert(number);
+                    files.open_slice(number)?
+                }
+                opened => opened?,
+            };
             let slice = Slice::to_write(number, file).map_err(sqlite)?;
             files.slices.insert(number, slice);
         }
@@ -116,9 +128,7 @@ impl Files {
         remove(&path)?;
         let file = open_file(&path, Access::Write(self.sync), schema::SLICE)
             .map_err(|error| Trouble::Failed(error.to_string()))?;
-        if self.sync == Sync::Full {
-            File::open(&self.folder)?.sync_all()?;
-        }
+        self.sync_folder()?;
         let slice = Slice::to_write(number, file)?;
         self.catalog.begin_slice(number, now)?;
         if let Some(closed) = self.listed.get_mut(&self.current) {
@@ -130,6 +140,23 @@ impl Files {
         Ok(())
     }
 
+    /// Makes the names in the folder durable.
+    pub(super) fn sync_folder(&self) -> Result<()> {
+        if self.sync == Sync::Full {
+            File::open(&self.folder)?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn open_slice(&self, number: Number) -> Result<Connection, OpenError> {
+        self.open_draft(&number.path(&self.folder))
+    }
+
+    /// A file of a slice under whatever name.
+    pub(super) fn open_draft(&self, path: &Path) -> Result<Connection, OpenError> {
+        open_file(path, Access::Write(self.sync), schema::SLICE)
+    }
+
     /// Forgets a closed slice: catalog first, so that a crash between leaves only a file that nobody lists.
     pub(super) fn drop_slice(&mut self, number: Number) -> Result<u64> {
         let bytes = self.bytes(number);
@@ -137,6 +164,7 @@ impl Files {
         self.listed.remove(&number);
         self.slices.remove(&number);
         remove(&number.path(&self.folder))?;
+        remove_if_there(&number.path(&self.folder).with_extension("damaged"))?;
         self.catalog.forget_slice(number)?;
         Ok(bytes)
     }
@@ -151,10 +179,10 @@ impl Files {
         }
     }
 
-    /// What a slice takes on disk, its log included.
+    /// What a slice takes on disk, its log and what was kept of a damaged file included.
     pub(super) fn bytes(&self, number: Number) -> u64 {
         let path = number.path(&self.folder);
-        size(&path) + size(&beside(&path, "-wal"))
+        size(&path) + size(&beside(&path, "-wal")) + size(&path.with_extension("damaged"))
     }
 
     fn remove_dropped(&self) -> Result<()> {
@@ -170,7 +198,12 @@ impl Files {
     fn look_at_unlisted(&self) -> Result<(), OpenError> {
         let failed = |error: std::io::Error| OpenError::from_io(&self.folder, &error);
         for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
-            let Some(number) = Number::of_file(&entry.map_err(failed)?.file_name()) else { continue };
+            let entry = entry.map_err(failed)?;
+            // A crash while a file was mended leaves what was written of its copy.
+            if entry.file_name().to_string_lossy().contains(MENDING) {
+                remove_if_there(&entry.path()).map_err(failed)?;
+            }
+            let Some(number) = Number::of_file(&entry.file_name()) else { continue };
             if self.listed.contains_key(&number) {
                 continue;
             }
@@ -266,20 +299,37 @@ pub(super) fn size(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |file| file.len())
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-fn remove(path: &Path) -> std::io::Result<()> {
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        match std::fs::remove_file(beside(path, suffix)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+/// Keeps a damaged file under another name; of several times, the first has most to tell.
+pub(super) fn keep_evidence(path: &Path) -> std::io::Result<()> {
+    let evidence = path.with_extension("damaged");
+    if !evidence.exists() && std::fs::hard_link(path, &evidence).is_err() {
+        std::fs::copy(path, &evidence)?;
     }
     Ok(())
+}
+
+/// Removes a database with all that is beside it.
+pub(super) fn remove(path: &Path) -> std::io::Result<()> {
+    remove_if_there(path)?;
+    remove_log(path)
+}
+
+/// Removes a database's log, whose content must be in the file.
+pub(super) fn remove_log(path: &Path) -> std::io::Result<()> {
+    ["-wal", "-shm", "-journal"].into_iter().try_for_each(|suffix| remove_if_there(&beside(path, suffix)))
+}
+
+fn remove_if_there(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn lock(folder: &Path) -> Result<File, OpenError> {

@@ -3,7 +3,7 @@
 
 use super::code::Code;
 use super::place::{Number, Spot};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How many rows of one lane in one slice stand where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,6 +84,11 @@ impl Ledger {
 
     pub(super) fn held(&self) -> &BTreeMap<Spot, u32> {
         &self.held
+    }
+
+    /// What is held of one slice.
+    pub(super) fn held_in(&self, slice: Number) -> BTreeSet<Spot> {
+        self.held.keys().filter(|spot| Number::of(spot.position()) == slice).copied().collect()
     }
 
     pub(super) fn hold(&mut self, spot: Spot, lane: u32) {

@@ -87,7 +87,7 @@ impl Shelf<'_> {
 fn shown<T>(row: Result<T>, slice: &Slice) -> Result<Option<T>> {
     match row {
         Ok(row) => Ok(Some(row)),
-        Err(trouble @ (Trouble::Failed(_) | Trouble::Corrupt(_))) => {
+        Err(trouble @ (Trouble::Failed(_) | Trouble::Senseless(_) | Trouble::Corrupt(_))) => {
             let file = slice.number.file_name();
             tracing::error!(file, fault = %trouble.fault(), "a dead delivery is damaged and cannot be listed; `fanlight verify` names it");
             Ok(None)

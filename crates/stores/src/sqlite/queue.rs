@@ -46,6 +46,20 @@ impl<T> Queue<T> {
         Ok(())
     }
 
+    /// The same for a thread that does not wait: false when there is no room.
+    pub(super) fn offer(&self, item: T) -> bool {
+        let Ok(room) = self.room.try_acquire() else { return false };
+        let mut inside = self.lock();
+        if inside.closed {
+            return false;
+        }
+        room.forget();
+        inside.items.push_back(item);
+        drop(inside);
+        self.filled.notify_one();
+        true
+    }
+
     /// Takes items until their weights reach `most`. Empty after `patience`; an error once closed and drained.
     pub(super) fn take(
         &self,

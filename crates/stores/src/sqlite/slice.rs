@@ -29,6 +29,8 @@ pub(super) use row;
 pub(super) struct Slice {
     pub(super) number: Number,
     pub(super) file: Connection,
+    /// Which file of this name it is: mending replaces it.
+    pub(super) generation: u32,
     begun: Cell<bool>,
     /// Pages in the log that are not yet in the file.
     logged: Arc<AtomicI32>,
@@ -84,7 +86,7 @@ impl Row {
     }
 
     pub(super) fn standing(&self) -> Result<Standing> {
-        let unknown = || Trouble::Failed(format!("the row of {:?} has an unknown code", self.spot));
+        let unknown = || Trouble::Senseless(format!("the row of {:?} has an unknown code", self.spot));
         self.code.join(self.death, self.at.unwrap_or_default()).ok_or_else(unknown)
     }
 }
@@ -106,7 +108,7 @@ pub(super) fn edit_checksum(edit: &Edit) -> u32 {
 
 impl Slice {
     pub(super) fn to_read(number: Number, file: Connection) -> Self {
-        Self { number, file, begun: Cell::new(false), logged: Arc::new(AtomicI32::new(0)) }
+        Self { number, file, generation: 0, begun: Cell::new(false), logged: Arc::new(AtomicI32::new(0)) }
     }
 
     /// Every commit says how long the log is.
@@ -194,7 +196,7 @@ impl Slice {
 
     pub(super) fn read_row(&self, row: &rusqlite::Row<'_>) -> Result<Row> {
         let code = row.get(2)?;
-        let unknown = || Trouble::Failed(format!("a delivery has the unknown code {code}"));
+        let unknown = || Trouble::Senseless(format!("a delivery has the unknown code {code}"));
         Ok(Row {
             spot: self.spot(row.get(0)?),
             lane: row.get(1)?,
@@ -337,7 +339,8 @@ impl Slice {
             "SELECT crc, headers, body FROM edit WHERE spot = ?1 ORDER BY revision DESC LIMIT 1",
         )?;
         let mut rows = find.query([self.local(spot)])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
+        // Asked for only after an edit: without it, what was never meant would be sent.
+        let Some(row) = rows.next()? else { return Err(Trouble::Corrupt(message)) };
         let edit = Edit {
             headers: Headers::from_block(row.get::<_, Vec<u8>>(1)?.into()),
             body: row.get::<_, Vec<u8>>(2)?.into(),

@@ -1,7 +1,8 @@
 //! The store for production: one thread writes, a few read.
 
-use super::core::Core;
+use super::core::{Core, Open};
 use super::files;
+use super::patrol::Patrol;
 use super::place::Number;
 use super::queue::{Closed, Queue};
 use super::read::Shelf;
@@ -12,7 +13,8 @@ use super::{Desk, OpenError, Options, Sqlite, catalog::Names};
 use contract::limits;
 use contract::store::{Fault, Readiness};
 use rusqlite::Connection;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -51,6 +53,8 @@ impl Drop for Rest {
 pub struct Threads {
     works: Arc<Queue<Call<Work>>>,
     queries: Arc<Queue<Call<Query>>>,
+    /// Nothing is put into it: the patrol waits at it, and its closing wakes the patrol up.
+    bell: Arc<Queue<()>>,
     readiness: Arc<AtomicU8>,
     running: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -66,13 +70,27 @@ impl Sqlite {
         let threads = Threads {
             works: Arc::new(Queue::new()),
             queries: Arc::new(Queue::new()),
+            bell: Arc::new(Queue::new()),
             readiness: Arc::new(AtomicU8::new(core.readiness() as u8)),
             running: Mutex::new(Vec::new()),
         };
         let (open, names) = core.shared();
+        let patrol = Patrol {
+            folder: folder.to_path_buf(),
+            pace: core.pace(),
+            watcher: core.watcher(),
+            open: Arc::clone(&open),
+            names: Arc::clone(&names),
+            told: HashSet::new(),
+        };
         let (works, readiness) = (Arc::clone(&threads.works), Arc::clone(&threads.readiness));
         threads
             .start("fanlight-writer", move || write(core, &works, &readiness))
+            .map_err(|e| failed(e.to_string()))?;
+        let (bell, works) = (Arc::clone(&threads.bell), Arc::clone(&threads.works));
+        let ask = move |work: Work| works.offer((work, oneshot::channel().0));
+        threads
+            .start("fanlight-patrol", move || patrol.run(&bell, ask))
             .map_err(|e| failed(e.to_string()))?;
         for _ in 0..READERS {
             let reader = Reader {
@@ -104,6 +122,7 @@ impl Threads {
     }
 
     fn close(&self) {
+        self.bell.close();
         self.works.close();
         self.queries.close();
         let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
@@ -182,18 +201,23 @@ struct Reader {
     folder: PathBuf,
     catalog: Connection,
     slices: BTreeMap<Number, Slice>,
-    open: Arc<RwLock<BTreeSet<Number>>>,
+    open: Open,
     names: Arc<RwLock<Names>>,
 }
 
 impl Reader {
     fn answer(&mut self, query: &Query) -> Result<super::work::Reply> {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner).clone();
-        self.slices.retain(|number, _| open.contains(number));
-        for number in open {
-            if let std::collections::btree_map::Entry::Vacant(place) = self.slices.entry(number) {
-                let slice = files::open_slice_to_read(&self.folder, number);
-                place.insert(slice.map_err(|error| Trouble::Failed(error.to_string()))?);
+        {
+            // Held while files are opened: mending one replaces it.
+            let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+            self.slices.retain(|number, slice| open.get(number) == Some(&slice.generation));
+            for (number, generation) in open.iter() {
+                if let Entry::Vacant(place) = self.slices.entry(*number) {
+                    let slice = files::open_slice_to_read(&self.folder, *number);
+                    let mut slice = slice.map_err(|error| Trouble::Failed(error.to_string()))?;
+                    slice.generation = *generation;
+                    place.insert(slice);
+                }
             }
         }
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);

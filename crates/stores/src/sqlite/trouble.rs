@@ -16,6 +16,8 @@ pub(super) enum Trouble {
     Corrupt(MessageId),
     /// A page of a file is damaged.
     Damaged(String),
+    /// A value is none that was ever written: a page may have been changed in a way that SQLite does not see.
+    Senseless(String),
     /// This piece of work cannot be done.
     Failed(String),
 }
@@ -27,7 +29,7 @@ impl Trouble {
             Self::Fatal(detail) => Fault::Fatal { detail },
             Self::Corrupt(message) => Fault::Corrupt { message },
             Self::Damaged(detail) => Fault::Failed { detail },
-            Self::Failed(detail) => Fault::Failed { detail },
+            Self::Senseless(detail) | Self::Failed(detail) => Fault::Failed { detail },
         }
     }
 }
@@ -38,7 +40,11 @@ impl From<rusqlite::Error> for Trouble {
             return Self::Full;
         }
         let Some(sqlite) = error.sqlite_error().copied() else {
-            return Self::Failed(error.to_string());
+            return if is_senseless(&error) {
+                Self::Senseless(error.to_string())
+            } else {
+                Self::Failed(error.to_string())
+            };
         };
         let lasting = [ErrorCode::SystemIoFailure, ErrorCode::ReadOnly, ErrorCode::OutOfMemory];
         if is_damage(&error) {
@@ -57,6 +63,16 @@ pub(super) fn is_full(error: &rusqlite::Error) -> bool {
     error
         .sqlite_error()
         .is_some_and(|sqlite| sqlite.code == ErrorCode::DiskFull || grows.contains(&sqlite.extended_code))
+}
+
+/// Whether a value is of a kind that its column never has: the tables are strict, so a page was changed.
+fn is_senseless(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+    )
 }
 
 /// Whether SQLite could read a page but not understand it.

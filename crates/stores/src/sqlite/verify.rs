@@ -12,9 +12,10 @@ mod gap;
 mod message;
 mod walk;
 
-use bite::Place;
+pub(super) use bite::Place;
 pub use finding::{Damage, Finding};
-use walk::Walk;
+pub(super) use gap::beyond;
+pub(super) use walk::Walk;
 
 use super::OpenError;
 use super::catalog::Names;

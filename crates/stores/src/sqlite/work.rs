@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Ask, Backlog, Claimed, Expired, Fault, Pruned, Renewed, Retention, Scope, ScopeKind,
-    Session, Settled, Settlement, Versioned,
+    Accept, Accepted, Ask, Backlog, Claimed, Expired, Fault, Position, Pruned, Renewed, Retention, Scope,
+    ScopeKind, Session, Settled, Settlement, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
@@ -28,6 +28,10 @@ pub enum Work {
     Change(Change),
     /// `Store::backlog`
     Backlog,
+    /// The background pass found these messages damaged: what of them still waits is dead.
+    Bury(Vec<Position>),
+    /// The background pass found something in this slice: its pages are looked at, and mended if they are damaged.
+    Examine(u32),
     /// `Store::put_state`
     PutState(Scope, u64, Bytes),
     /// `Store::forget_state`
@@ -46,8 +50,13 @@ impl Work {
             | Self::Expire(_)
             | Self::Renew(_)
             | Self::Change(_)
+            | Self::Bury(_)
             | Self::Backlog => true,
-            Self::Open(..) | Self::PutState(..) | Self::ForgetState(..) | Self::Prune(..) => false,
+            Self::Open(..)
+            | Self::PutState(..)
+            | Self::ForgetState(..)
+            | Self::Examine(_)
+            | Self::Prune(..) => false,
         }
     }
 
@@ -57,6 +66,7 @@ impl Work {
         match self {
             Self::Accept(_, batch) => batch.len().max(1),
             Self::Settle(_, batch) => batch.len().max(1),
+            Self::Bury(messages) => messages.len().max(1),
             Self::Open(..)
             | Self::Claim(..)
             | Self::Expire(_)
@@ -65,6 +75,7 @@ impl Work {
             | Self::Backlog
             | Self::PutState(..)
             | Self::ForgetState(..)
+            | Self::Examine(_)
             | Self::Prune(..) => 1,
         }
     }
@@ -104,6 +115,10 @@ pub enum Reply {
     Changed(Changed),
     /// To [`Work::Backlog`].
     Backlog(Vec<Backlog>),
+    /// To [`Work::Bury`].
+    Buried,
+    /// To [`Work::Examine`].
+    Examined,
     /// To [`Work::PutState`].
     Put(bool),
     /// To [`Work::ForgetState`].

@@ -69,6 +69,7 @@ impl Entropy for Seeded {
 pub(crate) struct Notes {
     pub(crate) commits: AtomicU64,
     pub(crate) corrupt: Mutex<Vec<MessageId>>,
+    pub(crate) damaged: Mutex<Vec<String>>,
     pub(crate) failures: Mutex<Vec<String>>,
 }
 
@@ -79,6 +80,9 @@ impl Watcher for Notes {
     fn corrupt(&self, message: MessageId, death: Death) {
         assert_eq!(death, Death::Corrupt);
         self.corrupt.lock().unwrap().push(message);
+    }
+    fn damaged(&self, file: &str, detail: &str) {
+        self.damaged.lock().unwrap().push(format!("{file}: {detail}"));
     }
     fn failed(&self, detail: &str) {
         self.failures.lock().unwrap().push(detail.to_owned());

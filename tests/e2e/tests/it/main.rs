@@ -1,6 +1,7 @@
 //! The real binary: killed, starved of disk, and faced with APIs that misbehave.
 
 mod crash;
+mod damage;
 mod disk_full;
 mod examples;
 mod failed_sync;

@@ -8,7 +8,7 @@ use contract::Timestamp;
 use contract::delivery::CaptureEnd;
 use contract::limits::CAPTURE_BYTES_MAX;
 use contract::target::Word;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue};
 use std::time::Duration;
 
 /// The status stands where a request has its path.
@@ -59,13 +59,12 @@ const NOW: Timestamp = Timestamp::from_micros(784_111_777_000_000);
 
 pub(super) fn check(input: &[u8]) -> Result<(), String> {
     let answer = lines(input);
-    let status = answer.path.parse().ok().and_then(|status| StatusCode::from_u16(status).ok());
-    hinted(status.unwrap_or(StatusCode::TOO_MANY_REQUESTS), &answer.headers)?;
+    hinted(&answer.headers)?;
     captured(answer.headers.get("content-encoding"), answer.body)
 }
 
-fn hinted(status: StatusCode, headers: &HeaderMap) -> Result<(), String> {
-    let hints = hints::read(status, headers, || NOW);
+fn hinted(headers: &HeaderMap) -> Result<(), String> {
+    let hints = hints::read(headers, || NOW);
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).map(str::trim);
     let word = match text("webhook-delivery") {
         Some("abort-message") => Some(Word::AbortMessage),
@@ -74,10 +73,9 @@ fn hinted(status: StatusCode, headers: &HeaderMap) -> Result<(), String> {
     };
     must(hints.word == word, "a word that the receiver did not say, or one that was not heard")?;
     let asks = headers.keys().any(|name| name == "retry-after" || name.as_str().contains("ratelimit"));
-    must(hints.wait.is_none() || (asks && !status.is_success()), "a wait that nobody asked for")?;
+    must(hints.wait.is_none() || asks, "a wait that nobody asked for")?;
     if let Some(seconds) = text("retry-after").filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
         && let Ok(seconds) = seconds.parse()
-        && !status.is_success()
     {
         must(hints.wait == Some(Duration::from_secs(seconds)), "a Retry-After that is not obeyed")?;
     }

@@ -15,6 +15,7 @@ struct Deaf;
 impl Watcher for Deaf {
     fn committed(&self, _: Commit) {}
     fn corrupt(&self, _: MessageId, _: Death) {}
+    fn damaged(&self, _: &str, _: &str) {}
     fn failed(&self, _: &str) {}
 }
 

@@ -1,6 +1,6 @@
 //! A page with one sample of every metric, so that the reference can be read off it.
 
-use super::{Label, Metrics, RouteWhy, TargetClass, TargetOutcome, TargetReason, target};
+use super::{File, Label, Metrics, RouteWhy, TargetClass, TargetOutcome, TargetReason, target};
 use contract::Name;
 use prometheus_client::encoding::text::encode;
 
@@ -22,6 +22,7 @@ impl Metrics {
         drop(metrics.attempt_seconds.get_or_create(&target));
         drop(metrics.delivery_seconds.get_or_create(&target));
         drop(metrics.stumbles.get_or_create(&class));
+        drop(metrics.damaged.get_or_create(&File { file: String::new() }));
         drop(metrics.in_flight.get_or_create(&target));
         drop(metrics.waiting.get_or_create(&target));
         drop(metrics.dead.get_or_create(&target));

@@ -25,7 +25,7 @@ pub(super) fn check(file: &Connection, report: &mut Report) -> Result<Listed, Op
         bad += names.lanes_without_names();
         for kind in [ScopeKind::Target, ScopeKind::Shape, ScopeKind::Redrive] {
             match catalog::states(file, kind) {
-                Err(Trouble::Failed(_)) => bad += 1,
+                Err(Trouble::Failed(_) | Trouble::Senseless(_)) => bad += 1,
                 read => drop(read?),
             }
         }

@@ -85,6 +85,11 @@ impl Damage {
         }
     }
 
+    /// Whether a new file with what can be read would be without it.
+    pub(in crate::sqlite) const fn is_of_pages(&self) -> bool {
+        matches!(self, Self::Pages { .. } | Self::Unreadable { .. } | Self::Delivery | Self::Index)
+    }
+
     /// What to do about it.
     #[must_use]
     pub const fn advice(&self) -> &'static str {

@@ -203,7 +203,7 @@ impl Reading<'_, '_> {
     ) -> Result<()> {
         match trouble {
             Trouble::Corrupt(id) => self.note(message.or(Some(id)), delivery, damage),
-            Trouble::Failed(_) => self.note(message, delivery, damage),
+            Trouble::Failed(_) | Trouble::Senseless(_) => self.note(message, delivery, damage),
             Trouble::Damaged(detail) => self.note(message, delivery, Damage::Pages { detail }),
             other @ (Trouble::Full | Trouble::Fatal(_)) => return Err(other),
         }

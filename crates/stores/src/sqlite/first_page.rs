@@ -1,0 +1,46 @@
+//! A damaged first page is replaced by that of an empty file: the tables are made in one order, so their roots are on the same pages.
+//!
+//! The list of free pages is lost by it, so such a file is mended at once.
+
+use super::files::{self, Files, MENDING};
+use super::place::Number;
+use super::trouble::{Result, Trouble};
+use rusqlite::wal::CheckpointMode;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+/// Where a file's header says how many pages it has.
+const PAGE_COUNT: std::ops::Range<usize> = 28..32;
+
+impl Files {
+    /// Puts a copy with a new first page in the place of a slice's file, which is kept as evidence.
+    pub(super) fn lend_first_page(&self, number: Number) -> Result<()> {
+        let path = number.path(&self.folder);
+        let draft = files::beside(&path, MENDING);
+        let mut page = self.first_page(number, &draft)?;
+        std::fs::copy(&path, &draft)?;
+        let file = File::options().write(true).open(&draft)?;
+        let pages = u32::try_from(file.metadata()?.len() / page.len().max(1) as u64).unwrap_or(u32::MAX);
+        if let Some(count) = page.get_mut(PAGE_COUNT) {
+            count.copy_from_slice(&pages.to_be_bytes());
+        }
+        file.write_all_at(&page, 0)?;
+        file.sync_all()?;
+        files::keep_evidence(&path)?;
+        std::fs::rename(&draft, &path)?;
+        self.sync_folder()
+    }
+
+    /// The first page of an empty slice.
+    fn first_page(&self, number: Number, draft: &std::path::Path) -> Result<Vec<u8>> {
+        files::remove(draft)?;
+        let failed = |error: super::OpenError| Trouble::Failed(error.to_string());
+        let empty = super::slice::Slice::to_write(number, self.open_draft(draft).map_err(failed)?)?;
+        empty.checkpoint(CheckpointMode::TRUNCATE)?;
+        drop(empty);
+        let mut page = std::fs::read(draft)?;
+        page.truncate(files::PAGE_BYTES as usize);
+        files::remove(draft)?;
+        Ok(page)
+    }
+}

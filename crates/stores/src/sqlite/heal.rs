@@ -1,0 +1,67 @@
+//! Goes on after damage: finds the file that a piece of work stumbled over, mends it, and does the work again.
+
+use super::core::Core;
+use super::ledger::Tally;
+use super::load;
+use super::place::{Number, Spot};
+use super::take_up::{damaged, tell};
+use super::trouble::{Result, Trouble};
+use super::verify::page_faults;
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+
+impl Core {
+    /// Does the work, and once more for each file that had to be mended for it.
+    pub(super) fn mending<T>(&mut self, mut work: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+        let mut mended = BTreeSet::new();
+        loop {
+            match work(self) {
+                Err(trouble @ (Trouble::Damaged(_) | Trouble::Senseless(_))) => {
+                    let Some((number, fault)) = damaged(&self.files, &mended)? else {
+                        return Err(trouble);
+                    };
+                    self.whatever_the_space(|core| core.mend(number, &fault))?;
+                    mended.insert(number);
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Looks at the pages of a file that somebody else stumbled over, and mends it if it is damaged.
+    pub(super) fn examine(&mut self, number: Number) -> Result<()> {
+        let Some(slice) = self.files.slices.get(&number) else { return Ok(()) };
+        match page_faults(&slice.file, 1)?.first() {
+            Some(fault) => self.whatever_the_space(|core| core.mend(number, fault)),
+            None => Ok(()),
+        }
+    }
+
+    fn mend(&mut self, number: Number, fault: &str) -> Result<()> {
+        let now = self.now();
+        let held: BTreeSet<Spot> = self.ledger.held_in(number);
+        let open = self.shared().0;
+        let closed_to_readers = open.write().unwrap_or_else(PoisonError::into_inner);
+        let loss = self.files.mend(number, now, &|spot, _| held.contains(&spot))?;
+        drop(closed_to_readers);
+        let before = self.ledger.tally(number).cloned().unwrap_or_default();
+        if let Some(slice) = self.files.slices.get(&number) {
+            let tally = load::tally(slice)?;
+            let newest = tally.newest.max(before.newest);
+            self.ledger.load(number, Tally { newest, bytes: before.bytes, ..tally });
+            for spot in held {
+                if slice.head(spot.position()).is_ok_and(|head| head.is_none()) {
+                    self.ledger.take(spot);
+                }
+            }
+            self.ledger.commit();
+            if self.seen.remove(&number).is_some() {
+                self.seen.extend(load::seen_in(slice)?.map(|seen| (number, seen)));
+            }
+        }
+        self.publish();
+        tell(&self.options, number, fault, &loss);
+        // Positions that were lost are not given again: the damaged slice takes no more messages.
+        if number == self.files.current { self.turn_slice(now) } else { Ok(()) }
+    }
+}

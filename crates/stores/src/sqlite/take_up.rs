@@ -1,0 +1,88 @@
+//! Takes up what an earlier process left in the files; mends those that cannot be read.
+
+use super::files::Files;
+use super::ledger::Ledger;
+use super::mend::Loss;
+use super::pack::Form;
+use super::place::{Number, Spot};
+use super::seen::Seen;
+use super::trouble::{Result, Trouble};
+use super::verify::page_faults;
+use super::{Options, carry, load};
+use contract::Timestamp;
+use contract::delivery::Death;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a writer knows when its files are open.
+pub(super) struct Loaded {
+    pub(super) ledger: Ledger,
+    pub(super) seen: BTreeMap<Number, Seen>,
+    pub(super) mark: i64,
+    /// Files that were mended for it.
+    pub(super) mended: BTreeSet<Number>,
+}
+
+/// Reads what a writer must know of its files; mends those that cannot be read.
+pub(super) fn take_up(files: &mut Files, options: &Options, now: Timestamp) -> Result<Loaded> {
+    let mut mended = std::mem::take(&mut files.lent);
+    for number in &mended {
+        mend(files, options, *number, "the first page was damaged", now)?;
+    }
+    loop {
+        let loaded = carry::drop_doubles(files).and_then(|()| {
+            let mark = files.slices.get(&files.current).map_or(Ok(1), load::mark)?;
+            Ok((load::ledger(files)?, load::seen(files, now)?, mark))
+        });
+        match loaded {
+            Ok((ledger, seen, mark)) => return Ok(Loaded { ledger, seen, mark, mended }),
+            Err(trouble @ (Trouble::Damaged(_) | Trouble::Senseless(_))) => {
+                let Some((number, fault)) = damaged(files, &mended)? else {
+                    return Err(trouble);
+                };
+                mend(files, options, number, &fault, now)?;
+                mended.insert(number);
+            }
+            Err(other) => return Err(other),
+        }
+    }
+}
+
+fn mend(files: &mut Files, options: &Options, number: Number, fault: &str, now: Timestamp) -> Result<()> {
+    let current = number == files.current;
+    let mark = files.slices.get(&number).map_or(Ok(1), load::mark).unwrap_or(1);
+    let base = number.base();
+    let may_lack = |spot: Spot, form: Form| {
+        let row = (spot.position().0 - base).cast_signed();
+        current && form == Form::Implied && row >= mark
+    };
+    let loss = files.mend(number, now, &may_lack)?;
+    tell(options, number, fault, &loss);
+    Ok(())
+}
+
+/// The newest file with a damaged page, of those that were not mended yet.
+pub(super) fn damaged(files: &Files, mended: &BTreeSet<Number>) -> Result<Option<(Number, String)>> {
+    for (number, slice) in files.slices.iter().rev().filter(|(number, _)| !mended.contains(number)) {
+        if let Some(fault) = page_faults(&slice.file, 1)?.into_iter().next() {
+            return Ok(Some((*number, fault)));
+        }
+    }
+    Ok(None)
+}
+
+/// Tells what a file has lost.
+pub(super) fn tell(options: &Options, number: Number, fault: &str, loss: &Loss) {
+    let Loss { messages, killed, tables } = loss;
+    let detail = if tables.is_empty() && *messages == 0 && killed.is_empty() {
+        format!("{fault}; everything could be read and is in a new file")
+    } else {
+        format!(
+            "{fault}; at least {messages} messages are lost and {} have a dead(corrupt) delivery, because parts of {} cannot be \
+             read; the rest is in a new file",
+            killed.len(),
+            tables.join(", ")
+        )
+    };
+    options.watcher.damaged(&number.file_name(), &detail);
+    killed.iter().for_each(|id| options.watcher.corrupt(*id, Death::Corrupt));
+}

@@ -1,6 +1,6 @@
 //! Questions to a store: lists of deliveries, and selections to change.
 
-use crate::delivery::{Attempt, Standing};
+use crate::delivery::{Attempt, ShapeId, Standing};
 use crate::{DeliveryId, Message, MessageId, Name, Timestamp};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -65,6 +65,8 @@ pub struct Detail {
     pub revision: u32,
     /// The latest edit, which is what would be sent.
     pub edit: Option<Edit>,
+    /// The shape pinned at accept; without an edit, what would be sent is the message's body in this shape.
+    pub shape: Option<ShapeId>,
 }
 
 /// Another body or other headers for one delivery; the original stays.

@@ -10,7 +10,6 @@ use crate::shape::own;
 use crate::verdict::{self, Facts, Judgement, Proven, Refused};
 use bytes::Bytes;
 use contract::delivery::{Attempt, AttemptResult, ErrorClass, ShapeId, Standing, Timings};
-use contract::expression::Fault;
 use contract::store::Lease;
 use contract::target::{Call, Form, Lasting, Outcome, Parcel};
 use contract::{Message, Timestamp};
@@ -99,16 +98,8 @@ async fn content(engine: &Engine, lease: &Lease) -> Result<(Arc<Message>, Bytes,
 }
 
 async fn shaped(engine: &Engine, id: ShapeId, body: Bytes) -> Result<Bytes, Outcome> {
-    let shape = engine.shape(id).await?;
-    shape.evaluate(body).await.map_err(|fault| {
-        let lasting = match fault {
-            Fault::Busy { .. } => Lasting::Passing,
-            Fault::NotJson { .. } | Fault::Raised { .. } | Fault::Empty | Fault::Exceeded { .. } => {
-                Lasting::Lasting
-            }
-        };
-        own(ErrorClass::LocalConfig, lasting, &fault.to_string())
-    })
+    let shaped = engine.shaped(id, body).await;
+    shaped.map_err(|wrong| own(ErrorClass::LocalConfig, wrong.lasting, &wrong.to_string()))
 }
 
 fn judge(engine: &Engine, lane: &Lane, plan: &TargetPlan, lease: &Lease, outcome: &Outcome) -> Judgement {

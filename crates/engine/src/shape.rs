@@ -1,13 +1,12 @@
 //! The expression that makes a body, as it was pinned at accept.
 
-use crate::dispatch::lane::Lane;
 use crate::engine::Engine;
 use bytes::Bytes;
+use contract::Timestamp;
 use contract::delivery::{ErrorClass, ShapeId};
 use contract::expression::{self, Expression};
 use contract::store::{Fault, Scope};
 use contract::target::{Lasting, Outcome};
-use contract::{Name, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,33 +43,39 @@ impl Kept {
 
 /// Why it is not known what a target would be sent.
 #[derive(Debug, thiserror::Error)]
-pub enum ShapeError {
-    /// The target left the configuration.
-    #[error("the configuration does not have the target {0}, so its `body` is not known")]
-    NoTarget(Name),
-    /// The target's expression failed.
-    #[error(transparent)]
-    Fault(#[from] expression::Fault),
+#[error("{detail}")]
+pub struct ShapeError {
+    /// Whether a repeat may help.
+    pub lasting: Lasting,
+    detail: String,
+}
+
+impl ShapeError {
+    fn new(lasting: Lasting, detail: impl ToString) -> Self {
+        Self { lasting, detail: detail.to_string() }
+    }
+}
+
+impl From<expression::Fault> for ShapeError {
+    fn from(fault: expression::Fault) -> Self {
+        let lasting = match fault {
+            expression::Fault::Busy { .. } => Lasting::Passing,
+            expression::Fault::NotJson { .. }
+            | expression::Fault::Raised { .. }
+            | expression::Fault::Empty
+            | expression::Fault::Exceeded { .. } => Lasting::Lasting,
+        };
+        Self::new(lasting, fault)
+    }
 }
 
 impl Engine {
-    /// What a target as configured now would be sent instead of a body; none if that passes untouched.
+    /// A body in a shape pinned at accept.
     ///
     /// # Errors
     /// [`ShapeError`]
-    pub async fn shaped_for(
-        &self,
-        tenant: &Name,
-        target: &Name,
-        body: Bytes,
-    ) -> Result<Option<Bytes>, ShapeError> {
-        let is = |lane: &&Arc<Lane>| lane.name == *target && lane.tenant == *tenant;
-        let plan = self.lanes().iter().find(is).and_then(|lane| lane.plan());
-        let plan = plan.ok_or_else(|| ShapeError::NoTarget(target.clone()))?;
-        match &plan.shape {
-            Some(shape) => Ok(Some(shape.expression.evaluate(body).await?)),
-            None => Ok(None),
-        }
+    pub async fn shaped(&self, id: ShapeId, body: Bytes) -> Result<Bytes, ShapeError> {
+        Ok(self.shape(id).await?.evaluate(body).await?)
     }
 
     /// Keeps the text of a shape, and that it is in use now.
@@ -90,18 +95,16 @@ impl Engine {
     }
 
     /// The expression of a shape, from the plan or, when that has changed, from the store.
-    pub(crate) async fn shape(&self, id: ShapeId) -> Result<Arc<dyn Expression>, Outcome> {
+    async fn shape(&self, id: ShapeId) -> Result<Arc<dyn Expression>, ShapeError> {
         if let Some(shape) = self.shapes.lock().get(&id) {
             return Ok(Arc::clone(shape));
         }
-        let own = |lasting, detail: &str| own(ErrorClass::LocalConfig, lasting, detail);
         let kept = self.doors.store.state(Scope::Shape(id)).await;
-        let kept = kept.map_err(|fault| own(Lasting::Passing, &fault.to_string()))?;
-        let kept =
-            kept.ok_or_else(|| own(Lasting::Lasting, "the shape pinned at accept is not in the store"))?;
+        let kept = kept.map_err(|fault| ShapeError::new(Lasting::Passing, fault))?;
+        let lost = |detail| ShapeError::new(Lasting::Lasting, detail);
+        let kept = kept.ok_or_else(|| lost("the shape pinned at accept is not in the store"))?;
         let compiled = self.doors.compile.compile(&Kept::read(&kept.value).text);
-        let shape = compiled
-            .ok_or_else(|| own(Lasting::Lasting, "the shape pinned at accept does not compile any more"))?;
+        let shape = compiled.ok_or_else(|| lost("the shape pinned at accept does not compile any more"))?;
         self.shapes.lock().insert(id, Arc::clone(&shape));
         Ok(shape)
     }

@@ -70,6 +70,8 @@ async fn headers_are_mended_by_command_and_the_body_stays() {
     // The target has a body of its own: a change of headers alone does not lose it.
     let (world, tickets) = dead_in(World::with_mailing(", body: '{mail: .email}'").await, 1).await;
     let id = only(&world, "mailing").await;
+    // It is the body of when the message came.
+    world.reload_with_mailing(", body: '{other: .email}'").await;
     let edited = world
         .admin(&["dead", "edit", &id, "--header", "X-Tenant: berlin", "-H", "x-tag:a", "-H", "x-tag:b"])
         .await

@@ -24,6 +24,7 @@ pub(crate) struct Api {
 /// All of it.
 pub(crate) struct World {
     pub(crate) api: Arc<Api>,
+    url: String,
     pub(crate) config: String,
     app: App,
     server: String,
@@ -50,18 +51,21 @@ impl World {
     pub(crate) async fn with_mailing(more: &str) -> Self {
         let api = Arc::new(Api { status: AtomicU16::new(200), ..Api::default() });
         let url = format!("http://{}", serve(router(&api)).await);
-        let config = format!(
-            "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nstore: 'memory:'\nshutdown: {{grace: 1s}}\n\
-             routes:\n  signup: {{accept: POST /signup, to: [crm, mailing]}}\n  order: {{accept: 'POST /orders/{{id}}', to: crm}}\n\
-             targets:\n  crm: {{url: '{url}/users', retry: {{never: 503}}}}\n  mailing: {{url: '{url}/contacts', retry: {{never: 503}}{more}}}\n"
-        );
+        let config = configuration(&url, more);
         let app = App::start(config::parse(&config, "world.yaml", &Process).expect("valid"))
             .await
             .expect("it starts");
         let server = format!("http://{}", app.front_address);
         let admin = format!("http://{}", app.admin_address);
         let config = config.replacen("127.0.0.1:0", &app.front_address.to_string(), 1);
-        Self { api, config, app, server, admin }
+        Self { api, url, config, app, server, admin }
+    }
+
+    /// Takes other settings of `mailing` into use.
+    pub(crate) async fn reload_with_mailing(&self, more: &str) {
+        let config = configuration(&self.url, more);
+        let config = config::parse(&config, "world.yaml", &Process).expect("valid");
+        self.app.reload(config).await.expect("it is taken into use");
     }
 
     /// Runs a command that speaks to the front door.
@@ -104,6 +108,14 @@ impl World {
         let run = move || program::run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
         tokio::task::spawn_blocking(run).await.expect("it ran")
     }
+}
+
+fn configuration(url: &str, more: &str) -> String {
+    format!(
+        "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nstore: 'memory:'\nshutdown: {{grace: 1s}}\n\
+             routes:\n  signup: {{accept: POST /signup, to: [crm, mailing]}}\n  order: {{accept: 'POST /orders/{{id}}', to: crm}}\n\
+             targets:\n  crm: {{url: '{url}/users', retry: {{never: 503}}}}\n  mailing: {{url: '{url}/contacts', retry: {{never: 503}}{more}}}\n"
+    )
 }
 
 /// Serves a router on a port of its own.

@@ -142,6 +142,7 @@ impl State {
             attempts: entry.history.clone(),
             revision: entry.revision,
             edit: entry.edit.clone(),
+            shape: entry.start.shape,
         })
     }
 

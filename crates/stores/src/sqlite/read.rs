@@ -98,6 +98,7 @@ impl Shelf<'_> {
             attempts,
             revision: row.revision,
             edit,
+            shape: head.beginnings.get(usize::from(ordinal)).and_then(|beginning| beginning.shape),
         })
     }
 

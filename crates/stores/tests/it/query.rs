@@ -1,9 +1,9 @@
 //! Look-ups, lists, counts and forgetting.
 
 use crate::world::{World, attempt, due, leased, name, on_every_store, refused, tenant};
-use contract::delivery::{Death, Standing};
+use contract::delivery::{Death, ShapeId, Standing};
 use contract::query::{Cursor, Filter};
-use contract::store::{Accept, Accepted, Backlog, Retention, Settlement};
+use contract::store::{Accept, Accepted, Backlog, Retention, Settlement, Start};
 use contract::ticket::Found;
 use contract::{DeliveryId, Message, MessageId};
 use std::sync::Arc;
@@ -91,10 +91,12 @@ on_every_store! {
         let message = dead(&world, "signup", "crm", Death::Gone).await;
         let Found::Here(detail) = world.store().detail(&tenant(), message.first.at(1)).await.unwrap() else { panic!() };
         assert_eq!((detail.attempts.len(), detail.row.last.clone()), (1, detail.attempts.last().cloned()));
-        assert_eq!((detail.message, detail.revision, detail.edit), (message, 0, None));
-        let (fresh, _) = world.keep(vec![leased("crm")]).await;
+        assert_eq!((detail.message, detail.revision, detail.edit, detail.shape), (message, 0, None, None));
+        let shape = Some(ShapeId(7));
+        let (fresh, _) = world.keep(vec![Start { shape, ..leased("crm") }]).await;
         let Found::Here(detail) = world.store().detail(&tenant(), fresh.first).await.unwrap() else { panic!() };
         assert_eq!((detail.row.standing, detail.row.last, detail.attempts), (Standing::Leased, None, vec![]));
+        assert_eq!(detail.shape, shape);
     }
 
     async fn what_was_never_there_is_unknown(world: World) {

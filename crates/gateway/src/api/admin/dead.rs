@@ -256,15 +256,11 @@ async fn sent_now(admin: &Admin, detail: &Detail, wish: &Wish) -> Result<(Header
     if !wish.keeps_body() {
         return Ok((headers.clone(), body.clone()));
     }
-    let shaped =
-        admin.front.engine.shaped_for(&Name::default_tenant(), &detail.row.target, body.clone()).await;
-    let shaped = shaped.map_err(|wrong| {
+    let Some(shape) = detail.shape else { return Ok((headers.clone(), body.clone())) };
+    let shaped = admin.front.engine.shaped(shape, body.clone()).await.map_err(|wrong| {
         Problem::new(INVALID_REQUEST, format!("{wrong}; give a body with the headers, it is sent as it is"))
     })?;
-    Ok(match shaped {
-        Some(shaped) => (edit::for_shaped(headers), shaped),
-        None => (headers.clone(), body.clone()),
-    })
+    Ok((edit::for_shaped(headers), shaped))
 }
 
 fn shown(detail: &Detail) -> Value {

@@ -2,7 +2,7 @@
 
 use crate::policy::hold::{Hold, Reason};
 use contract::delivery::{Attempt, ErrorClass, Standing};
-use contract::store::Commit;
+use contract::store::{Commit, Readiness};
 use contract::{DeliveryId, Message, MessageId, Name};
 use std::time::Duration;
 
@@ -88,6 +88,8 @@ pub enum Happened<'a> {
         /// One line for people.
         detail: &'a str,
     },
+    /// Whether a message can be kept is another answer than before.
+    Turned(Readiness),
     /// A settlement came too late: another session has the delivery.
     Fenced {
         /// The delivery.

@@ -14,7 +14,7 @@ use crate::telemetry::tail::Tail;
 use crate::wiring::{self, Wiring, WiringError};
 use arc_swap::ArcSwap;
 use axum::body::Body;
-use contract::store::{Fault, Store};
+use contract::store::{Fault, Readiness, Store};
 use contract::{Clock, MessageId, delivery::Death};
 use engine::happened::{Happened, Listener};
 use engine::{Doors, Engine};
@@ -96,6 +96,10 @@ impl contract::store::Watcher for Relay {
 
     fn damaged(&self, file: &str, detail: &str) {
         self.0.iter().for_each(|listener| listener.on(&Happened::Damaged { file, detail }));
+    }
+
+    fn turned(&self, readiness: Readiness) {
+        self.0.iter().for_each(|listener| listener.on(&Happened::Turned(readiness)));
     }
 
     fn failed(&self, detail: &str) {

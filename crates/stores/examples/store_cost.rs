@@ -13,7 +13,9 @@ use bytes::Bytes;
 use contract::clock::Tick;
 use contract::delivery::{Attempt, AttemptResult, Capture, Death, Standing, Suspicion, Timings};
 use contract::message::Headers;
-use contract::store::{Accept, Accepted, Ask, Commit, Position, Session, Settlement, Start, Store, Watcher};
+use contract::store::{
+    Accept, Accepted, Ask, Commit, Position, Readiness, Session, Settlement, Start, Store, Watcher,
+};
 use contract::{Clock, DeliveryId, Entropy, Message, MessageId, Name, Promise, Timestamp};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,6 +45,7 @@ impl Watcher for Silent {
     fn damaged(&self, _: &str, _: &str) {}
     fn committed(&self, _: Commit) {}
     fn corrupt(&self, _: MessageId, _: Death) {}
+    fn turned(&self, _: Readiness) {}
     fn failed(&self, detail: &str) {
         println!("failed: {detail}");
     }

@@ -3,7 +3,7 @@
 use crate::clock::WorldClock;
 use crate::recipe::Keeping;
 use contract::delivery::Death;
-use contract::store::{Commit, Store, Watcher};
+use contract::store::{Commit, Readiness, Store, Watcher};
 use contract::{Clock, MessageId};
 use parking_lot::Mutex;
 use std::io;
@@ -59,6 +59,7 @@ impl Watcher for Ear {
     fn damaged(&self, file: &str, detail: &str) {
         self.0.lock().get_or_insert(format!("{file} is damaged: {detail}"));
     }
+    fn turned(&self, _: Readiness) {}
     fn failed(&self, detail: &str) {
         self.0.lock().get_or_insert(detail.to_owned());
     }

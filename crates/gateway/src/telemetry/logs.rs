@@ -2,6 +2,7 @@
 
 use contract::Name;
 use contract::delivery::ErrorClass;
+use contract::store::Readiness;
 use contract::{Clock, Tick};
 use engine::happened::{Happened, Listener};
 use parking_lot::Mutex;
@@ -88,7 +89,7 @@ impl Listener for Log {
     fn on(&self, happened: &Happened<'_>) {
         match happened {
             Happened::Accepted { message, deliveries } => {
-                debug!(message = %message.id, route = %message.route, deliveries, "accepted");
+                debug!(ticket = %message.id, route = %message.route, deliveries, "accepted");
             }
             Happened::Attempted { delivery, target, attempt, .. } => match attempt.result.class() {
                 None => debug!(%delivery, %target, status = attempt.result.status(), "delivered"),
@@ -109,8 +110,17 @@ impl Listener for Log {
             }
             Happened::Held { target, reason: None, .. } => info!(%target, "target open"),
             Happened::Refused { route, why } => debug!(%route, ?why, "refused"),
+            Happened::Turned(Readiness::Full) => {
+                error!(
+                    "the disk, or what `retention.bytes` allows, is full: new messages are refused with 507 until there is room; what was accepted goes on"
+                );
+            }
+            Happened::Turned(Readiness::Ready) => info!("there is room again: new messages are accepted"),
+            // The store says why by itself.
+            Happened::Turned(Readiness::Failed) => {}
             Happened::Corrupted { message } => {
-                error!(%message, "stored bytes do not match their checksum: what of the message still waited is dead(corrupt); restore it from its source");
+                // Not `message`: that is the name of the sentence.
+                error!(ticket = %message, "stored bytes do not match their checksum: what of the message still waited is dead(corrupt); restore it from its source");
             }
             Happened::Damaged { file, detail } => {
                 error!(

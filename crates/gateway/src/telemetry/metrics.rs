@@ -300,7 +300,7 @@ impl Listener for Metrics {
             Happened::Fenced { .. } => {
                 self.fenced.inc();
             }
-            Happened::Held { .. } => {}
+            Happened::Held { .. } | Happened::Turned(_) => {}
         }
     }
 }

@@ -46,6 +46,8 @@ pub struct Core {
     pub(super) options: Options,
     reserve: Reserve,
     health: Health,
+    /// What the watcher was told last.
+    told: Readiness,
     pub(super) mark: i64,
     /// What readers may open.
     open: Open,
@@ -86,12 +88,24 @@ impl Core {
         let health = Health { disk_full: !whole, ..Health::default() };
         let open = Arc::new(RwLock::new(generations(&files)));
         let left_out = BTreeSet::new();
-        let mut core =
-            Self { files, ledger, seen, session: None, options, reserve, health, mark, open, left_out };
+        let mut core = Self {
+            files,
+            ledger,
+            seen,
+            session: None,
+            options,
+            reserve,
+            health,
+            told: Readiness::Ready,
+            mark,
+            open,
+            left_out,
+        };
         core.mending(|core| core.transact_whole(|batch| batch.repair_order())).map_err(failed)?;
         if mended.contains(&core.files.current) {
             core.turn_slice(now).map_err(failed)?;
         }
+        core.tell_readiness();
         Ok(core)
     }
 
@@ -116,7 +130,15 @@ impl Core {
             }
         }
         self.checkpoint();
+        self.tell_readiness();
         answers
+    }
+
+    fn tell_readiness(&mut self) {
+        let readiness = self.readiness();
+        if std::mem::replace(&mut self.told, readiness) != readiness {
+            self.options.watcher.turned(readiness);
+        }
     }
 
     /// Looks something up on the writer's own files.

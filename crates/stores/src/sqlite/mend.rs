@@ -33,7 +33,19 @@ pub(super) struct Loss {
 }
 
 /// Whether a delivery without a row is as it should be.
-pub(super) type MayLackRow<'a> = &'a dyn Fn(Spot, Form) -> bool;
+pub(super) type MayLackRow<'a> = &'a dyn Fn(Spot, Form, Sight) -> bool;
+
+/// Whether the place where a row would be could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// There is none.
+    Clear,
+    /// There may have been one.
+    Lost,
+}
+
+/// Keys that could not be read, from and to.
+type Gaps = Vec<(i64, i64)>;
 
 impl Files {
     /// Replaces the file of a slice by a new one with everything that can be read. No reader may open it meanwhile.
@@ -89,9 +101,14 @@ impl Files {
         let to = Slice::to_write(number, file)?;
         to.begin()?;
         let mut loss = Loss::default();
+        let mut unread = Gaps::new();
         for (table, key) in TABLES {
-            if copy(&from.file, &to.file, table, key)? == Copied::InPart {
+            let gaps = copy(&from.file, &to.file, table, key)?;
+            if !gaps.is_empty() {
                 loss.tables.push(table);
+            }
+            if table == "delivery" {
+                unread = gaps;
             }
         }
         if copy_keys(&from.file, &to.file)? == Copied::InPart {
@@ -104,7 +121,7 @@ impl Files {
             Err(other) => return Err(other),
         }
         loss.messages = drop_orphans(&to.file)?;
-        loss.killed = kill_the_unknown(&to, now, may_lack)?;
+        loss.killed = kill_the_unknown(&to, now, &unread, may_lack)?;
         to.commit()?;
         to.checkpoint(CheckpointMode::TRUNCATE)?;
         Ok(loss)
@@ -117,9 +134,9 @@ enum Copied {
     InPart,
 }
 
-/// Copies every row of a table that can be read, in order of its key.
-fn copy(from: &Connection, to: &Connection, table: &str, key: &str) -> Result<Copied> {
-    let mut copied = Copied::Whole;
+/// Copies every row of a table that can be read, in order of its key; gives the keys that could not be read.
+fn copy(from: &Connection, to: &Connection, table: &str, key: &str) -> Result<Gaps> {
+    let mut gaps = Gaps::new();
     let next = format!("SELECT {key} FROM {table} WHERE {key} >= ?1 ORDER BY {key} LIMIT 1");
     let seek = |at: i64| -> Result<Option<i64>> {
         Ok(from.prepare_cached(&next)?.query_row([at], |row| row.get(0)).optional()?)
@@ -128,21 +145,30 @@ fn copy(from: &Connection, to: &Connection, table: &str, key: &str) -> Result<Co
     let mut at = i64::MIN;
     loop {
         let mut seen = at;
-        match copy_rows(from, to, table, &all, &[&at], &mut |first| seen = first) {
-            Ok(Copied::Whole) => return Ok(copied),
-            Ok(Copied::InPart) => return Ok(Copied::InPart),
-            Err(Trouble::Damaged(_) | Trouble::Senseless(_)) => copied = Copied::InPart,
+        let copied = copy_rows(from, to, table, &all, &[&at], &mut |first, put| {
+            seen = first;
+            if put == Copied::InPart {
+                gaps.push((first, first));
+            }
+        });
+        match copied {
+            Ok(_) => return Ok(gaps),
+            Err(Trouble::Damaged(_) | Trouble::Senseless(_)) => {}
             Err(other) => return Err(other),
         }
         // Behind the last row that was read: either one row cannot be read, or a page with many.
         let behind = if seen == at { at } else { seen.saturating_add(1) };
         let skipped = match seek(behind) {
             Ok(Some(row)) => row.checked_add(1),
-            Ok(None) => None,
+            Ok(None) => {
+                gaps.push((behind, behind));
+                return Ok(gaps);
+            }
             Err(Trouble::Damaged(_)) => beyond(behind.max(0), |at| seek(at).map(|_| ()))?,
             Err(other) => return Err(other),
         };
-        let Some(next) = skipped else { return Ok(copied) };
+        gaps.push((behind, skipped.map_or(i64::MAX, |next| next - 1)));
+        let Some(next) = skipped else { return Ok(gaps) };
         at = next;
     }
 }
@@ -150,7 +176,14 @@ fn copy(from: &Connection, to: &Connection, table: &str, key: &str) -> Result<Co
 /// Idempotency keys are read from both ends: what lies between two damaged pages is lost.
 fn copy_keys(from: &Connection, to: &Connection) -> Result<Copied> {
     for order in ["tenant, route, caller, key", "tenant DESC, route DESC, caller DESC, key DESC"] {
-        match copy_rows(from, to, "once", &format!("SELECT * FROM once ORDER BY {order}"), &[], &mut |_| {}) {
+        match copy_rows(
+            from,
+            to,
+            "once",
+            &format!("SELECT * FROM once ORDER BY {order}"),
+            &[],
+            &mut |_, _| {},
+        ) {
             Ok(Copied::Whole) => return Ok(Copied::Whole),
             Ok(Copied::InPart) | Err(Trouble::Damaged(_)) => {}
             Err(other) => return Err(other),
@@ -166,7 +199,7 @@ fn copy_rows(
     table: &str,
     query: &str,
     values: &[&dyn ToSql],
-    seen: &mut dyn FnMut(i64),
+    seen: &mut dyn FnMut(i64, Copied),
 ) -> Result<Copied> {
     let mut find = from.prepare_cached(query)?;
     let columns = find.column_count();
@@ -176,18 +209,22 @@ fn copy_rows(
     let mut copied = Copied::Whole;
     while let Some(row) = rows.next()? {
         let values: rusqlite::Result<Vec<Value>> = (0..columns).map(|column| row.get(column)).collect();
-        seen(row.get(0).unwrap_or_default());
-        let Ok(values) = values else {
-            copied = Copied::InPart;
-            continue;
+        let first = row.get(0).unwrap_or_default();
+        let put = match values {
+            Ok(values) => match put.execute(params_from_iter(values.iter().map(|value| value as &dyn ToSql)))
+            {
+                Ok(_) => Copied::Whole,
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                    Copied::InPart
+                }
+                Err(error) => return Err(error.into()),
+            },
+            Err(_) => Copied::InPart,
         };
-        match put.execute(params_from_iter(values.iter().map(|value| value as &dyn ToSql))) {
-            Ok(_) => {}
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-                copied = Copied::InPart;
-            }
-            Err(error) => return Err(error.into()),
+        if put == Copied::InPart {
+            copied = Copied::InPart;
         }
+        seen(first, put);
     }
     Ok(copied)
 }
@@ -209,7 +246,12 @@ fn drop_orphans(file: &Connection) -> Result<u64> {
 }
 
 /// A delivery whose row could not be read may have been delivered or not: a person decides. Gives their messages.
-fn kill_the_unknown(slice: &Slice, now: Timestamp, may_lack: MayLackRow<'_>) -> Result<Vec<MessageId>> {
+fn kill_the_unknown(
+    slice: &Slice,
+    now: Timestamp,
+    unread: &Gaps,
+    may_lack: MayLackRow<'_>,
+) -> Result<Vec<MessageId>> {
     let mut find = slice.file.prepare("SELECT row FROM message")?;
     let rows: rusqlite::Result<Vec<i64>> = find.query_map([], |row| row.get(0))?.collect();
     let mut killed = Vec::new();
@@ -229,7 +271,11 @@ fn kill_the_unknown(slice: &Slice, now: Timestamp, may_lack: MayLackRow<'_>) -> 
             let Some(spot) = Spot::new(position, ordinal) else { continue };
             let known = match slice.row(spot) {
                 Ok(Some(row)) => row.lane == beginning.lane && row.standing().is_ok(),
-                Ok(None) => may_lack(spot, beginning.form),
+                Ok(None) => {
+                    let local = slice.local(spot);
+                    let lost = unread.iter().any(|(from, to)| (*from..=*to).contains(&local));
+                    may_lack(spot, beginning.form, if lost { Sight::Lost } else { Sight::Clear })
+                }
                 Err(Trouble::Failed(_) | Trouble::Senseless(_) | Trouble::Damaged(_)) => false,
                 Err(other) => return Err(other),
             };

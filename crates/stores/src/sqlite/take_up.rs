@@ -2,7 +2,7 @@
 
 use super::files::Files;
 use super::ledger::Ledger;
-use super::mend::Loss;
+use super::mend::{Loss, Sight};
 use super::pack::Form;
 use super::place::{Number, Spot};
 use super::seen::Seen;
@@ -51,9 +51,9 @@ fn mend(files: &mut Files, options: &Options, number: Number, fault: &str, now: 
     let current = number == files.current;
     let mark = files.slices.get(&number).map_or(Ok(1), load::mark).unwrap_or(1);
     let base = number.base();
-    let may_lack = |spot: Spot, form: Form| {
+    let may_lack = |spot: Spot, form: Form, sight: Sight| {
         let row = (spot.position().0 - base).cast_signed();
-        current && form == Form::Implied && row >= mark
+        current && form == Form::Implied && row >= mark && sight == Sight::Clear
     };
     let loss = files.mend(number, now, &may_lack)?;
     tell(options, number, fault, &loss);

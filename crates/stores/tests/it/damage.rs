@@ -2,7 +2,7 @@
 
 use crate::world::{HandClock, Kind, World, ask, due, keyed, leased, name, once, tenant};
 use contract::delivery::{Death, Standing};
-use contract::query::Filter;
+use contract::query::{Change, Filter};
 use contract::store::{Accept, Accepted, Commit, Readiness, Settled, Store, Watcher};
 use contract::ticket::Found;
 use contract::{Clock, MessageId};
@@ -63,6 +63,7 @@ impl Watcher for Ear {
     fn damaged(&self, file: &str, detail: &str) {
         self.0.send(format!("damaged {file} {detail}")).unwrap();
     }
+    fn turned(&self, _: Readiness) {}
     fn failed(&self, detail: &str) {
         self.0.send(format!("failed {detail}")).unwrap();
     }
@@ -285,4 +286,43 @@ async fn the_background_pass_has_a_damaged_page_mended_that_nobody_needs() {
     assert!(told.unwrap().starts_with("damaged slice-000001.db"));
     store.close();
     assert!(stores::sqlite::verify::verify(&world.path(), &mut |_| {}).unwrap().is_whole());
+}
+
+/// Damages the first leaf of a table of the stopped world's slice.
+fn damage_first_leaf(world: &World, table: &str) {
+    let path = world.path().join(SLICE);
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let find = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+    let root: u32 = database.query_row(find, [table], |row| row.get(0)).unwrap();
+    drop(database);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = usize::try_from(root - 1).unwrap() * PAGE;
+    assert_eq!(bytes[at], 5, "the root has leaves");
+    let cell = at + usize::from(u16::from_be_bytes([bytes[at + 12], bytes[at + 13]]));
+    let leaf = u32::from_be_bytes(bytes[cell..cell + 4].try_into().unwrap());
+    let leaf = usize::try_from(leaf - 1).unwrap() * PAGE;
+    bytes[leaf..leaf + 48].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn what_was_final_on_a_damaged_page_is_not_sent_again_after_a_start() {
+    let mut world = World::unsynced(Kind::Inline).await;
+    for turn in 0..400 {
+        let (message, position) = world.keep(vec![leased("crm")]).await;
+        if turn % 2 == 0 {
+            world.settle(position, message.first, Standing::Delivered).await;
+        } else {
+            let (tenant, message, unsent) = (tenant(), message.id, vec![message.first]);
+            world.store().change(Change::Cancel { tenant, message, unsent }).await.unwrap();
+        }
+    }
+    let (waiting, _) = world.keep(vec![leased("crm")]).await;
+    world.stop();
+    damage_first_leaf(&world, "delivery");
+    world.crash().await;
+    let sent: Vec<_> = world.claim("crm", 1000).await.leases.iter().map(|lease| lease.message.id).collect();
+    assert_eq!(sent, [waiting.id]);
+    assert!(!world.notes.corrupt.lock().unwrap().is_empty(), "nobody knows: they are told");
 }

@@ -258,6 +258,7 @@ async fn a_full_disk_refuses_messages_goes_on_settling_and_recovers() {
     std::fs::remove_file(&ballast).unwrap();
     clock.advance(Duration::from_secs(1));
     assert_eq!(store.ready(), Readiness::Ready);
+    assert_eq!(*notes.turned.lock().unwrap(), [Readiness::Full, Readiness::Ready], "each turn is told once");
     let small = world.item(vec![leased("crm")]);
     assert!(matches!(store.accept(session, vec![small]).await.unwrap()[0], Accepted::New { .. }));
     drop(store);

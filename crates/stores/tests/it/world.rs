@@ -7,8 +7,8 @@ use contract::delivery::{
 };
 use contract::message::Headers;
 use contract::store::{
-    Accept, Accepted, Ask, Claimed, Commit, Once, OrderKey, Position, Session, Settled, Settlement, Start,
-    Store, Watcher,
+    Accept, Accepted, Ask, Claimed, Commit, Once, OrderKey, Position, Readiness, Session, Settled,
+    Settlement, Start, Store, Watcher,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{Clock, DeliveryId, Entropy, Message, MessageId, Name, Promise, Timestamp};
@@ -71,6 +71,7 @@ pub(crate) struct Notes {
     pub(crate) corrupt: Mutex<Vec<MessageId>>,
     pub(crate) damaged: Mutex<Vec<String>>,
     pub(crate) failures: Mutex<Vec<String>>,
+    pub(crate) turned: Mutex<Vec<Readiness>>,
 }
 
 impl Watcher for Notes {
@@ -83,6 +84,9 @@ impl Watcher for Notes {
     }
     fn damaged(&self, file: &str, detail: &str) {
         self.damaged.lock().unwrap().push(format!("{file}: {detail}"));
+    }
+    fn turned(&self, readiness: Readiness) {
+        self.turned.lock().unwrap().push(readiness);
     }
     fn failed(&self, detail: &str) {
         self.failures.lock().unwrap().push(detail.to_owned());

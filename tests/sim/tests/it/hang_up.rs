@@ -3,7 +3,7 @@
 use crate::small::{RuntimeClock, Small, crm, hang_up, tenant};
 use contract::MessageId;
 use contract::delivery::{Death, Standing};
-use contract::store::{Commit, Watcher};
+use contract::store::{Commit, Readiness, Watcher};
 use engine::Settings;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,6 +16,7 @@ impl Watcher for Deaf {
     fn committed(&self, _: Commit) {}
     fn corrupt(&self, _: MessageId, _: Death) {}
     fn damaged(&self, _: &str, _: &str) {}
+    fn turned(&self, _: Readiness) {}
     fn failed(&self, _: &str) {}
 }
 

@@ -53,6 +53,8 @@ pub struct Core {
     open: Open,
     /// Slices whose commit failed for lack of space after another slice's had succeeded.
     left_out: BTreeSet<Number>,
+    /// A file was mended: the first of an order key may be gone.
+    pub(super) disarranged: bool,
 }
 
 #[derive(Default)]
@@ -100,7 +102,10 @@ impl Core {
             mark,
             open,
             left_out,
+            disarranged: false,
         };
+        // A crash may have come between mending and what follows from it.
+        core.disarranged = core.files.has_evidence();
         core.mending(|core| core.transact_whole(|batch| batch.repair_order())).map_err(failed)?;
         if mended.contains(&core.files.current) {
             core.turn_slice(now).map_err(failed)?;

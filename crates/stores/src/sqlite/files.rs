@@ -179,6 +179,11 @@ impl Files {
         }
     }
 
+    /// Whether a file was ever found damaged, of those that are there.
+    pub(super) fn has_evidence(&self) -> bool {
+        self.slices.keys().any(|number| number.path(&self.folder).with_extension("damaged").exists())
+    }
+
     /// What a slice takes on disk, its log and what was kept of a damaged file included.
     pub(super) fn bytes(&self, number: Number) -> u64 {
         let path = number.path(&self.folder);

@@ -15,7 +15,7 @@ impl Core {
     pub(super) fn mending<T>(&mut self, mut work: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
         let mut mended = BTreeSet::new();
         loop {
-            match work(self) {
+            match self.arranged().and_then(|()| work(self)) {
                 Err(trouble @ (Trouble::Damaged(_) | Trouble::Senseless(_))) => {
                     let Some((number, fault)) = damaged(&self.files, &mended)? else {
                         return Err(trouble);
@@ -31,10 +31,19 @@ impl Core {
     /// Looks at the pages of a file that somebody else stumbled over, and mends it if it is damaged.
     pub(super) fn examine(&mut self, number: Number) -> Result<()> {
         let Some(slice) = self.files.slices.get(&number) else { return Ok(()) };
-        match page_faults(&slice.file, 1)?.first() {
-            Some(fault) => self.whatever_the_space(|core| core.mend(number, fault)),
-            None => Ok(()),
+        if let Some(fault) = page_faults(&slice.file, 1)?.first() {
+            self.whatever_the_space(|core| core.mend(number, fault))?;
         }
+        self.arranged()
+    }
+
+    /// After a file was mended, whatever waited behind something that was lost with it goes on.
+    fn arranged(&mut self) -> Result<()> {
+        if self.disarranged {
+            self.whatever_the_space(|core| core.transact_whole(|batch| batch.arrange_all()))?;
+            self.disarranged = false;
+        }
+        Ok(())
     }
 
     fn mend(&mut self, number: Number, fault: &str) -> Result<()> {
@@ -59,6 +68,7 @@ impl Core {
                 self.seen.extend(load::seen_in(slice)?.map(|seen| (number, seen)));
             }
         }
+        self.disarranged = true;
         self.publish();
         tell(&self.options, number, fault, &loss);
         // Positions that were lost are not given again: the damaged slice takes no more messages.

@@ -53,6 +53,16 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// Puts every key right: what was ahead of the rest of one may be gone.
+    pub(super) fn arrange_all(&mut self) -> Result<()> {
+        for number in self.slices_with_keys() {
+            for (lane, key) in self.keys_of(number)? {
+                self.rearrange(lane, &key)?;
+            }
+        }
+        Ok(())
+    }
+
     fn orphan(&mut self, slice: &Slice, before: &Row, now: Timestamp) -> Result<()> {
         let orphaned = before.orphaned + 1;
         let mut after = Row { orphaned, suspect: Suspicion::PossiblyDuplicate, ..before.clone() };

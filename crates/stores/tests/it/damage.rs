@@ -326,3 +326,30 @@ async fn what_was_final_on_a_damaged_page_is_not_sent_again_after_a_start() {
     assert_eq!(sent, [waiting.id]);
     assert!(!world.notes.corrupt.lock().unwrap().is_empty(), "nobody knows: they are told");
 }
+
+#[tokio::test]
+async fn what_waits_behind_a_lost_delivery_of_its_key_goes_on() {
+    for restarts in [false, true] {
+        let mut world = World::unsynced(Kind::Inline).await;
+        for _ in 0..400 {
+            world.accept_one(world.item(vec![keyed(due("audit", world.now()), "ada")])).await;
+        }
+        if !restarts {
+            // Of a closed slice, a start does not read the whole table.
+            world.clock.advance(Duration::from_secs(7 * 3600));
+            world.keep(vec![due("crm", world.now())]).await;
+        }
+        world.stop();
+        damage_first_leaf(&world, "message");
+        world.crash().await;
+        let mut sent = 0;
+        loop {
+            let leases = world.claim("audit", 10).await.leases;
+            let Some(lease) = leases.first() else { break };
+            sent += 1;
+            world.settle(lease.position, lease.delivery.id, Standing::Delivered).await;
+        }
+        assert!(!world.notes.damaged.lock().unwrap().is_empty());
+        assert!((200..400).contains(&sent), "{sent}, restarts: {restarts}");
+    }
+}

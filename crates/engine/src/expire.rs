@@ -69,9 +69,17 @@ async fn end_all(engine: &Engine, now: Timestamp) -> Result<(), Fault> {
         for late in &deliveries {
             tell(engine, late);
         }
-        if next.is_none_or(|next| next >= now) {
-            engine.deadlines.note(next);
-            return Ok(());
+        match next {
+            // It cannot be ended now: trying at once again would be no use.
+            Some(next) if next < now && deliveries.is_empty() => {
+                engine.deadlines.note(Some(now + STORE_PAUSE));
+                return Ok(());
+            }
+            Some(next) if next < now => {}
+            later => {
+                engine.deadlines.note(later);
+                return Ok(());
+            }
         }
     }
 }

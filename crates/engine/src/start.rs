@@ -38,16 +38,21 @@ impl Engine {
 
     /// A lane for every target that has work on disk or a hold, with or without a plan.
     async fn recall(&self) -> Result<(), Fault> {
-        for backlog in self.doors.store.backlog().await? {
-            let lane = self.lane(&backlog.tenant, &backlog.target);
-            if let Some(due) = backlog.oldest_due {
-                // Nobody to wake yet.
-                let _sooner: bool = lane.note_due(due);
-            }
-        }
+        self.recall_backlog().await?;
         for (scope, kept) in self.doors.store.states(ScopeKind::Target).await? {
             if let Scope::Target(tenant, name) = scope {
                 self.lane(&tenant, &name).recall_hold(&kept.value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells each lane what waits for it on disk: at the start, and now and then, since the store may free what it finds damage before.
+    pub(crate) async fn recall_backlog(&self) -> Result<(), Fault> {
+        for backlog in self.doors.store.backlog().await? {
+            let lane = self.lane(&backlog.tenant, &backlog.target);
+            if let Some(due) = backlog.oldest_due {
+                self.put_on_disk(&lane, due);
             }
         }
         Ok(())

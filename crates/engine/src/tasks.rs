@@ -39,12 +39,15 @@ pub(crate) async fn renew(engine: Arc<Engine>) {
     }
 }
 
-/// Drops what retention allows.
+/// Drops what retention allows, and looks again at what waits.
 pub(crate) async fn prune(engine: Arc<Engine>) {
     let mut wait = PRUNE_AT_FIRST;
     while every(&engine, std::mem::replace(&mut wait, PRUNE_EVERY)).await {
         if let Err(fault) = engine.forget().await {
             tracing::warn!(%fault, "retention could not be applied; it is tried again");
+        }
+        if let Err(fault) = engine.recall_backlog().await {
+            tracing::warn!(%fault, "what waits on disk could not be counted; it is tried again");
         }
     }
 }

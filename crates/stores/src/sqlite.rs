@@ -20,6 +20,7 @@ mod first_page;
 mod front;
 mod head;
 mod heal;
+mod health;
 mod hot;
 mod inline;
 mod ledger;

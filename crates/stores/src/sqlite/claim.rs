@@ -74,12 +74,11 @@ impl Batch<'_> {
         let found = self.load(before, loaded);
         let (head, message, edit) = match found {
             Ok(found) => found,
-            Err(Trouble::Corrupt(_) | Trouble::Damaged(_)) => {
+            // A name that is not in the catalog too: one message must not stop its target.
+            Err(Trouble::Corrupt(_) | Trouble::Damaged(_) | Trouble::Senseless(_) | Trouble::Failed(_)) => {
                 return self.bury(before.spot.position()).map(|()| None);
             }
-            Err(other @ (Trouble::Full | Trouble::Fatal(_) | Trouble::Failed(_) | Trouble::Senseless(_))) => {
-                return Err(other);
-            }
+            Err(other @ (Trouble::Full | Trouble::Fatal(_))) => return Err(other),
         };
         let after = Row { code: Code::Leased, at: None, ..before.clone() };
         self.update(slice, before, &after)?;

@@ -10,6 +10,7 @@
 
 use super::batch::{Admission, Batch};
 use super::files::Files;
+use super::health::Health;
 use super::ledger::Ledger;
 use super::place::Number;
 use super::read::Shelf;
@@ -20,19 +21,15 @@ use super::take_up::{Loaded, take_up};
 use super::trouble::{Result, Trouble};
 use super::work::{Answered, Query, Reply, Work};
 use super::{OpenError, Options, Pace};
-use contract::clock::Tick;
 use contract::store::{Commit, Fault, Readiness, Session, Watcher};
 use contract::{MessageId, Timestamp, delivery::Death};
 use rusqlite::wal::CheckpointMode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 /// Pages in a log before they are copied into the file: 16 MiB, so that a hot page is copied once for many commits.
 const LOG_PAGES: i32 = 2048;
-/// How often a full disk is looked at again.
-const RECOVER_EVERY: Duration = Duration::from_millis(500);
 
 /// The slices that readers may open, with the generation of each one's file.
 pub(super) type Open = Arc<RwLock<BTreeMap<Number, u32>>>;
@@ -46,8 +43,6 @@ pub struct Core {
     pub(super) options: Options,
     reserve: Reserve,
     health: Health,
-    /// What the watcher was told last.
-    told: Readiness,
     pub(super) mark: i64,
     /// What readers may open.
     open: Open,
@@ -55,15 +50,6 @@ pub struct Core {
     left_out: BTreeSet<Number>,
     /// A file was mended: the first of an order key may be gone.
     pub(super) disarranged: bool,
-}
-
-#[derive(Default)]
-struct Health {
-    disk_full: bool,
-    looked_at: Tick,
-    /// What is alive alone exceeds the bytes that retention allows.
-    crowded: bool,
-    failed: Option<String>,
 }
 
 impl Core {
@@ -85,9 +71,16 @@ impl Core {
             path: folder.to_path_buf(),
             detail: trouble.fault().to_string(),
         };
-        let Loaded { ledger, seen, mark, mended } = take_up(&mut files, &options, now).map_err(failed)?;
+        let taken_up = loop {
+            match take_up(&mut files, &options, now) {
+                // Mending needs room for another file.
+                Err(Trouble::Full) if reserve.release().unwrap_or(false) => {}
+                taken_up => break taken_up,
+            }
+        };
+        let Loaded { ledger, seen, mark, mended } = taken_up.map_err(failed)?;
         let whole = reserve.is_whole() || reserve.rebuild().is_ok();
-        let health = Health { disk_full: !whole, ..Health::default() };
+        let health = if whole { Health::default() } else { Health::full() };
         let open = Arc::new(RwLock::new(generations(&files)));
         let left_out = BTreeSet::new();
         let mut core = Self {
@@ -98,7 +91,6 @@ impl Core {
             options,
             reserve,
             health,
-            told: Readiness::Ready,
             mark,
             open,
             left_out,
@@ -139,13 +131,6 @@ impl Core {
         answers
     }
 
-    fn tell_readiness(&mut self) {
-        let readiness = self.readiness();
-        if std::mem::replace(&mut self.told, readiness) != readiness {
-            self.options.watcher.turned(readiness);
-        }
-    }
-
     /// Looks something up on the writer's own files.
     ///
     /// # Errors
@@ -159,10 +144,31 @@ impl Core {
     /// Whether a message could be kept now.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        match &self.health {
-            Health { failed: Some(_), .. } => Readiness::Failed,
-            Health { disk_full: true, .. } | Health { crowded: true, .. } => Readiness::Full,
-            Health { .. } => Readiness::Ready,
+        self.health.readiness()
+    }
+
+    /// Looks whether space has returned.
+    pub fn recover(&mut self) {
+        if self.health.looks_for_space(self.options.clock.tick()) {
+            self.health.disk_full = self.reserve.rebuild().is_err();
+        }
+        self.tell_readiness();
+    }
+
+    pub(super) fn set_crowded(&mut self, crowded: bool) {
+        self.health.crowded = crowded;
+    }
+
+    fn tell_readiness(&mut self) {
+        if let Some(readiness) = self.health.turned() {
+            self.options.watcher.turned(readiness);
+        }
+    }
+
+    fn note(&mut self, trouble: &Trouble) {
+        if let Some(detail) = self.health.note(trouble) {
+            self.files.leave_as_they_are();
+            self.options.watcher.failed(&detail);
         }
     }
 
@@ -198,10 +204,6 @@ impl Core {
 
     pub(super) fn publish(&self) {
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = generations(&self.files);
-    }
-
-    pub(super) fn set_crowded(&mut self, crowded: bool) {
-        self.health.crowded = crowded;
     }
 
     fn alone(&mut self, work: &Work) -> Answered {
@@ -383,29 +385,6 @@ impl Core {
             }
             let bytes = self.files.bytes(number);
             self.ledger.set_bytes(number, bytes);
-        }
-    }
-
-    /// Looks whether space has returned.
-    pub fn recover(&mut self) {
-        let now = self.options.clock.tick();
-        if self.health.disk_full && now.since(self.health.looked_at) >= RECOVER_EVERY {
-            self.health.looked_at = now;
-            self.health.disk_full = self.reserve.rebuild().is_err();
-        }
-    }
-
-    fn note(&mut self, trouble: &Trouble) {
-        match trouble {
-            Trouble::Full => self.health.disk_full = true,
-            Trouble::Fatal(detail) | Trouble::Damaged(detail) => {
-                if self.health.failed.is_none() {
-                    self.health.failed = Some(detail.clone());
-                    self.files.leave_as_they_are();
-                    self.options.watcher.failed(detail);
-                }
-            }
-            Trouble::Corrupt(_) | Trouble::Failed(_) | Trouble::Senseless(_) => {}
         }
     }
 }

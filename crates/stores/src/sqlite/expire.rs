@@ -72,7 +72,7 @@ impl Batch<'_> {
         for number in self.slices_that_wait() {
             let mut find = self.slice(number)?.file.prepare_cached(
                 "SELECT deadline FROM delivery INDEXED BY late WHERE state IN (1, 7) AND deadline IS NOT NULL
-                 ORDER BY deadline LIMIT 1",
+                 AND EXISTS (SELECT 1 FROM message WHERE row = spot >> 8) ORDER BY deadline LIMIT 1",
             )?;
             let found = find.query_row([], |row| row.get(0)).optional()?.map(time);
             earliest = earliest.into_iter().chain(found).min();

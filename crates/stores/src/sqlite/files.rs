@@ -126,8 +126,7 @@ impl Files {
         let number = self.current.next();
         let path = number.path(&self.folder);
         remove(&path)?;
-        let file = open_file(&path, Access::Write(self.sync), schema::SLICE)
-            .map_err(|error| Trouble::Failed(error.to_string()))?;
+        let file = open_file(&path, Access::Write(self.sync), schema::SLICE).map_err(Trouble::from)?;
         self.sync_folder()?;
         let slice = Slice::to_write(number, file)?;
         self.catalog.begin_slice(number, now)?;

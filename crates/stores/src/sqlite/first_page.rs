@@ -4,7 +4,7 @@
 
 use super::files::{self, Files, MENDING};
 use super::place::Number;
-use super::trouble::{Result, Trouble};
+use super::trouble::Result;
 use rusqlite::wal::CheckpointMode;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -34,8 +34,7 @@ impl Files {
     /// The first page of an empty slice.
     fn first_page(&self, number: Number, draft: &std::path::Path) -> Result<Vec<u8>> {
         files::remove(draft)?;
-        let failed = |error: super::OpenError| Trouble::Failed(error.to_string());
-        let empty = super::slice::Slice::to_write(number, self.open_draft(draft).map_err(failed)?)?;
+        let empty = super::slice::Slice::to_write(number, self.open_draft(draft)?)?;
         empty.checkpoint(CheckpointMode::TRUNCATE)?;
         drop(empty);
         let mut page = std::fs::read(draft)?;

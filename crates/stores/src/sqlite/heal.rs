@@ -4,9 +4,8 @@ use super::core::Core;
 use super::ledger::Tally;
 use super::load;
 use super::place::{Number, Spot};
-use super::take_up::{damaged, tell};
+use super::take_up::{damaged, fault_of, tell};
 use super::trouble::{Result, Trouble};
-use super::verify::page_faults;
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
@@ -31,8 +30,8 @@ impl Core {
     /// Looks at the pages of a file that somebody else stumbled over, and mends it if it is damaged.
     pub(super) fn examine(&mut self, number: Number) -> Result<()> {
         let Some(slice) = self.files.slices.get(&number) else { return Ok(()) };
-        if let Some(fault) = page_faults(&slice.file, 1)?.first() {
-            self.whatever_the_space(|core| core.mend(number, fault))?;
+        if let Some(fault) = fault_of(slice)? {
+            self.whatever_the_space(|core| core.mend(number, &fault))?;
         }
         self.arranged()
     }

@@ -17,6 +17,9 @@ use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ToSql, params_from_iter};
 use std::path::Path;
 
+/// Tries to empty the log of a file that others read. A check of a big file reads it for as long as that takes.
+const BUSY_TRIES_MAX: usize = 24;
+
 /// Tables with a whole number as the first column of their key.
 const TABLES: [(&str, &str); 4] =
     [("message", "row"), ("delivery", "spot"), ("attempt", "spot"), ("edit", "spot")];
@@ -67,12 +70,15 @@ impl Files {
         Ok(loss)
     }
 
+    /// Waits for whoever reads the file: each try takes as long as a busy file is waited for.
     fn empty_log(&self, number: Number, path: &Path) -> Result<()> {
-        if let Some(slice) = self.slices.get(&number) {
-            slice.checkpoint(CheckpointMode::TRUNCATE)?;
-        }
-        if files::size(&files::beside(path, "-wal")) == 0 {
-            return Ok(());
+        for _ in 0..BUSY_TRIES_MAX {
+            if let Some(slice) = self.slices.get(&number) {
+                slice.checkpoint(CheckpointMode::TRUNCATE)?;
+            }
+            if files::size(&files::beside(path, "-wal")) == 0 {
+                return Ok(());
+            }
         }
         let detail =
             "is damaged and cannot be mended while another process reads it; the next start mends it";
@@ -85,7 +91,7 @@ impl Files {
         files::remove_log(path)?;
         std::fs::rename(draft, path)?;
         self.sync_folder()?;
-        let file = self.open_slice(number).map_err(|error| Trouble::Failed(error.to_string()))?;
+        let file = self.open_slice(number)?;
         let mut mended = Slice::to_write(number, file)?;
         mended.generation = generation;
         self.slices.insert(number, mended);
@@ -97,7 +103,7 @@ impl Files {
         files::remove(path)?;
         let gone = || Trouble::Failed(format!("slice {} is gone", number.0));
         let from = self.slices.get(&number).ok_or_else(gone)?;
-        let file = self.open_draft(path).map_err(|error| Trouble::Failed(error.to_string()))?;
+        let file = self.open_draft(path)?;
         let to = Slice::to_write(number, file)?;
         to.begin()?;
         let mut loss = Loss::default();

@@ -4,10 +4,15 @@ use super::place::Number;
 use super::work::{Answered, Reply, Work};
 use contract::store::Fault;
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// What was left out is still there: when to ask for it again.
+const AGAIN_IN: Duration = Duration::from_secs(1);
 
 /// What of a reply holds although the commit of some slices failed. The whole call may be made again: what was done is
 /// then answered as done before.
 pub(super) fn salvage(work: &Work, reply: Reply, left_out: &BTreeSet<Number>) -> Answered {
+    let gone = |position| left_out.contains(&Number::of(position));
     match (work, reply) {
         (Work::Settle(_, batch), _)
             if batch.iter().any(|one| left_out.contains(&Number::of(one.position))) =>
@@ -15,16 +20,82 @@ pub(super) fn salvage(work: &Work, reply: Reply, left_out: &BTreeSet<Number>) ->
             Err(Fault::Full)
         }
         (Work::Change(_), _) => Err(Fault::Full),
-        (_, Reply::Claimed(mut claimed)) => {
+        (Work::Claim(.., now), Reply::Claimed(mut claimed)) => {
             for one in &mut claimed {
-                one.leases.retain(|lease| !left_out.contains(&Number::of(lease.position)));
+                let all = one.leases.len();
+                one.leases.retain(|lease| !gone(lease.position));
+                if one.leases.len() < all {
+                    one.next_due = one.next_due.into_iter().chain([*now + AGAIN_IN]).min();
+                }
             }
             Ok(Reply::Claimed(claimed))
         }
-        (_, Reply::Expired(mut expired)) => {
-            expired.deliveries.retain(|late| !left_out.contains(&Number::of(late.position)));
+        (Work::Expire(now), Reply::Expired(mut expired)) => {
+            let all = expired.deliveries.len();
+            expired.deliveries.retain(|late| !gone(late.position));
+            if expired.deliveries.len() < all {
+                expired.next = expired.next.into_iter().chain([*now + AGAIN_IN]).min();
+            }
             Ok(Reply::Expired(expired))
         }
         (_, reply) => Ok(reply),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract::delivery::{Delivery, Suspicion};
+    use contract::message::Headers;
+    use contract::store::{Claimed, Expired, Late, Lease, Position, Session};
+    use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
+    use std::sync::Arc;
+
+    const NOW: Timestamp = Timestamp::from_micros(5_000_000);
+
+    fn lease(position: Position) -> Lease {
+        let (id, first) = (MessageId::from_bits(1), DeliveryId::from_bits(1 << 16));
+        let name = Name::default_tenant();
+        let message = Message {
+            id,
+            first,
+            tenant: name.clone(),
+            route: name.clone(),
+            received: NOW,
+            deadline: None,
+            headers: Headers::default(),
+            body: "".into(),
+        };
+        let (shape, suspect) = (None, Suspicion::Clear);
+        let delivery = Delivery { id: first, target: name, shape, attempts: 0, run: 1, revision: 0, suspect };
+        Lease { position, delivery, message: Arc::new(message), edit: None }
+    }
+
+    #[test]
+    fn what_was_left_out_is_asked_for_again_soon() {
+        let (kept, lost) = (Position(Number(1).base()), Position(Number(2).base()));
+        let left_out = BTreeSet::from([Number(2)]);
+        let claimed = Claimed { leases: vec![lease(kept), lease(lost)], next_due: None };
+        let claim = Work::Claim(Session(1), Vec::new(), NOW);
+        let Ok(Reply::Claimed(salvaged)) = salvage(&claim, Reply::Claimed(vec![claimed]), &left_out) else {
+            panic!()
+        };
+        assert_eq!(salvaged[0].leases, [lease(kept)]);
+        assert_eq!(salvaged[0].next_due, Some(NOW + AGAIN_IN));
+
+        let late = Late {
+            tenant: Name::default_tenant(),
+            target: Name::default_tenant(),
+            position: lost,
+            message: MessageId::from_bits(1),
+            received: NOW,
+            delivery: DeliveryId::from_bits(1 << 16),
+        };
+        let expired = Expired { deliveries: vec![late], next: None };
+        let Ok(Reply::Expired(salvaged)) = salvage(&Work::Expire(NOW), Reply::Expired(expired), &left_out)
+        else {
+            panic!()
+        };
+        assert_eq!((salvaged.deliveries.len(), salvaged.next), (0, Some(NOW + AGAIN_IN)));
     }
 }

@@ -223,6 +223,20 @@ impl Slice {
         rows.next()?.map(|row| self.read_row(row)).transpose()
     }
 
+    /// The first delivery's row with a value that was never written.
+    pub(super) fn first_senseless(&self) -> Result<Option<String>> {
+        let mut find = self.file.prepare(concat!("SELECT ", row!(), " FROM delivery"))?;
+        let mut rows = find.query([])?;
+        while let Some(row) = rows.next()? {
+            match self.read_row(row).and_then(|row| row.standing()) {
+                Ok(_) => {}
+                Err(Trouble::Senseless(fault)) => return Ok(Some(fault)),
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(None)
+    }
+
     pub(super) fn rows(&self, position: Position) -> Result<Vec<Row>> {
         let mut find = self.file.prepare_cached(concat!(
             "SELECT ",

@@ -6,6 +6,7 @@ use super::mend::{Loss, Sight};
 use super::pack::Form;
 use super::place::{Number, Spot};
 use super::seen::Seen;
+use super::slice::Slice;
 use super::trouble::{Result, Trouble};
 use super::verify::page_faults;
 use super::{Options, carry, load};
@@ -63,11 +64,23 @@ fn mend(files: &mut Files, options: &Options, number: Number, fault: &str, now: 
 /// The newest file with a damaged page, of those that were not mended yet.
 pub(super) fn damaged(files: &Files, mended: &BTreeSet<Number>) -> Result<Option<(Number, String)>> {
     for (number, slice) in files.slices.iter().rev().filter(|(number, _)| !mended.contains(number)) {
-        if let Some(fault) = page_faults(&slice.file, 1)?.into_iter().next() {
+        if let Some(fault) = fault_of(slice)? {
             return Ok(Some((*number, fault)));
         }
     }
     Ok(None)
+}
+
+/// What is wrong with a file that a copy of it would not have: a damaged page, or a delivery with values that were never written, which
+/// SQLite's own check does not see.
+pub(super) fn fault_of(slice: &Slice) -> Result<Option<String>> {
+    let unread = match slice.first_senseless() {
+        Ok(None) => None,
+        Ok(Some(fault)) => return Ok(Some(fault)),
+        Err(Trouble::Damaged(detail)) => Some(detail),
+        Err(other) => return Err(other),
+    };
+    Ok(page_faults(&slice.file, 1)?.into_iter().next().or(unread))
 }
 
 /// Tells what a file has lost.

@@ -1,5 +1,6 @@
 //! What SQLite's errors mean for a group of work.
 
+use super::OpenError;
 use contract::MessageId;
 use contract::store::Fault;
 use rusqlite::ErrorCode;
@@ -78,6 +79,21 @@ fn is_senseless(error: &rusqlite::Error) -> bool {
 /// Whether SQLite could read a page but not understand it.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+impl From<OpenError> for Trouble {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Full { .. } => Self::Full,
+            OpenError::InUse { .. }
+            | OpenError::Newer { .. }
+            | OpenError::ReadOnly { .. }
+            | OpenError::Foreign { .. }
+            | OpenError::Missing { .. }
+            | OpenError::Unlisted { .. }
+            | OpenError::Failed { .. } => Self::Failed(error.to_string()),
+        }
+    }
 }
 
 impl From<std::io::Error> for Trouble {

@@ -353,3 +353,31 @@ async fn what_waits_behind_a_lost_delivery_of_its_key_goes_on() {
         assert!((200..400).contains(&sent), "{sent}, restarts: {restarts}");
     }
 }
+
+/// A value that SQLite takes and nobody ever wrote.
+#[tokio::test]
+async fn a_row_that_makes_no_sense_costs_itself_and_neither_its_target_nor_the_start() {
+    for senseless in [
+        "UPDATE delivery SET attempts = -125 WHERE spot = 256",
+        "UPDATE delivery SET attempts = -125 WHERE spot = 257",
+        "UPDATE delivery SET death = 99, state = 3, rank = 0 WHERE spot = 256",
+        "UPDATE message SET tenant = -1 WHERE row = 1",
+        "UPDATE message SET route = 77 WHERE row = 1",
+    ] {
+        let mut world = World::unsynced(Kind::Inline).await;
+        for key in ["a", "b", "c"] {
+            // The second has a row that is leased.
+            world.keep(vec![due("crm", world.now()), keyed(leased("mailing"), key)]).await;
+        }
+        world.stop();
+        let database = rusqlite::Connection::open(world.path().join(SLICE)).unwrap();
+        database.execute_batch(senseless).unwrap();
+        drop(database);
+        world.crash().await;
+        let asks = vec![ask("crm", 10), ask("mailing", 10)];
+        let claimed = world.store().claim(world.session, asks, world.now()).await;
+        let claimed = claimed.unwrap_or_else(|fault| panic!("{senseless}: {fault}"));
+        let left = claimed.iter().map(|claimed| claimed.leases.len()).sum::<usize>();
+        assert!(left >= 4, "{senseless}: {left}");
+    }
+}

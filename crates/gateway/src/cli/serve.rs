@@ -56,10 +56,15 @@ impl Serve {
                 tracing::info!(grace = ?grace, "stopping: what is in flight is finished; a second signal ends at once");
                 tokio::select! {
                     biased;
-                    () = app.stop(grace) => tracing::info!("stopped"),
-                    () = signals.end() => tracing::warn!("ended at once; what was in flight is sent again, marked, after the next start"),
+                    () = app.stop(grace) => {
+                        tracing::info!("stopped");
+                        Ok(ExitCode::SUCCESS)
+                    }
+                    () = signals.end() => {
+                        tracing::warn!("ended at once; what was in flight is sent again, marked, after the next start");
+                        Ok(ExitCode::FAILURE)
+                    }
                 }
-                Ok(ExitCode::SUCCESS)
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Structured logs: text on a terminal, JSON elsewhere. What happens to targets is told here, grouped.
 
+use crate::api::view::Moment;
 use contract::Name;
 use contract::delivery::ErrorClass;
 use contract::store::Readiness;
@@ -106,7 +107,7 @@ impl Listener for Log {
                 }
             }
             Happened::Held { target, reason: Some(reason), hold } => {
-                info!(%target, reason = reason.word(), until = hold.throttled_until.map(contract::Timestamp::as_millis), "target held");
+                info!(%target, reason = reason.word(), until = hold.throttled_until.map(Moment).map(tracing::field::display), "target held");
             }
             Happened::Held { target, reason: None, .. } => info!(%target, "target open"),
             Happened::Refused { route, why } => debug!(%route, ?why, "refused"),

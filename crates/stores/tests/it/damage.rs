@@ -236,7 +236,7 @@ fn reset(world: &World, slice: &[u8], catalog: &[u8]) {
     for entry in std::fs::read_dir(world.path()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if name.starts_with("slice-") || name.starts_with("carried") || name.starts_with("catalog") {
+        if name.starts_with("slice-") || name.starts_with("catalog") {
             std::fs::remove_file(path).unwrap();
         }
     }

@@ -46,6 +46,14 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// A file that was made has no tables any more.
+    #[error(
+        "{path} is empty, and it had tables: restore it from a copy of the folder, with all files of one moment; nothing was changed"
+    )]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file with messages that the catalog does not know.
     #[error(
         "{path} has messages but catalog.db does not list it: restore all files of one moment, or move this one away"

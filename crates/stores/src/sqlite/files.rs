@@ -50,6 +50,9 @@ pub enum Sync {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
+    /// Makes the file, and gives it its tables, where it is not there yet.
+    Make(Sync),
+    /// What the catalog lists is there: a file without tables has lost them.
     Write(Sync),
     Read,
 }
@@ -72,7 +75,9 @@ impl Files {
     pub(super) fn open(folder: &Path, sync: Sync, now: Timestamp) -> Result<Self, OpenError> {
         let lock = lock(folder)?;
         let path = folder.join("catalog.db");
-        let file = open_file(&path, Access::Write(sync), schema::CATALOG)?;
+        // The catalog is the first file that gets its tables: without them, beside others, it has lost them.
+        let access = if has_data(folder)? { Access::Write(sync) } else { Access::Make(sync) };
+        let file = open_file(&path, access, schema::CATALOG)?;
         let sqlite =
             |trouble: Trouble| OpenError::Failed { path: path.clone(), detail: trouble.fault().to_string() };
         let catalog = Catalog::new(file).map_err(sqlite)?;
@@ -94,9 +99,13 @@ impl Files {
         };
         files.remove_dropped().map_err(sqlite)?;
         files.look_at_unlisted()?;
+        if files.listed.is_empty() {
+            // The first start, or again after a crash in it: the first slice is listed last.
+            files.open_draft(&Number::CARRIED.path(folder))?;
+        }
         for number in files.listed.keys().copied().chain([Number::CARRIED]) {
             let path = number.path(folder);
-            if number != Number::CARRIED && !path.exists() {
+            if !path.exists() {
                 return Err(OpenError::Missing { path });
             }
             let file = match files.open_slice(number) {
@@ -126,7 +135,7 @@ impl Files {
         let number = self.current.next();
         let path = number.path(&self.folder);
         remove(&path)?;
-        let file = open_file(&path, Access::Write(self.sync), schema::SLICE).map_err(Trouble::from)?;
+        let file = self.open_draft(&path)?;
         self.sync_folder()?;
         let slice = Slice::to_write(number, file)?;
         self.catalog.begin_slice(number, now)?;
@@ -148,12 +157,12 @@ impl Files {
     }
 
     pub(super) fn open_slice(&self, number: Number) -> Result<Connection, OpenError> {
-        self.open_draft(&number.path(&self.folder))
+        open_file(&number.path(&self.folder), Access::Write(self.sync), schema::SLICE)
     }
 
-    /// A file of a slice under whatever name.
+    /// A file of a slice under whatever name, which is made if it is not there.
     pub(super) fn open_draft(&self, path: &Path) -> Result<Connection, OpenError> {
-        open_file(path, Access::Write(self.sync), schema::SLICE)
+        open_file(path, Access::Make(self.sync), schema::SLICE)
     }
 
     /// Forgets a closed slice: catalog first, so that a crash between leaves only a file that nobody lists.
@@ -212,7 +221,7 @@ impl Files {
                 continue;
             }
             let path = number.path(&self.folder);
-            let file = open_file(&path, Access::Write(self.sync), schema::SLICE)?;
+            let file = self.open_draft(&path)?;
             let used = file.query_row("SELECT 1 FROM message LIMIT 1", [], |_| Ok(())).optional();
             if used.map_err(|error| OpenError::from_sqlite(&path, &error))?.is_some() {
                 return Err(OpenError::Unlisted { path });
@@ -258,6 +267,8 @@ pub(super) fn open_catalog_to_read(folder: &Path) -> Result<Connection, OpenErro
 /// A file that was opened to be checked.
 pub(super) enum Opened {
     Sound(Connection),
+    /// It has no tables: what a crash leaves of a file that was being made, and damage of any other.
+    Empty,
     /// Its first page cannot be read: SQLite's words.
     Damaged(String),
 }
@@ -268,9 +279,10 @@ pub(super) fn open_to_verify(folder: &Path, number: Option<Number>) -> Result<Op
         None => (folder.join("catalog.db"), schema::CATALOG),
         Some(number) => (number.path(folder), schema::SLICE),
     };
-    let checked = |file: Connection| schema::check(&file, steps).map(|_| file);
+    let checked = |file: Connection| schema::check_made(&file, steps).map(|()| file);
     match prepare(&path, Access::Read, steps).and_then(checked) {
         Ok(file) => Ok(Opened::Sound(file)),
+        Err(Mismatch::Empty) => Ok(Opened::Empty),
         Err(Mismatch::Sqlite(error)) if trouble::is_damage(&error) => Ok(Opened::Damaged(error.to_string())),
         // Only what says that this is a store at all may be of another program.
         Err(Mismatch::Foreign) if number.is_some() => Ok(Opened::Damaged("it is not marked as ours".into())),
@@ -296,6 +308,11 @@ pub(super) fn is_listed(folder: &Path, number: Number) -> Result<bool, OpenError
     let failed = |trouble: Trouble| OpenError::Failed { path, detail: trouble.fault().to_string() };
     let listed = slices.map_err(failed)?.into_iter().any(|listed| listed.number == number);
     Ok(listed || number == Number::CARRIED)
+}
+
+/// Whether there are files that are made after the catalog.
+fn has_data(folder: &Path) -> Result<bool, OpenError> {
+    Ok(Number::CARRIED.path(folder).exists() || !slices_in(folder)?.is_empty())
 }
 
 /// What a file takes on disk.
@@ -362,6 +379,7 @@ fn open_file(path: &Path, access: Access, steps: &[&str]) -> Result<Connection, 
 
 fn refusal(path: &Path, mismatch: Mismatch) -> OpenError {
     match mismatch {
+        Mismatch::Empty => OpenError::Empty { path: path.to_path_buf() },
         Mismatch::Foreign => OpenError::Foreign { path: path.to_path_buf() },
         Mismatch::Newer { found, known } => OpenError::Newer { path: path.to_path_buf(), found, known },
         Mismatch::Sqlite(error) => OpenError::from_sqlite(path, &error),
@@ -369,15 +387,21 @@ fn refusal(path: &Path, mismatch: Mismatch) -> OpenError {
 }
 
 fn prepare(path: &Path, access: Access, steps: &[&str]) -> Result<Connection, Mismatch> {
-    let how = match access {
-        Access::Write(_) => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
-        Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+    let (how, sync) = match access {
+        Access::Make(sync) => (OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE, Some(sync)),
+        Access::Write(sync) => (OpenFlags::SQLITE_OPEN_READ_WRITE, Some(sync)),
+        Access::Read => (OpenFlags::SQLITE_OPEN_READ_ONLY, None),
     };
+    let make = matches!(access, Access::Make(_));
+    // SQLite would remove the log of a file without a byte: it may be all that is left.
+    if !make && std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+        return Err(Mismatch::Empty);
+    }
     let file = Connection::open_with_flags(path, how | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     file.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     file.busy_timeout(std::time::Duration::from_secs(5))?;
     file.execute_batch(&format!("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{CACHE_KIB};"))?;
-    if let Access::Write(sync) = access {
+    if let Some(sync) = sync {
         let sync = match sync {
             Sync::Full => "FULL",
             Sync::Off => "OFF",
@@ -386,7 +410,14 @@ fn prepare(path: &Path, access: Access, steps: &[&str]) -> Result<Connection, Mi
         file.execute_batch(&format!(
             "PRAGMA page_size = {PAGE_BYTES}; PRAGMA synchronous = {sync}; PRAGMA wal_autocheckpoint = 0;"
         ))?;
+        if !make {
+            schema::check_made(&file, steps)?;
+        }
         schema_first(&file, steps)?;
+        if make {
+            // The tables are in the file itself before anything lists it: no loss of a log can take them.
+            file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        }
     }
     Ok(file)
 }

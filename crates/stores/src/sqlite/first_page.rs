@@ -17,12 +17,15 @@ impl Files {
     pub(super) fn lend_first_page(&self, number: Number) -> Result<()> {
         let path = number.path(&self.folder);
         let draft = files::beside(&path, MENDING);
-        let mut page = self.first_page(number, &draft)?;
+        let (mut page, empty_pages) = self.first_page(number, &draft)?;
         std::fs::copy(&path, &draft)?;
         let file = File::options().write(true).open(&draft)?;
-        let pages = u32::try_from(file.metadata()?.len() / page.len().max(1) as u64).unwrap_or(u32::MAX);
+        let size = page.len().max(1) as u64;
+        // Of a file that was cut off, the roots may be missing too: SQLite opens none whose tables begin behind its end.
+        let pages = file.metadata()?.len().div_ceil(size).max(empty_pages);
+        file.set_len(pages * size)?;
         if let Some(count) = page.get_mut(PAGE_COUNT) {
-            count.copy_from_slice(&pages.to_be_bytes());
+            count.copy_from_slice(&u32::try_from(pages).unwrap_or(u32::MAX).to_be_bytes());
         }
         file.write_all_at(&page, 0)?;
         file.sync_all()?;
@@ -31,15 +34,16 @@ impl Files {
         self.sync_folder()
     }
 
-    /// The first page of an empty slice.
-    fn first_page(&self, number: Number, draft: &std::path::Path) -> Result<Vec<u8>> {
+    /// The first page of an empty slice, and how many pages that has.
+    fn first_page(&self, number: Number, draft: &std::path::Path) -> Result<(Vec<u8>, u64)> {
         files::remove(draft)?;
         let empty = super::slice::Slice::to_write(number, self.open_draft(draft)?)?;
         empty.checkpoint(CheckpointMode::TRUNCATE)?;
         drop(empty);
         let mut page = std::fs::read(draft)?;
+        let pages = page.len() as u64 / u64::from(files::PAGE_BYTES);
         page.truncate(files::PAGE_BYTES as usize);
         files::remove(draft)?;
-        Ok(page)
+        Ok((page, pages))
     }
 }

@@ -57,6 +57,8 @@ CREATE INDEX late ON delivery(deadline) WHERE state IN (1, 7) AND deadline IS NO
 /// Why a file's tables could not be brought up to date.
 #[derive(Debug)]
 pub(super) enum Mismatch {
+    /// It has no tables, and nobody is making it.
+    Empty,
     /// Another program's database.
     Foreign,
     /// Written by a newer Fanlight.
@@ -84,6 +86,13 @@ pub(super) fn check(file: &Connection, steps: &[&str]) -> Result<i64, Mismatch> 
         return Err(Mismatch::Newer { found, known });
     }
     Ok(found)
+}
+
+/// Whether this program can work with a file that must have its tables. Writes nothing.
+pub(super) fn check_made(file: &Connection, steps: &[&str]) -> Result<(), Mismatch> {
+    check(file, steps)?;
+    let tables: i64 = file.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables == 0 { Err(Mismatch::Empty) } else { Ok(()) }
 }
 
 /// Applies the steps that the file does not have yet, each in its own transaction.

@@ -79,6 +79,10 @@ pub fn verify(folder: &Path, watch: &mut dyn FnMut(&Report)) -> Result<Report, O
             pages(&file, "catalog.db", &mut report)?;
             if report.findings.len() > before { None } else { Some(catalog::check(&file, &mut report)?) }
         }
+        Opened::Empty => {
+            report.add(Finding::of_file("catalog.db", Damage::Empty));
+            None
+        }
         Opened::Damaged(detail) => {
             report.add(Finding::of_file("catalog.db", Damage::Pages { detail }));
             None
@@ -113,7 +117,7 @@ fn slice(
     let (path, name) = (number.path(folder), number.file_name());
     if !path.exists() {
         // A running gateway may have dropped it since the catalog was read.
-        if files::is_listed(folder, number)? {
+        if files::is_listed(folder, number).unwrap_or(true) {
             report.add(Finding::of_file(&name, Damage::Missing));
         }
         return Ok(());
@@ -123,6 +127,12 @@ fn slice(
     watch(report);
     let file = match files::open_to_verify(folder, Some(number))? {
         Opened::Sound(file) => file,
+        Opened::Empty => {
+            if files::is_listed(folder, number).unwrap_or(true) {
+                report.add(Finding::of_file(&name, Damage::Empty));
+            }
+            return Ok(());
+        }
         Opened::Damaged(detail) => {
             report.add(Finding::of_file(&name, Damage::Pages { detail }));
             return Ok(());
@@ -147,6 +157,7 @@ fn slice(
 fn unlisted(folder: &Path, number: Number, report: &mut Report) -> Result<(), OpenError> {
     let used = match files::open_to_verify(folder, Some(number))? {
         Opened::Sound(file) => file.query_row("SELECT 1 FROM message LIMIT 1", [], |_| Ok(())).is_ok(),
+        Opened::Empty => false,
         Opened::Damaged(_) => true,
     };
     // A running gateway may have made it since the catalog was read.

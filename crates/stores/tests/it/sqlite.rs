@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
+use stores::sqlite::verify::verify;
 use stores::sqlite::{Inline, OpenError, Options, Sqlite};
 
 fn options() -> Options {
@@ -70,6 +71,78 @@ async fn a_missing_slice_is_named() {
     let error = refusal(&world.path());
     assert!(matches!(error, OpenError::Missing { .. }), "{error}");
     assert!(error.to_string().contains("slice-000001.db"));
+}
+
+#[tokio::test]
+async fn a_file_that_lost_everything_is_refused_and_verify_calls_it_damaged() {
+    for (file, word) in [
+        ("slice-000001.db", "empty"),
+        ("carried.db", "empty"),
+        ("catalog.db", "empty"),
+        ("carried.db", "missing"),
+    ] {
+        let mut world = World::new(Kind::Inline).await;
+        world.keep(vec![leased("crm")]).await;
+        world.stop();
+        let path = world.path().join(file);
+        if word == "empty" {
+            std::fs::write(&path, "").unwrap();
+        } else {
+            std::fs::remove_file(&path).unwrap();
+        }
+        let log = world.path().join(format!("{file}-wal"));
+        std::fs::write(&log, "may be all that is left").unwrap();
+        let error = refusal(&world.path());
+        assert!(error.to_string().contains(file) && error.to_string().contains("restore"), "{error}");
+        assert!(matches!(error, OpenError::Empty { .. } | OpenError::Missing { .. }), "{error}");
+        let report = verify(&world.path(), &mut |_| {}).unwrap();
+        assert!(
+            report.findings.iter().any(|one| (one.file.as_str(), one.damage.word()) == (file, word)),
+            "{report:?}"
+        );
+        assert_eq!(std::fs::metadata(&path).map_or(0, |file| file.len()), 0, "{file} was written");
+        assert!(log.exists(), "the log of {file} is gone");
+    }
+}
+
+#[tokio::test]
+async fn a_file_without_tables_is_refused() {
+    let mut world = World::new(Kind::Inline).await;
+    world.stop();
+    let path = world.path().join("slice-000001.db");
+    std::fs::remove_file(&path).unwrap();
+    rusqlite::Connection::open(&path).unwrap().execute_batch("VACUUM; PRAGMA journal_mode = WAL").unwrap();
+    assert!(matches!(refusal(&world.path()), OpenError::Empty { .. }));
+}
+
+#[test]
+fn a_crash_in_the_first_start_is_no_damage() {
+    let first = tempfile::tempdir().unwrap();
+    drop(Inline::open(first.path(), options()).unwrap());
+    rusqlite::Connection::open(first.path().join("catalog.db"))
+        .unwrap()
+        .execute_batch("DELETE FROM slice")
+        .unwrap();
+    // What there is at each moment, the last file made only in part.
+    for (files, part) in [
+        (&[][..], "catalog.db"),
+        (&["catalog.db"][..], "carried.db"),
+        (&["catalog.db", "carried.db"][..], "slice-000001.db"),
+        (&["catalog.db", "carried.db", "slice-000001.db"][..], ""),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            std::fs::copy(first.path().join(file), folder.path().join(file)).unwrap();
+        }
+        if !part.is_empty() {
+            std::fs::write(folder.path().join(part), "").unwrap();
+        }
+        drop(
+            Inline::open(folder.path(), options())
+                .unwrap_or_else(|error| panic!("{files:?} {part}: {error}")),
+        );
+        drop(Inline::open(folder.path(), options()).unwrap());
+    }
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ pub struct Finding {
 pub enum Damage {
     /// The catalog lists the file and it is not there.
     Missing,
+    /// The file has no tables: all that was in it is gone.
+    Empty,
     /// The file has messages and the catalog does not list it.
     Unlisted,
     /// SQLite cannot read a page, or a page contradicts others.
@@ -67,6 +69,7 @@ impl Damage {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Missing => "missing",
+            Self::Empty => "empty",
             Self::Unlisted => "unlisted",
             Self::Pages { .. } => "pages",
             Self::Unreadable { .. } => "unreadable",
@@ -94,7 +97,9 @@ impl Damage {
     #[must_use]
     pub const fn advice(&self) -> &'static str {
         match self {
-            Self::Missing | Self::Unlisted => "restore all files of one moment from a copy of the folder",
+            Self::Missing | Self::Empty | Self::Unlisted => {
+                "restore all files of one moment from a copy of the folder"
+            }
             Self::Catalog | Self::Name => {
                 "stop the gateway and restore the folder from a copy, or report this with the file"
             }
@@ -115,6 +120,7 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Missing => "the file is listed in catalog.db and is not there",
+            Self::Empty => "the file is empty: what was in it is gone",
             Self::Unlisted => "the file has messages and catalog.db does not list it",
             Self::Pages { detail } => return write!(f, "damaged pages: {detail}"),
             Self::Unreadable { from, to: Some(to) } => {

@@ -36,6 +36,7 @@ kinds! {
     REQUEST_TIMEOUT = "request-timeout" REQUEST_TIMEOUT "The request came too slowly" "The body paused for too long. Nothing was kept.";
     FINAL = "final" CONFLICT "It is final" "Every delivery of the ticket has ended: there is nothing to cancel.";
     NOT_DEAD = "not-dead" CONFLICT "It is not dead" "Only dead deliveries can be edited, redriven or discarded.";
+    DAMAGED = "damaged" CONFLICT "Its stored bytes are damaged" "What is on the disk does not match its checksum, so it cannot be shown, edited or sent; `detail` names the message. Discard its dead deliveries (`fanlight dead discard ID`), have its sender send it again, and look at the disk (`fanlight verify`).";
     GONE = "gone" GONE "It is no longer kept" "The ticket is older than retention.";
     PAYLOAD_TOO_LARGE = "payload-too-large" PAYLOAD_TOO_LARGE "The body is too large" "`limits.body` or the route's `body` says how large a body may be. Nothing was kept.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE "Not this content type" "The route names the content types that it takes.";
@@ -84,6 +85,12 @@ impl Problem {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.0.kind.status
+    }
+
+    /// Whether it is of this kind.
+    #[must_use]
+    pub fn is(&self, kind: Kind) -> bool {
+        self.0.kind == kind
     }
 
     /// The JSON form.

@@ -1,5 +1,9 @@
 //! One listener: accepts connections within a bound, speaks HTTP/1.1, and drains at the end.
 
+mod bare;
+mod worded;
+
+use self::worded::Worded;
 use axum::response::Response;
 use contract::Clock;
 use http::Request;
@@ -19,7 +23,7 @@ use tokio::task::JoinSet;
 
 /// How long a client may take for its request's headers, and how long a connection may be silent between requests.
 const HEADERS_MAX: Duration = Duration::from_secs(30);
-/// Bytes of a request's headers together.
+/// Bytes of a request's first line and headers together.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// What follows an accept that failed: no file handles left, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -126,7 +130,7 @@ async fn connection<S, F>(
         let response = service(request);
         async move { Ok::<_, Infallible>(response.await) }
     });
-    let served = builder.serve_connection(TokioIo::new(stream), service);
+    let served = builder.serve_connection(TokioIo::new(Worded::new(stream)), service);
     if let Err(error) = drain.watch(served).await {
         // The other side broke off or sent no HTTP: its affair.
         tracing::debug!(%error, "a connection ended early");

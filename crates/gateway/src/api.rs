@@ -5,6 +5,7 @@ pub mod admin;
 pub mod body;
 pub mod door;
 pub mod events;
+mod framing;
 pub mod front;
 mod manners;
 pub mod once;

@@ -45,6 +45,7 @@ kinds! {
     NO_ROUTE = "no-route" UNPROCESSABLE_ENTITY "No route takes this event" "No route lists this event type under `types`. Nothing was kept.";
     HEADERS_TOO_LARGE = "headers-too-large" REQUEST_HEADER_FIELDS_TOO_LARGE "The headers are too large" "The headers that are passed on may have 16 KiB together; all of a request may have 64 KiB with its first line, in at most 100 headers.";
     INTERNAL = "internal" INTERNAL_SERVER_ERROR "This side failed" "The log says why. It is not known whether anything was kept: send it again with the same Idempotency-Key.";
+    NOT_IMPLEMENTED = "not-implemented" NOT_IMPLEMENTED "This coding is not known" "`transfer-encoding` names something other than chunked. Send the body with a `content-length`, or chunked.";
     BUSY = "busy" SERVICE_UNAVAILABLE "Too much at once" "The accept queue is full, too many bodies are on their way, or the route's expressions have no free worker; `detail` says which. Nothing was kept; send it again after `Retry-After`.";
     UNAVAILABLE = "unavailable" SERVICE_UNAVAILABLE "The process is ending" "It is not known whether the message was kept: send it again with the same Idempotency-Key.";
     STORAGE_FULL = "storage-full" INSUFFICIENT_STORAGE "There is no room" "The disk or `retention.bytes` is full. Nothing was kept; what was accepted before is still delivered.";

@@ -4,7 +4,8 @@ mod bare;
 mod worded;
 
 use self::worded::Worded;
-use axum::response::Response;
+use super::framing;
+use axum::response::{IntoResponse, Response};
 use contract::Clock;
 use http::Request;
 use hyper::body::Incoming;
@@ -127,8 +128,13 @@ async fn connection<S, F>(
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(headers).max_buf_size(HEADER_BYTES_MAX);
     let service = service_fn(move |request| {
-        let response = service(request);
-        async move { Ok::<_, Infallible>(response.await) }
+        let answer = framing::check(&request).map(|()| service(request));
+        async move {
+            Ok::<_, Infallible>(match answer {
+                Ok(response) => response.await,
+                Err(problem) => problem.into_response(),
+            })
+        }
     });
     let served = builder.serve_connection(TokioIo::new(Worded::new(stream)), service);
     if let Err(error) = drain.watch(served).await {

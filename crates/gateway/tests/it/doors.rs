@@ -115,6 +115,38 @@ async fn what_the_parser_refuses_is_a_problem_too() {
     world.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_may_be_read_in_two_ways_is_refused() {
+    let world = World::start().await;
+    let host = "host: localhost\r\n";
+    let cases = [
+        (String::new(), "400 ", "no `host`"),
+        (format!("{host}{host}"), "400 ", "more than once"),
+        (format!("{host}transfer-encoding: gzip, chunked\r\n"), "501 ", "not known"),
+        (format!("{host}transfer-encoding: gzip\r\n"), "400 ", "`transfer-encoding`"),
+    ];
+    for url in [world.front_url(), world.admin_url()] {
+        for (headers, status, says) in &cases {
+            let request =
+                format!("POST /v1/messages HTTP/1.1\r\nconnection: close\r\n{headers}\r\n0\r\n\r\n");
+            let answer = raw(url, request.as_bytes()).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{headers}: {answer}");
+            assert!(answer.contains(says) && answer.contains("urn:fanlight:problem:"), "{headers}: {answer}");
+        }
+    }
+    // With two lengths the parser goes by the chunks and ends the connection: what follows is nobody's request.
+    for both in [
+        "content-length: 4\r\ntransfer-encoding: chunked\r\n",
+        "transfer-encoding: chunked\r\ncontent-length: 4\r\n",
+    ] {
+        let second = format!("GET /healthz HTTP/1.1\r\n{host}\r\n");
+        let request = format!("POST /signup HTTP/1.1\r\n{host}{both}\r\n0\r\n\r\n{second}");
+        let answer = raw(world.front_url(), request.as_bytes()).await;
+        assert!(answer.contains("connection: close") && !answer.contains("\r\n\r\nok"), "{answer}");
+    }
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn a_connection_that_does_not_go_on_is_closed_and_makes_room() {
     let listener = listen("listen", "127.0.0.1:0".parse().unwrap()).await.unwrap();

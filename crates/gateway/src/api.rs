@@ -8,6 +8,7 @@ pub mod events;
 mod framing;
 pub mod front;
 mod manners;
+mod nowhere;
 pub mod once;
 pub mod prefer;
 pub mod problem;

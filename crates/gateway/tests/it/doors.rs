@@ -70,6 +70,28 @@ async fn a_connection_that_begins_http_2_is_closed_at_once() {
     world.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_taken_says_why() {
+    let world = World::start().await;
+    let cases = [
+        (world.front_url(), "/orders/%ff%fe", "", "400 ", "percent-encoding is not valid"),
+        (world.front_url(), "/orders/%zz", "", "400 ", "percent-encoding is not valid"),
+        (world.front_url(), "/v1/messages", "[]", "400 ", "the batch has no events"),
+        (world.front_url(), "/v1/messages/batch", "[]", "400 ", "the batch has no events"),
+        (world.front_url(), "/v1/dead", "", "404 ", "the operators' door has this path"),
+        (world.front_url(), "/readyz", "", "404 ", "the operators' door has this path"),
+        (world.admin_url(), "/signup", "", "404 ", "at the front door"),
+    ];
+    for (url, path, body, status, says) in cases {
+        let answer = answer(url, "POST", path, "", body).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(says),
+            "{path}: {answer}"
+        );
+    }
+    world.stop().await;
+}
+
 /// What a door answers to these bytes, until it closes the connection.
 async fn raw(url: &str, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();

@@ -4,11 +4,10 @@ mod dead;
 pub(crate) mod edit;
 mod targets;
 
-use super::door::{nothing_here, wrong_method};
 use super::front::Front;
 use super::manners::{errors_are_problems, only_from_here};
 use super::problem::{INTERNAL, Problem};
-use super::tickets;
+use super::{nowhere, tickets};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::tail::Tail;
 use axum::Router;
@@ -19,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use contract::store::Readiness;
 use futures_util::stream::{self, Stream};
-use http::{StatusCode, header};
+use http::{StatusCode, Uri, header};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,8 +49,8 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/dead/discard", post(dead::discard))
         .route("/v1/dead/{delivery}", get(dead::show).patch(dead::edit))
         .route("/v1/redrives/{id}", get(dead::progress))
-        .fallback(async || nothing_here())
-        .method_not_allowed_fallback(async || wrong_method())
+        .fallback(async |uri: Uri| nowhere::at_admin(uri.path()))
+        .method_not_allowed_fallback(async || nowhere::wrong_method())
         .layer(map_response(errors_are_problems))
         .layer(from_fn(only_from_here))
         .with_state(admin)

@@ -3,8 +3,8 @@
 use super::accept;
 use super::front::Front;
 use super::manners::errors_are_problems;
-use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
-use super::{events, tickets};
+use super::problem::{METHOD_NOT_ALLOWED, Problem};
+use super::{events, nowhere, tickets};
 use crate::config::pattern::Lookup;
 use axum::body::Body;
 use axum::middleware::map_response;
@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, extract::Request};
 use bytes::Bytes;
+use http::Uri;
 use std::sync::Arc;
 use tower::ServiceExt;
 
@@ -32,8 +33,8 @@ impl Door {
             .route("/v1/messages/batch", post(events::batch))
             .route("/v1/tickets/{id}", get(tickets::show))
             .route("/v1/tickets/{id}/cancel", post(tickets::cancel))
-            .fallback(async || nothing_here())
-            .method_not_allowed_fallback(async || wrong_method())
+            .fallback(async |uri: Uri| nowhere::at_front(uri.path()))
+            .method_not_allowed_fallback(async || nowhere::wrong_method())
             .layer(map_response(errors_are_problems))
             .with_state(Arc::clone(&front));
         Self { front, fixed }
@@ -65,16 +66,7 @@ impl Door {
             Lookup::NotFound => None,
         };
         drop(routing);
-        let Some(entry) = entry else { return nothing_here() };
+        let Some(entry) = entry else { return nowhere::at_front(path).into_response() };
         accept::handle(&self.front, &entry, request).await.unwrap_or_else(IntoResponse::into_response)
     }
-}
-
-pub(super) fn nothing_here() -> Response {
-    Problem::new(NOT_FOUND, "no route has this path; `routes` in the configuration lists them")
-        .into_response()
-}
-
-pub(super) fn wrong_method() -> Response {
-    Problem::new(METHOD_NOT_ALLOWED, "this path is not there with this method").into_response()
 }

@@ -55,6 +55,9 @@ async fn many(
     parts: &http::request::Parts,
     events: Vec<Result<Event, NotAnEvent>>,
 ) -> Result<Response, Problem> {
+    if events.is_empty() {
+        return Err(Problem::new(INVALID_EVENT, "the batch has no events: nothing was kept"));
+    }
     if events.len() > limits::BATCH_ITEMS_MAX {
         let detail =
             format!("the batch has {} events; {} are allowed", events.len(), limits::BATCH_ITEMS_MAX);

@@ -36,13 +36,16 @@ kinds! {
     REQUEST_TIMEOUT = "request-timeout" REQUEST_TIMEOUT "The request came too slowly" "The body paused for too long. Nothing was kept.";
     FINAL = "final" CONFLICT "It is final" "Every delivery of the ticket has ended: there is nothing to cancel.";
     NOT_DEAD = "not-dead" CONFLICT "It is not dead" "Only dead deliveries can be edited, redriven or discarded.";
+    DAMAGED = "damaged" CONFLICT "Its stored bytes are damaged" "What is on the disk does not match its checksum, so it cannot be shown, edited or sent; `detail` names the message. Discard its dead deliveries (`fanlight dead discard ID`), have its sender send it again, and look at the disk (`fanlight verify`).";
     GONE = "gone" GONE "It is no longer kept" "The ticket is older than retention.";
     PAYLOAD_TOO_LARGE = "payload-too-large" PAYLOAD_TOO_LARGE "The body is too large" "`limits.body` or the route's `body` says how large a body may be. Nothing was kept.";
+    URI_TOO_LONG = "uri-too-long" URI_TOO_LONG "The path is too long" "Path and query may have 64 KiB together.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE "Not this content type" "The route names the content types that it takes.";
     IDEMPOTENCY_MISMATCH = "idempotency-mismatch" UNPROCESSABLE_ENTITY "The key stands for another request" "This Idempotency-Key was used with another body within the last 24 hours. Use a new key.";
     NO_ROUTE = "no-route" UNPROCESSABLE_ENTITY "No route takes this event" "No route lists this event type under `types`. Nothing was kept.";
-    HEADERS_TOO_LARGE = "headers-too-large" REQUEST_HEADER_FIELDS_TOO_LARGE "The headers are too large" "The headers that are passed on may have 16 KiB together.";
+    HEADERS_TOO_LARGE = "headers-too-large" REQUEST_HEADER_FIELDS_TOO_LARGE "The headers are too large" "The headers that are passed on may have 16 KiB together; all of a request may have 64 KiB with its first line, in at most 100 headers.";
     INTERNAL = "internal" INTERNAL_SERVER_ERROR "This side failed" "The log says why. It is not known whether anything was kept: send it again with the same Idempotency-Key.";
+    NOT_IMPLEMENTED = "not-implemented" NOT_IMPLEMENTED "This coding is not known" "`transfer-encoding` names something other than chunked. Send the body with a `content-length`, or chunked.";
     BUSY = "busy" SERVICE_UNAVAILABLE "Too much at once" "The accept queue is full, too many bodies are on their way, or the route's expressions have no free worker; `detail` says which. Nothing was kept; send it again after `Retry-After`.";
     UNAVAILABLE = "unavailable" SERVICE_UNAVAILABLE "The process is ending" "It is not known whether the message was kept: send it again with the same Idempotency-Key.";
     STORAGE_FULL = "storage-full" INSUFFICIENT_STORAGE "There is no room" "The disk or `retention.bytes` is full. Nothing was kept; what was accepted before is still delivered.";
@@ -84,6 +87,12 @@ impl Problem {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.0.kind.status
+    }
+
+    /// Whether it is of this kind.
+    #[must_use]
+    pub fn is(&self, kind: Kind) -> bool {
+        self.0.kind == kind
     }
 
     /// The JSON form.

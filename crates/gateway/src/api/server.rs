@@ -1,6 +1,11 @@
 //! One listener: accepts connections within a bound, speaks HTTP/1.1, and drains at the end.
 
-use axum::response::Response;
+mod bare;
+mod worded;
+
+use self::worded::Worded;
+use super::framing;
+use axum::response::{IntoResponse, Response};
 use contract::Clock;
 use http::Request;
 use hyper::body::Incoming;
@@ -19,7 +24,7 @@ use tokio::task::JoinSet;
 
 /// How long a client may take for its request's headers, and how long a connection may be silent between requests.
 const HEADERS_MAX: Duration = Duration::from_secs(30);
-/// Bytes of a request's headers together.
+/// Bytes of a request's first line and headers together.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// What follows an accept that failed: no file handles left, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -123,10 +128,15 @@ async fn connection<S, F>(
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(headers).max_buf_size(HEADER_BYTES_MAX);
     let service = service_fn(move |request| {
-        let response = service(request);
-        async move { Ok::<_, Infallible>(response.await) }
+        let answer = framing::check(&request).map(|()| service(request));
+        async move {
+            Ok::<_, Infallible>(match answer {
+                Ok(response) => response.await,
+                Err(problem) => problem.into_response(),
+            })
+        }
     });
-    let served = builder.serve_connection(TokioIo::new(stream), service);
+    let served = builder.serve_connection(TokioIo::new(Worded::new(stream)), service);
     if let Err(error) = drain.watch(served).await {
         // The other side broke off or sent no HTTP: its affair.
         tracing::debug!(%error, "a connection ended early");

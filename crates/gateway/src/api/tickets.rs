@@ -2,12 +2,13 @@
 
 use super::front::Front;
 use super::prefer;
-use super::problem::{FINAL, GONE, INTERNAL, INVALID_REQUEST, NOT_FOUND, Problem};
+use super::problem::{DAMAGED, FINAL, GONE, INTERNAL, INVALID_REQUEST, NOT_FOUND, Problem};
 use super::view::TicketView;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use contract::store::Fault;
 use contract::ticket::{Found, Ticket};
 use contract::{MessageId, Name};
 use engine::status::{self, Status};
@@ -155,8 +156,14 @@ fn wants_stream(headers: &HeaderMap) -> bool {
         .any(|range| range.split(';').next().is_some_and(|kind| kind.trim() == "text/event-stream"))
 }
 
-/// The caller learns that it is our fault; the log says which.
-pub(super) fn internal(fault: &contract::store::Fault) -> Problem {
+/// The caller learns that it is our fault; the log says which. Damage lasts: what to do about it is told at once.
+pub(super) fn internal(fault: &Fault) -> Problem {
     tracing::warn!(%fault, "the store could not answer");
+    if let Fault::Corrupt { message } = fault {
+        let detail = format!(
+            "the stored bytes of {message} are damaged: its dead deliveries can be discarded, but not shown or edited"
+        );
+        return Problem::new(DAMAGED, detail);
+    }
     Problem::new(INTERNAL, "the store could not answer")
 }

@@ -205,6 +205,12 @@ impl std::fmt::Display for Pattern {
 }
 
 /// Undoes percent-encoding; none when an escape is wrong or the result is no UTF-8.
+/// Whether every percent escape of a path is whole, and what they stand for is UTF-8.
+#[must_use]
+pub fn is_encoded(path: &str) -> bool {
+    decode(path).is_some()
+}
+
 fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('%') {
         return Some(Cow::Borrowed(text));

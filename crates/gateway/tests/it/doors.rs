@@ -70,6 +70,105 @@ async fn a_connection_that_begins_http_2_is_closed_at_once() {
     world.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_taken_says_why() {
+    let world = World::start().await;
+    let cases = [
+        (world.front_url(), "/orders/%ff%fe", "", "400 ", "percent-encoding is not valid"),
+        (world.front_url(), "/orders/%zz", "", "400 ", "percent-encoding is not valid"),
+        (world.front_url(), "/v1/messages", "[]", "400 ", "the batch has no events"),
+        (world.front_url(), "/v1/messages/batch", "[]", "400 ", "the batch has no events"),
+        (world.front_url(), "/v1/dead", "", "404 ", "the operators' door has this path"),
+        (world.front_url(), "/readyz", "", "404 ", "the operators' door has this path"),
+        (world.admin_url(), "/signup", "", "404 ", "at the front door"),
+    ];
+    for (url, path, body, status, says) in cases {
+        let answer = answer(url, "POST", path, "", body).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(says),
+            "{path}: {answer}"
+        );
+    }
+    world.stop().await;
+}
+
+/// What a door answers to these bytes, until it closes the connection.
+async fn raw(url: &str, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    // A reset says the same as an end: not all of the request was read.
+    drop(stream.read_to_end(&mut answer).await);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_parser_refuses_is_a_problem_too() {
+    let world = World::start().await;
+    let post = |headers: &str| format!("POST /signup HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
+    let many: String = (0..300).map(|n| format!("x-{n}: 1\r\n")).collect();
+    let cases = [
+        (post("content-length: abc\r\n").into_bytes(), 400, "invalid-request"),
+        (post("content-length: 2\r\ncontent-length: 3\r\n").into_bytes(), 400, "invalid-request"),
+        (post("transfer-encoding: gzip\r\n").into_bytes(), 400, "invalid-request"),
+        (post("x y: 1\r\n").into_bytes(), 400, "invalid-request"),
+        (post("x: 1\r\n folded\r\n").into_bytes(), 400, "invalid-request"),
+        (b"POST /\xff\xfe HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec(), 400, "invalid-request"),
+        (b"POST /a b HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec(), 400, "invalid-request"),
+        (post(&many).into_bytes(), 431, "headers-too-large"),
+        (post(&format!("x: {}\r\n", "x".repeat(200_000))).into_bytes(), 431, "headers-too-large"),
+    ];
+    for url in [world.front_url(), world.admin_url()] {
+        for (request, status, slug) in &cases {
+            let answer = raw(url, request).await;
+            let request = String::from_utf8_lossy(request);
+            let start: String = request.chars().take(80).collect();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{start}: {answer}");
+            let (head, body) = answer.split_once("\r\n\r\n").expect("a whole head");
+            assert!(head.contains("content-type: application/problem+json"), "{start}: {answer}");
+            let body: serde_json::Value =
+                serde_json::from_str(body).unwrap_or_else(|wrong| panic!("{start}: {wrong}: {answer}"));
+            assert_eq!(body["type"], format!("urn:fanlight:problem:{slug}"), "{start}");
+        }
+        let long = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(70_000));
+        let answer = raw(url, long.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 4") && answer.contains("64 KiB together"), "{answer}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_may_be_read_in_two_ways_is_refused() {
+    let world = World::start().await;
+    let host = "host: localhost\r\n";
+    let cases = [
+        (String::new(), "400 ", "no `host`"),
+        (format!("{host}{host}"), "400 ", "more than once"),
+        (format!("{host}transfer-encoding: gzip, chunked\r\n"), "501 ", "not known"),
+        (format!("{host}transfer-encoding: gzip\r\n"), "400 ", "`transfer-encoding`"),
+    ];
+    for url in [world.front_url(), world.admin_url()] {
+        for (headers, status, says) in &cases {
+            let request =
+                format!("POST /v1/messages HTTP/1.1\r\nconnection: close\r\n{headers}\r\n0\r\n\r\n");
+            let answer = raw(url, request.as_bytes()).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{headers}: {answer}");
+            assert!(answer.contains(says) && answer.contains("urn:fanlight:problem:"), "{headers}: {answer}");
+        }
+    }
+    // With two lengths the parser goes by the chunks and ends the connection: what follows is nobody's request.
+    for both in [
+        "content-length: 4\r\ntransfer-encoding: chunked\r\n",
+        "transfer-encoding: chunked\r\ncontent-length: 4\r\n",
+    ] {
+        let second = format!("GET /healthz HTTP/1.1\r\n{host}\r\n");
+        let request = format!("POST /signup HTTP/1.1\r\n{host}{both}\r\n0\r\n\r\n{second}");
+        let answer = raw(world.front_url(), request.as_bytes()).await;
+        assert!(answer.contains("connection: close") && !answer.contains("\r\n\r\nok"), "{answer}");
+    }
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn a_connection_that_does_not_go_on_is_closed_and_makes_room() {
     let listener = listen("listen", "127.0.0.1:0".parse().unwrap()).await.unwrap();

@@ -9,6 +9,7 @@
 
 mod arguments;
 mod commands;
+mod damaged;
 mod dead_letters;
 mod doors;
 mod help;

@@ -3,7 +3,7 @@
 use super::edit::{self, Wish};
 use super::{Admin, json};
 use crate::api::body;
-use crate::api::problem::{GONE, INVALID_REQUEST, NOT_DEAD, NOT_FOUND, Problem};
+use crate::api::problem::{DAMAGED, GONE, INVALID_REQUEST, NOT_DEAD, NOT_FOUND, Problem};
 use crate::api::tickets::internal;
 use crate::api::view::{AttemptView, Moment, reason};
 use axum::extract::{Path, Query, Request, State};
@@ -171,11 +171,14 @@ pub(super) async fn discard(State(admin): State<Arc<Admin>>, request: Request) -
     if order.dry_run {
         return json(StatusCode::OK, &value!({ "matches": count(&admin, chosen).await? }));
     }
-    let mut discarded = 0;
+    let (mut discarded, one) = (0, order.delivery);
     for deliveries in pages(&admin, chosen).await? {
         let change = Change::Discard { tenant: Name::default_tenant(), deliveries };
         let changed = admin.front.engine.store().change(change).await.map_err(|fault| internal(&fault))?;
         discarded += changed.deliveries.len();
+    }
+    if let (0, Some(delivery)) = (discarded, one) {
+        return Err(not_dead(delivery));
     }
     json(StatusCode::OK, &value!({ "discarded": discarded }))
 }
@@ -210,8 +213,12 @@ async fn count(admin: &Admin, chosen: Chosen) -> Result<usize, Problem> {
 async fn pages(admin: &Admin, chosen: Chosen) -> Result<Vec<Vec<DeliveryId>>, Problem> {
     let selection = match chosen {
         Chosen::One(delivery) => {
-            dead(&look(admin, delivery).await?)?;
-            return Ok(vec![vec![delivery]]);
+            return match look(admin, delivery).await {
+                Ok(detail) => dead(&detail).map(|()| vec![vec![delivery]]),
+                // It cannot be looked at, but given up; the store takes only what is dead.
+                Err(problem) if problem.is(DAMAGED) => Ok(vec![vec![delivery]]),
+                Err(problem) => Err(problem),
+            };
         }
         Chosen::Many(selection) => selection,
     };

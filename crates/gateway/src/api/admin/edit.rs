@@ -26,7 +26,7 @@ impl Wish {
     /// Reads the request.
     ///
     /// # Errors
-    /// Names a header that no edit may touch.
+    /// Names a header that no edit may touch; or there is nothing to change.
     pub(super) fn try_new(request: &HeaderMap, body: Bytes) -> Result<Self, Problem> {
         let (mut set, mut remove) = (HeaderMap::new(), Vec::new());
         for (name, value) in request {
@@ -40,14 +40,19 @@ impl Wish {
             }
         }
         let content_type = request.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        Ok(Self { set, remove, content_type: content_type.unwrap_or_default().to_owned(), body })
+        let content_type = content_type.unwrap_or_default().to_owned();
+        // A body that was forgotten must not erase the one that is there.
+        if body.is_empty() && content_type.is_empty() && set.is_empty() && remove.is_empty() {
+            let detail = "there is nothing to change: give a body, a header `fanlight-set-NAME`, or names in \
+                          `fanlight-remove`; an empty body replaces only with a `content-type`";
+            return Err(Problem::new(INVALID_REQUEST, detail));
+        }
+        Ok(Self { set, remove, content_type, body })
     }
 
     /// Whether only headers change: the body stays.
     pub(super) fn keeps_body(&self) -> bool {
-        self.body.is_empty()
-            && self.content_type.is_empty()
-            && !(self.set.is_empty() && self.remove.is_empty())
+        self.body.is_empty() && self.content_type.is_empty()
     }
 
     /// The next content, made from what would be sent now: a merge patch (RFC 7396) for a JSON body, a whole replacement for
@@ -199,8 +204,13 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_any_change_is_no_edit_of_headers() {
-        assert_eq!(edited(&[], "").unwrap().1, "");
+    fn a_request_without_any_change_erases_nothing() {
+        let wrong = edited(&[], "").unwrap_err();
+        assert!(wrong.starts_with("there is nothing to change"), "{wrong}");
+        let wrong = edited(&[("host", "localhost"), ("fanlight-remove", " , ")], "").unwrap_err();
+        assert!(wrong.starts_with("there is nothing to change"), "{wrong}");
+        let empty = edited(&[("content-type", "text/plain")], "").unwrap();
+        assert_eq!(empty.1, "", "a content type says that it is meant");
         let wrong = edited(&[("content-type", "application/json")], "").unwrap_err();
         assert!(wrong.starts_with("the merge patch is no JSON"), "{wrong}");
     }

@@ -30,7 +30,7 @@ pub struct Event {
 pub enum Published {
     /// One.
     One(Event),
-    /// A batch, which may be empty; an item that is no event does not spoil its neighbours.
+    /// A batch; an item that is no event does not spoil its neighbours.
     Batch(Vec<Result<Event, NotAnEvent>>),
 }
 

@@ -90,6 +90,7 @@ impl From<OpenError> for Trouble {
             | OpenError::ReadOnly { .. }
             | OpenError::Foreign { .. }
             | OpenError::Missing { .. }
+            | OpenError::Empty { .. }
             | OpenError::Unlisted { .. }
             | OpenError::Failed { .. } => Self::Failed(error.to_string()),
         }

@@ -14,6 +14,13 @@ pub(crate) const SET: &str = "fanlight-set-";
 /// Names, with commas between them, of headers that are removed.
 pub(crate) const REMOVE: &str = "fanlight-remove";
 
+/// Whether the body stays.
+#[derive(Clone, Copy)]
+enum Content {
+    Kept,
+    New,
+}
+
 /// What a request asks for.
 pub(super) struct Wish {
     set: HeaderMap,
@@ -62,26 +69,39 @@ impl Wish {
     /// When the patch is no JSON, or the headers are too large.
     pub(super) fn edit(self, headers: &Headers, body: &Bytes) -> Result<Edit, Problem> {
         if self.keeps_body() {
-            return Ok(Edit { headers: self.headers(headers, None)?, body: body.clone() });
+            return Ok(Edit { headers: self.headers(headers, None, Content::Kept)?, body: body.clone() });
         }
         let essence = self.content_type.split(';').next().unwrap_or_default().trim();
         let merges = matches!(essence, "application/merge-patch+json" | "application/json");
         let base = merges.then(|| serde_json::from_slice::<Value>(body).ok()).flatten();
         let Some(mut base) = base else {
             let own = (!self.content_type.is_empty()).then_some(&*self.content_type);
-            return Ok(Edit { headers: self.headers(headers, own)?, body: self.body });
+            return Ok(Edit { headers: self.headers(headers, own, Content::New)?, body: self.body });
         };
         let patch: Value = serde_json::from_slice(&self.body)
             .map_err(|wrong| Problem::new(INVALID_REQUEST, format!("the merge patch is no JSON: {wrong}")))?;
         merge(&mut base, patch);
-        Ok(Edit { headers: self.headers(headers, None)?, body: base.to_string().into() })
+        Ok(Edit { headers: self.headers(headers, None, Content::New)?, body: base.to_string().into() })
     }
 
-    /// The headers without those that are removed or replaced, then those that are set.
-    fn headers(&self, headers: &Headers, content_type: Option<&str>) -> Result<Headers, Problem> {
+    /// The headers without those that are removed or replaced, then those that are set. What described another body (its coding, its
+    /// digest) goes with it.
+    fn headers(
+        &self,
+        headers: &Headers,
+        content_type: Option<&str>,
+        content: Content,
+    ) -> Result<Headers, Problem> {
         let own = content_type.filter(|_| !self.changes("content-type"));
         let own = own.map(|own| ("content-type", own.as_bytes()));
-        let goes = |name: &str| self.changes(name) || (name == "content-type" && content_type.is_some());
+        let goes = |name: &str| {
+            let untrue = match (name, content) {
+                ("content-type", _) => content_type.is_some(),
+                (_, Content::New) => describes_body(name),
+                (_, Content::Kept) => false,
+            };
+            untrue || self.changes(name)
+        };
         let kept = headers.iter().filter(|(name, _)| !goes(name));
         let set = self.set.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         bounded(Headers::from_pairs(own.into_iter().chain(kept).chain(set)))
@@ -175,6 +195,30 @@ mod tests {
         let edit = Wish::try_new(&request, patch).unwrap().edit(&Headers::default(), &body).unwrap();
         let expected = r#"{"id":12345678901234567890123,"price":1.10,"zero":-0.0,"new":9007199254740993.10}"#;
         assert_eq!(edit.body, expected);
+    }
+
+    #[test]
+    fn what_described_the_old_body_does_not_go_with_another() {
+        let headers = Headers::from_pairs([
+            ("content-type", b"application/json".as_slice()),
+            ("content-encoding", b"gzip"),
+            ("digest", b"x"),
+            ("x-tag", b"a"),
+        ]);
+        let names =
+            |content_type: Option<&'static str>, body: &'static str, set: &'static str| -> Vec<String> {
+                let mut request = HeaderMap::from_iter([(
+                    HeaderName::from_static("fanlight-set-x-new"),
+                    HeaderValue::from_static(set),
+                )]);
+                request.extend(content_type.map(|own| (header::CONTENT_TYPE, HeaderValue::from_static(own))));
+                let wish = Wish::try_new(&request, Bytes::from_static(body.as_bytes())).unwrap();
+                let edit = wish.edit(&headers, &Bytes::from_static(b"{\"a\":1}")).unwrap();
+                edit.headers.iter().map(|(name, _)| name.to_owned()).collect()
+            };
+        assert_eq!(names(Some("application/json"), "{}", "1"), ["content-type", "x-tag", "x-new"]);
+        assert_eq!(names(Some("text/plain"), "plain", "1"), ["content-type", "x-tag", "x-new"]);
+        assert_eq!(names(None, "", "1"), ["content-type", "content-encoding", "digest", "x-tag", "x-new"]);
     }
 
     #[test]

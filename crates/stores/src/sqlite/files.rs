@@ -57,6 +57,13 @@ pub(super) enum Access {
     Read,
 }
 
+/// A folder that nobody else can open for writing.
+pub(super) struct Held {
+    pub(super) _lock: File,
+    /// There are files that are made after the catalog.
+    pub(super) has_data: bool,
+}
+
 /// Everything open for writing.
 pub(super) struct Files {
     pub(super) folder: PathBuf,
@@ -68,18 +75,16 @@ pub(super) struct Files {
     /// Slices that were given a new first page, to be mended.
     pub(super) lent: BTreeSet<Number>,
     sync: Sync,
-    _lock: File,
+    _held: Held,
 }
 
 impl Files {
-    pub(super) fn open(folder: &Path, sync: Sync, now: Timestamp) -> Result<Self, OpenError> {
-        let lock = lock(folder)?;
+    pub(super) fn open(folder: &Path, held: Held, sync: Sync, now: Timestamp) -> Result<Self, OpenError> {
         let path = folder.join("catalog.db");
         // The catalog is the first file that gets its tables: without them, beside others, it has lost them.
-        let access = if has_data(folder)? { Access::Write(sync) } else { Access::Make(sync) };
+        let access = if held.has_data { Access::Write(sync) } else { Access::Make(sync) };
         let file = open_file(&path, access, schema::CATALOG)?;
-        let sqlite =
-            |trouble: Trouble| OpenError::Failed { path: path.clone(), detail: trouble.fault().to_string() };
+        let sqlite = |trouble: Trouble| OpenError::from_trouble(&path, trouble);
         let catalog = Catalog::new(file).map_err(sqlite)?;
         let listed: BTreeMap<_, _> = catalog::slices(&catalog.file)
             .map_err(sqlite)?
@@ -95,7 +100,7 @@ impl Files {
             current,
             lent: BTreeSet::new(),
             sync,
-            _lock: lock,
+            _held: held,
         };
         files.remove_dropped().map_err(sqlite)?;
         files.look_at_unlisted()?;
@@ -228,26 +233,6 @@ impl Files {
     }
 }
 
-/// Whether the store in a folder can be read by this program; nothing is opened for writing, made or locked. A folder that is not there
-/// can be: it will be made.
-///
-/// # Errors
-/// As opening it would say.
-pub fn look(folder: &Path) -> Result<(), OpenError> {
-    if !folder.join("catalog.db").exists() {
-        return Ok(());
-    }
-    let slices = catalog::slices(&open_catalog_to_read(folder)?);
-    let failed = |trouble: Trouble| OpenError::Failed {
-        path: folder.to_path_buf(),
-        detail: trouble.fault().to_string(),
-    };
-    for listed in slices.map_err(failed)? {
-        open_slice_to_read(folder, listed.number)?;
-    }
-    Ok(())
-}
-
 /// One file of a slice, for a reader.
 pub(super) fn open_slice_to_read(folder: &Path, number: Number) -> Result<Slice, OpenError> {
     let file = open_file(&number.path(folder), Access::Read, schema::SLICE)?;
@@ -300,14 +285,9 @@ pub(super) fn slices_in(folder: &Path) -> Result<Vec<Number>, OpenError> {
 pub(super) fn is_listed(folder: &Path, number: Number) -> Result<bool, OpenError> {
     let path = folder.join("catalog.db");
     let slices = catalog::slices(&open_catalog_to_read(folder)?);
-    let failed = |trouble: Trouble| OpenError::Failed { path, detail: trouble.fault().to_string() };
-    let listed = slices.map_err(failed)?.into_iter().any(|listed| listed.number == number);
+    let slices = slices.map_err(|trouble| OpenError::from_trouble(&path, trouble))?;
+    let listed = slices.into_iter().any(|listed| listed.number == number);
     Ok(listed || number == Number::CARRIED)
-}
-
-/// Whether there are files that are made after the catalog.
-fn has_data(folder: &Path) -> Result<bool, OpenError> {
-    Ok(Number::CARRIED.path(folder).exists() || !slices_in(folder)?.is_empty())
 }
 
 /// What a file takes on disk.
@@ -345,26 +325,6 @@ fn remove_if_there(path: &Path) -> std::io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-fn lock(folder: &Path) -> Result<File, OpenError> {
-    let failed = |error: std::io::Error| OpenError::from_io(folder, &error);
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    if !folder.join("catalog.db").exists() {
-        for entry in std::fs::read_dir(folder).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            if !matches!(name.to_str(), Some("lock" | "reserve")) {
-                return Err(OpenError::Foreign { path: folder.to_path_buf() });
-            }
-        }
-    }
-    let path = folder.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse { path: folder.to_path_buf() }),
-        Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 

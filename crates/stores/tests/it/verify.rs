@@ -151,9 +151,11 @@ async fn files_that_do_not_belong_together_are_named() {
 #[tokio::test]
 async fn what_cannot_be_read_is_not_called_damaged() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(matches!(verify(folder.path(), &mut |_| {}), Err(OpenError::Missing { .. })));
+    assert!(matches!(verify(folder.path(), &mut |_| {}), Err(OpenError::Nowhere { .. })));
     let (mut world, ..) = full_world(Kind::Sqlite).await;
     world.stop();
+    let file = world.path().join(SLICE);
+    assert!(matches!(verify(&file, &mut |_| {}), Err(OpenError::NotAFolder { .. })));
     let newer = rusqlite::Connection::open(world.path().join(SLICE)).unwrap();
     newer.execute_batch("PRAGMA user_version = 99").unwrap();
     drop(newer);

@@ -54,6 +54,7 @@ async fn a_damaged_store_is_told_apart_from_one_that_cannot_be_read() {
         "{ran:?}"
     );
     assert!(ran.out.lines().last().expect("a line").contains("is damaged: "), "{ran:?}");
+    assert_eq!(ran.out.matches("look at the disk; restore").count(), 1, "the same advice once: {ran:?}");
     let ran = run(&["verify", "--config", &config, "--json"]);
     let json: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
     assert_eq!(
@@ -63,6 +64,10 @@ async fn a_damaged_store_is_told_apart_from_one_that_cannot_be_read() {
     let nowhere = folder.path().join("nowhere");
     let said = run(&["verify", nowhere.to_str().expect("text")]).failed(1);
     assert!(said.contains("there is no store at") && said.contains("nowhere"), "{said}");
+    let ran = run(&["verify", nowhere.to_str().expect("text"), "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!((ran.code, &json["whole"]), (Some(1), &serde_json::Value::Null));
+    assert!(json["error"].as_str().expect("text").contains("there is no store at"), "{json}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -64,6 +64,8 @@ fn admit(folder: &Path) -> Result<Option<Connection>, OpenError> {
             Err(OpenError::Damaged { path, detail: "it is not marked as ours".into() })
         }
         Ok(Opened::Damaged(_)) => Err(OpenError::Foreign { path }),
+        // Who only verifies may copy it elsewhere; a store is to be written.
+        Err(OpenError::LogNotRead { .. }) => Err(OpenError::ReadOnly { path: folder.to_path_buf() }),
         Err(error) => Err(error),
     }
 }

@@ -94,6 +94,14 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// Its newest writes are in a log, which cannot be read where nothing may be written.
+    #[error(
+        "{path} has a log that was not copied into it, which cannot be read in a read-only folder: copy the whole folder to where this user may write, and verify the copy"
+    )]
+    LogNotRead {
+        /// The file.
+        path: PathBuf,
+    },
     /// The disk has no room.
     #[error("no space to open {path}: make room on its disk")]
     Full {

@@ -9,10 +9,11 @@ use super::trouble::{self, Result, Trouble};
 use contract::Timestamp;
 use contract::store::Position;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// The end of the name of a copy that is being made of a damaged file.
@@ -55,6 +56,8 @@ pub(super) enum Access {
     /// What the catalog lists is there: a file without tables has lost them.
     Write(Sync),
     Read,
+    /// Read a file that nobody writes, where nothing can be made beside it.
+    Still,
 }
 
 /// A folder that nobody else can open for writing.
@@ -260,7 +263,16 @@ pub(super) fn open_to_verify(folder: &Path, number: Option<Number>) -> Result<Op
         Some(number) => (number.path(folder), schema::SLICE),
     };
     let checked = |file: Connection| schema::check_made(&file, steps).map(|()| file);
-    match prepare(&path, Access::Read, steps).and_then(checked) {
+    let opened = match prepare(&path, Access::Read, steps).and_then(checked) {
+        Err(Mismatch::Sqlite(error)) if beside_is_refused(&error) => {
+            if size(&beside(&path, "-wal")) > 0 {
+                return Err(OpenError::LogNotRead { path });
+            }
+            prepare(&path, Access::Still, steps).and_then(checked)
+        }
+        opened => opened,
+    };
+    match opened {
         Ok(file) => Ok(Opened::Sound(file)),
         Err(Mismatch::Empty) => Ok(Opened::Empty),
         Err(Mismatch::Sqlite(error)) if trouble::is_damage(&error) => Ok(Opened::Damaged(error.to_string())),
@@ -284,7 +296,8 @@ pub(super) fn slices_in(folder: &Path) -> Result<Vec<Number>, OpenError> {
 /// Whether the catalog lists a slice now.
 pub(super) fn is_listed(folder: &Path, number: Number) -> Result<bool, OpenError> {
     let path = folder.join("catalog.db");
-    let slices = catalog::slices(&open_catalog_to_read(folder)?);
+    let Opened::Sound(catalog) = open_to_verify(folder, None)? else { return Ok(true) };
+    let slices = catalog::slices(&catalog);
     let slices = slices.map_err(|trouble| OpenError::from_trouble(&path, trouble))?;
     let listed = slices.into_iter().any(|listed| listed.number == number);
     Ok(listed || number == Number::CARRIED)
@@ -346,13 +359,15 @@ fn prepare(path: &Path, access: Access, steps: &[&str]) -> Result<Connection, Mi
         Access::Make(sync) => (OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE, Some(sync)),
         Access::Write(sync) => (OpenFlags::SQLITE_OPEN_READ_WRITE, Some(sync)),
         Access::Read => (OpenFlags::SQLITE_OPEN_READ_ONLY, None),
+        Access::Still => (OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI, None),
     };
     let make = matches!(access, Access::Make(_));
     // SQLite would remove the log of a file without a byte: it may be all that is left.
     if !make && std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
         return Err(Mismatch::Empty);
     }
-    let file = Connection::open_with_flags(path, how | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let name = if access == Access::Still { still_name(path) } else { path.to_path_buf() };
+    let file = Connection::open_with_flags(name, how | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     file.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     file.busy_timeout(std::time::Duration::from_secs(5))?;
     file.execute_batch(&format!("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{CACHE_KIB};"))?;
@@ -375,6 +390,25 @@ fn prepare(path: &Path, access: Access, steps: &[&str]) -> Result<Connection, Mi
         }
     }
     Ok(file)
+}
+
+/// Whether SQLite could not make or open what it needs beside a file to read it: on a read-only disk, or in somebody else's folder.
+/// Where a writer has the file open, all of it is there.
+fn beside_is_refused(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+}
+
+/// A name that tells SQLite that nobody writes the file, so that it needs nothing beside it.
+fn still_name(path: &Path) -> PathBuf {
+    let mut name = b"file:".to_vec();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => name.extend(format!("%{byte:02x}").bytes()),
+            _ => name.push(*byte),
+        }
+    }
+    name.extend(b"?immutable=1");
+    OsString::from_vec(name).into()
 }
 
 /// The version is looked at before anything is written, even the journal mode.

@@ -299,14 +299,24 @@ fn copy_of(folder: &Path) -> tempfile::TempDir {
 }
 
 /// A small disk of its own.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mount(at: &Path) -> Self {
+    pub(crate) fn mount(at: &Path) -> Self {
         std::fs::create_dir_all(at).unwrap();
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(at).status();
         assert!(mounted.is_ok_and(|status| status.success()), "NOT RUN: a small disk, mounting needs root");
         Self(at.to_path_buf())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes it `ro` or `rw`.
+    pub(crate) fn remount(&self, how: &str) {
+        let done = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(&self.0).status();
+        assert!(done.unwrap().success());
     }
 }
 

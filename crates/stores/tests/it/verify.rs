@@ -163,6 +163,42 @@ async fn what_cannot_be_read_is_not_called_damaged() {
 }
 
 #[tokio::test]
+async fn a_copy_on_a_read_only_disk_is_verified() {
+    let mut world = World::new(Kind::Sqlite).await;
+    world.keep(vec![leased("crm")]).await;
+    let place = tempfile::tempdir().unwrap();
+    let disk = crate::sqlite::SmallDisk::mount(&place.path().join("50% of #1?"));
+    let copy = |world: &World| {
+        disk.remount("rw");
+        for entry in std::fs::read_dir(world.path()).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            if !name.ends_with("-shm") && name != "reserve" {
+                std::fs::copy(entry.path(), disk.path().join(name)).unwrap();
+            }
+        }
+        disk.remount("ro");
+    };
+    copy(&world);
+    assert!(matches!(verify(disk.path(), &mut |_| {}), Err(OpenError::LogNotRead { .. })));
+    world.stop();
+    for entry in std::fs::read_dir(world.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "db") {
+            let file = rusqlite::Connection::open(&path).unwrap();
+            file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        }
+    }
+    disk.remount("rw");
+    for entry in std::fs::read_dir(disk.path()).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    copy(&world);
+    let report = check(disk.path());
+    assert!(report.is_whole() && report.messages == 1, "{report:?}");
+}
+
+#[tokio::test]
 async fn a_report_is_bounded() {
     let mut world = World::unsynced(Kind::Sqlite).await;
     let items = || (0..500).map(|_| world.item(vec![due("crm", world.now())])).collect();

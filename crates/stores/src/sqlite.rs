@@ -1,11 +1,13 @@
 //! The embedded store: SQLite files in one folder, one writer, group commit.
 //!
 //! - [`core`]: groups of work in transactions; [`Sqlite`] runs it on a thread, [`Inline`] in the caller (for simulations).
+//! - [`admit`]: whether a folder is a store, before anything is made in it.
 //! - [`files`]: a catalog, a file per slice of time, `carried.db`. No transaction depends on two files.
 //! - [`heal`]: a damaged page costs what it covers; [`verify`] and [`patrol`] look for damage before it is needed.
 //! - [`ledger`]: what was leased at accept has no row until something happens to it; so most deliveries are written once.
 
 mod accept;
+mod admit;
 mod batch;
 mod carry;
 mod catalog;
@@ -49,8 +51,9 @@ pub mod verify;
 pub mod work;
 
 pub use self::core::Core;
+pub use admit::look;
 pub use error::OpenError;
-pub use files::{Sync, look};
+pub use files::Sync;
 pub use front::{Desk, Front};
 pub use inline::Locked;
 pub(crate) use list::matches;

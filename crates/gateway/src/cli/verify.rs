@@ -31,7 +31,7 @@ pub(super) struct Verify {
     /// The configuration file
     #[arg(short, long, default_value = "fanlight.yaml", value_name = "FILE")]
     config: PathBuf,
-    /// Print JSON: `whole`, `files`, `messages`, `bytes`, `findings`, and how many `more` there are
+    /// Print JSON: `whole`, `files`, `messages`, `bytes`, `findings`, and how many `more` there are; or `error`
     #[arg(long)]
     json: bool,
 }
@@ -55,8 +55,14 @@ impl Verify {
             bar.tick();
         });
         bar.finish_and_clear();
-        let report = report?;
         let mut out = anstream::stdout();
+        let report = match report {
+            Err(error) if self.json => {
+                writeln!(out, "{}", json!({ "whole": null, "error": error.to_string() }))?;
+                return Ok(ExitCode::FAILURE);
+            }
+            read => read?,
+        };
         if self.json {
             writeln!(out, "{}", as_json(&report))?;
         } else {
@@ -96,9 +102,14 @@ fn checked(report: &Report) -> String {
 
 fn shown(folder: &Path, report: &Report) -> String {
     let mut text = String::new();
-    for finding in &report.findings {
+    let mut findings = report.findings.iter().peekable();
+    while let Some(finding) = findings.next() {
         text.push_str(&format!("{}\n", plain(&finding.to_string())));
-        text.push_str(&format!("  {}\n", styled(FAINT, finding.damage.advice())));
+        let advice = finding.damage.advice();
+        // Once below the findings that it is about.
+        if findings.peek().is_none_or(|next| next.damage.advice() != advice) {
+            text.push_str(&format!("  {}\n", styled(FAINT, advice)));
+        }
     }
     if report.more > 0 {
         text.push_str(&format!("and {} that are not shown\n", count(report.more, "finding", "findings")));

@@ -54,6 +54,7 @@ async fn a_damaged_store_is_told_apart_from_one_that_cannot_be_read() {
         "{ran:?}"
     );
     assert!(ran.out.lines().last().expect("a line").contains("is damaged: "), "{ran:?}");
+    assert_eq!(ran.out.matches("look at the disk; restore").count(), 1, "the same advice once: {ran:?}");
     let ran = run(&["verify", "--config", &config, "--json"]);
     let json: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
     assert_eq!(
@@ -62,7 +63,30 @@ async fn a_damaged_store_is_told_apart_from_one_that_cannot_be_read() {
     );
     let nowhere = folder.path().join("nowhere");
     let said = run(&["verify", nowhere.to_str().expect("text")]).failed(1);
-    assert!(said.contains("nowhere") && said.contains("missing"), "{said}");
+    assert!(said.contains("there is no store at") && said.contains("nowhere"), "{said}");
+    let ran = run(&["verify", nowhere.to_str().expect("text"), "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!((ran.code, &json["whole"]), (Some(1), &serde_json::Value::Null));
+    assert!(json["error"].as_str().expect("text").contains("there is no store at"), "{json}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_refuses_a_store_that_a_start_would_refuse() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, config) = store(folder.path()).await;
+    run(&["check", "--config", &config]).ok();
+    let slice = data.join("slice-000001.db");
+    let whole = std::fs::read(&slice).expect("a slice");
+    let mut newer = whole.clone();
+    newer[60..64].copy_from_slice(&99_u32.to_be_bytes());
+    for (bytes, words) in [(newer, "was written by a newer Fanlight (schema 99"), (Vec::new(), "is empty")] {
+        std::fs::write(&slice, &bytes).expect("written");
+        let said = run(&["check", "--config", &config]).failed(1);
+        assert!(said.contains("slice-000001.db") && said.contains(words), "{said}");
+        assert_eq!(std::fs::read(&slice).expect("a slice"), bytes, "check wrote to it");
+    }
+    std::fs::write(&slice, whole).expect("written");
+    run(&["check", "--config", &config]).ok();
 }
 
 #[test]

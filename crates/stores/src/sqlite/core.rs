@@ -20,7 +20,7 @@ use super::seen::Seen;
 use super::take_up::{Loaded, take_up};
 use super::trouble::{Result, Trouble};
 use super::work::{Answered, Query, Reply, Work};
-use super::{OpenError, Options, Pace};
+use super::{OpenError, Options, Pace, admit};
 use contract::store::{Commit, Fault, Readiness, Session, Watcher};
 use contract::{MessageId, Timestamp, delivery::Death};
 use rusqlite::wal::CheckpointMode;
@@ -61,7 +61,8 @@ impl Core {
         let now = options.clock.now();
         let mut reserve = Reserve::new(folder, options.reserve_bytes);
         let mut files = loop {
-            match Files::open(folder, options.sync, now) {
+            let opened = admit::hold(folder).and_then(|held| Files::open(folder, held, options.sync, now));
+            match opened {
                 // A start needs a little room too. The lock was taken: nobody else uses the reserve.
                 Err(OpenError::Full { .. }) if reserve.release().unwrap_or(false) => {}
                 opened => break opened?,

@@ -1,6 +1,6 @@
 //! Why a folder cannot be opened: what, where, and what to do.
 
-use super::trouble;
+use super::trouble::{self, Trouble};
 use rusqlite::ErrorCode;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -41,10 +41,42 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// A listed file is not there.
-    #[error("{path} is missing: restore it from a copy of the folder, with all files of one moment")]
+    #[error(
+        "{path} is missing: restore it from a copy of the folder, with all files of one moment; nothing was changed"
+    )]
     Missing {
         /// The file.
         path: PathBuf,
+    },
+    /// No folder.
+    #[error("{path} is a file, and a store is a folder: choose a folder")]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The folder is not there and cannot be made.
+    #[error("the folder {path} cannot be made ({detail}): choose another one for `store`")]
+    NotMade {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        detail: String,
+    },
+    /// Nothing to read.
+    #[error("there is no store at {path}: name the folder that `store` of the configuration names")]
+    Nowhere {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The catalog cannot be read, and there are slices beside it.
+    #[error(
+        "{path} is damaged ({detail}): restore it from a copy of the folder, with all files of one moment; nothing was changed"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
     },
     /// A file that was made has no tables any more.
     #[error(
@@ -59,6 +91,14 @@ pub enum OpenError {
         "{path} has messages but catalog.db does not list it: restore all files of one moment, or move this one away"
     )]
     Unlisted {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its newest writes are in a log, which cannot be read where nothing may be written.
+    #[error(
+        "{path} has a log that was not copied into it, which cannot be read in a read-only folder: copy the whole folder to where this user may write, and verify the copy"
+    )]
+    LogNotRead {
         /// The file.
         path: PathBuf,
     },
@@ -91,6 +131,17 @@ impl OpenError {
         }
     }
 
+    pub(super) fn from_trouble(path: &Path, trouble: Trouble) -> Self {
+        let path = path.to_path_buf();
+        match trouble {
+            Trouble::Full => Self::Full { path },
+            Trouble::Damaged(detail) | Trouble::Senseless(detail) => Self::Damaged { path, detail },
+            other @ (Trouble::Fatal(_) | Trouble::Corrupt(_) | Trouble::Failed(_)) => {
+                Self::Failed { path, detail: other.fault().to_string() }
+            }
+        }
+    }
+
     pub(super) fn from_sqlite(path: &Path, error: &rusqlite::Error) -> Self {
         let path = path.to_path_buf();
         if trouble::is_full(error) {
@@ -101,6 +152,8 @@ impl OpenError {
             Self::ReadOnly { path }
         } else if code == Some(ErrorCode::NotADatabase) {
             Self::Foreign { path }
+        } else if trouble::is_damage(error) {
+            Self::Damaged { path, detail: error.to_string() }
         } else {
             Self::Failed { path, detail: error.to_string() }
         }

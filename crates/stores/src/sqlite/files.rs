@@ -9,10 +9,11 @@ use super::trouble::{self, Result, Trouble};
 use contract::Timestamp;
 use contract::store::Position;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// The end of the name of a copy that is being made of a damaged file.
@@ -55,6 +56,15 @@ pub(super) enum Access {
     /// What the catalog lists is there: a file without tables has lost them.
     Write(Sync),
     Read,
+    /// Read a file that nobody writes, where nothing can be made beside it.
+    Still,
+}
+
+/// A folder that nobody else can open for writing.
+pub(super) struct Held {
+    pub(super) _lock: File,
+    /// There are files that are made after the catalog.
+    pub(super) has_data: bool,
 }
 
 /// Everything open for writing.
@@ -68,18 +78,16 @@ pub(super) struct Files {
     /// Slices that were given a new first page, to be mended.
     pub(super) lent: BTreeSet<Number>,
     sync: Sync,
-    _lock: File,
+    _held: Held,
 }
 
 impl Files {
-    pub(super) fn open(folder: &Path, sync: Sync, now: Timestamp) -> Result<Self, OpenError> {
-        let lock = lock(folder)?;
+    pub(super) fn open(folder: &Path, held: Held, sync: Sync, now: Timestamp) -> Result<Self, OpenError> {
         let path = folder.join("catalog.db");
         // The catalog is the first file that gets its tables: without them, beside others, it has lost them.
-        let access = if has_data(folder)? { Access::Write(sync) } else { Access::Make(sync) };
+        let access = if held.has_data { Access::Write(sync) } else { Access::Make(sync) };
         let file = open_file(&path, access, schema::CATALOG)?;
-        let sqlite =
-            |trouble: Trouble| OpenError::Failed { path: path.clone(), detail: trouble.fault().to_string() };
+        let sqlite = |trouble: Trouble| OpenError::from_trouble(&path, trouble);
         let catalog = Catalog::new(file).map_err(sqlite)?;
         let listed: BTreeMap<_, _> = catalog::slices(&catalog.file)
             .map_err(sqlite)?
@@ -95,7 +103,7 @@ impl Files {
             current,
             lent: BTreeSet::new(),
             sync,
-            _lock: lock,
+            _held: held,
         };
         files.remove_dropped().map_err(sqlite)?;
         files.look_at_unlisted()?;
@@ -233,26 +241,6 @@ impl Files {
     }
 }
 
-/// Whether the store in a folder can be read by this program; nothing is opened for writing, made or locked. A folder that is not there
-/// can be: it will be made.
-///
-/// # Errors
-/// As opening it would say.
-pub fn look(folder: &Path) -> Result<(), OpenError> {
-    if !folder.join("catalog.db").exists() {
-        return Ok(());
-    }
-    let slices = catalog::slices(&open_catalog_to_read(folder)?);
-    let failed = |trouble: Trouble| OpenError::Failed {
-        path: folder.to_path_buf(),
-        detail: trouble.fault().to_string(),
-    };
-    for listed in slices.map_err(failed)? {
-        open_slice_to_read(folder, listed.number)?;
-    }
-    Ok(())
-}
-
 /// One file of a slice, for a reader.
 pub(super) fn open_slice_to_read(folder: &Path, number: Number) -> Result<Slice, OpenError> {
     let file = open_file(&number.path(folder), Access::Read, schema::SLICE)?;
@@ -280,7 +268,16 @@ pub(super) fn open_to_verify(folder: &Path, number: Option<Number>) -> Result<Op
         Some(number) => (number.path(folder), schema::SLICE),
     };
     let checked = |file: Connection| schema::check_made(&file, steps).map(|()| file);
-    match prepare(&path, Access::Read, steps).and_then(checked) {
+    let opened = match prepare(&path, Access::Read, steps).and_then(checked) {
+        Err(Mismatch::Sqlite(error)) if beside_is_refused(&error) => {
+            if size(&beside(&path, "-wal")) > 0 {
+                return Err(OpenError::LogNotRead { path });
+            }
+            prepare(&path, Access::Still, steps).and_then(checked)
+        }
+        opened => opened,
+    };
+    match opened {
         Ok(file) => Ok(Opened::Sound(file)),
         Err(Mismatch::Empty) => Ok(Opened::Empty),
         Err(Mismatch::Sqlite(error)) if trouble::is_damage(&error) => Ok(Opened::Damaged(error.to_string())),
@@ -304,15 +301,11 @@ pub(super) fn slices_in(folder: &Path) -> Result<Vec<Number>, OpenError> {
 /// Whether the catalog lists a slice now.
 pub(super) fn is_listed(folder: &Path, number: Number) -> Result<bool, OpenError> {
     let path = folder.join("catalog.db");
-    let slices = catalog::slices(&open_catalog_to_read(folder)?);
-    let failed = |trouble: Trouble| OpenError::Failed { path, detail: trouble.fault().to_string() };
-    let listed = slices.map_err(failed)?.into_iter().any(|listed| listed.number == number);
+    let Opened::Sound(catalog) = open_to_verify(folder, None)? else { return Ok(true) };
+    let slices = catalog::slices(&catalog);
+    let slices = slices.map_err(|trouble| OpenError::from_trouble(&path, trouble))?;
+    let listed = slices.into_iter().any(|listed| listed.number == number);
     Ok(listed || number == Number::CARRIED)
-}
-
-/// Whether there are files that are made after the catalog.
-fn has_data(folder: &Path) -> Result<bool, OpenError> {
-    Ok(Number::CARRIED.path(folder).exists() || !slices_in(folder)?.is_empty())
 }
 
 /// What a file takes on disk.
@@ -353,26 +346,6 @@ fn remove_if_there(path: &Path) -> std::io::Result<()> {
     }
 }
 
-fn lock(folder: &Path) -> Result<File, OpenError> {
-    let failed = |error: std::io::Error| OpenError::from_io(folder, &error);
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    if !folder.join("catalog.db").exists() {
-        for entry in std::fs::read_dir(folder).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            if !matches!(name.to_str(), Some("lock" | "reserve")) {
-                return Err(OpenError::Foreign { path: folder.to_path_buf() });
-            }
-        }
-    }
-    let path = folder.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse { path: folder.to_path_buf() }),
-        Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
-    }
-}
-
 fn open_file(path: &Path, access: Access, steps: &[&str]) -> Result<Connection, OpenError> {
     prepare(path, access, steps).map_err(|mismatch| refusal(path, mismatch))
 }
@@ -391,13 +364,15 @@ fn prepare(path: &Path, access: Access, steps: &[&str]) -> Result<Connection, Mi
         Access::Make(sync) => (OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE, Some(sync)),
         Access::Write(sync) => (OpenFlags::SQLITE_OPEN_READ_WRITE, Some(sync)),
         Access::Read => (OpenFlags::SQLITE_OPEN_READ_ONLY, None),
+        Access::Still => (OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI, None),
     };
     let make = matches!(access, Access::Make(_));
     // SQLite would remove the log of a file without a byte: it may be all that is left.
     if !make && std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
         return Err(Mismatch::Empty);
     }
-    let file = Connection::open_with_flags(path, how | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let name = if access == Access::Still { still_name(path) } else { path.to_path_buf() };
+    let file = Connection::open_with_flags(name, how | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     file.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     file.busy_timeout(std::time::Duration::from_secs(5))?;
     file.execute_batch(&format!("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{CACHE_KIB};"))?;
@@ -420,6 +395,25 @@ fn prepare(path: &Path, access: Access, steps: &[&str]) -> Result<Connection, Mi
         }
     }
     Ok(file)
+}
+
+/// Whether SQLite could not make or open what it needs beside a file to read it: on a read-only disk, or in somebody else's folder.
+/// Where a writer has the file open, all of it is there.
+fn beside_is_refused(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+}
+
+/// A name that tells SQLite that nobody writes the file, so that it needs nothing beside it.
+fn still_name(path: &Path) -> PathBuf {
+    let mut name = b"file:".to_vec();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => name.extend(format!("%{byte:02x}").bytes()),
+            _ => name.push(*byte),
+        }
+    }
+    name.extend(b"?immutable=1");
+    OsString::from_vec(name).into()
 }
 
 /// The version is looked at before anything is written, even the journal mode.

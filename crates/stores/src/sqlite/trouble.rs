@@ -83,17 +83,7 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 
 impl From<OpenError> for Trouble {
     fn from(error: OpenError) -> Self {
-        match error {
-            OpenError::Full { .. } => Self::Full,
-            OpenError::InUse { .. }
-            | OpenError::Newer { .. }
-            | OpenError::ReadOnly { .. }
-            | OpenError::Foreign { .. }
-            | OpenError::Missing { .. }
-            | OpenError::Empty { .. }
-            | OpenError::Unlisted { .. }
-            | OpenError::Failed { .. } => Self::Failed(error.to_string()),
-        }
+        if matches!(error, OpenError::Full { .. }) { Self::Full } else { Self::Failed(error.to_string()) }
     }
 }
 

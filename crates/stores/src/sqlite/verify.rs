@@ -18,6 +18,7 @@ pub(super) use gap::beyond;
 pub(super) use walk::Walk;
 
 use super::OpenError;
+use super::admit;
 use super::catalog::Names;
 use super::files::{self, Opened};
 use super::place::Number;
@@ -71,7 +72,13 @@ pub fn verify(folder: &Path, watch: &mut dyn FnMut(&Report)) -> Result<Report, O
     let mut report = Report::default();
     let catalog = folder.join("catalog.db");
     if !catalog.exists() {
-        return Err(OpenError::Missing { path: catalog });
+        return Err(if folder.is_file() {
+            OpenError::NotAFolder { path: folder.to_path_buf() }
+        } else if folder.is_dir() && admit::has_data(folder)? {
+            OpenError::Missing { path: catalog }
+        } else {
+            OpenError::Nowhere { path: folder.to_path_buf() }
+        });
     }
     let listed = match files::open_to_verify(folder, None)? {
         Opened::Sound(file) => {

@@ -19,8 +19,14 @@ fn options() -> Options {
     Options { reserve_bytes: 4096, ..Options::new(Arc::new(Notes::default()), clock) }
 }
 
+/// What a start says; `fanlight check` says the same.
 fn refusal(folder: &Path) -> OpenError {
-    Inline::open(folder, options()).err().expect("refused")
+    let refused = Inline::open(folder, options()).err().expect("refused");
+    if !matches!(refused, OpenError::InUse { .. } | OpenError::Unlisted { .. }) {
+        let looked = stores::sqlite::look(folder).expect_err("refused by a look too");
+        assert_eq!(looked.to_string(), refused.to_string());
+    }
+    refused
 }
 
 #[tokio::test]
@@ -58,9 +64,37 @@ fn a_folder_of_something_else_is_refused() {
     )
     .unwrap();
     assert!(matches!(refusal(folder.path()), OpenError::Foreign { .. }));
+    let other = folder.path().join("catalog.db");
+    std::fs::remove_file(&other).unwrap();
+    rusqlite::Connection::open(&other).unwrap().execute_batch("CREATE TABLE theirs(x)").unwrap();
+    let before = std::fs::read(&other).unwrap();
+    assert!(matches!(refusal(folder.path()), OpenError::Foreign { .. }));
+    assert_eq!(std::fs::read(&other).unwrap(), before);
+    assert!(!folder.path().join("lock").exists(), "something was made in a folder that is not ours");
     assert_eq!(std::fs::read(folder.path().join("thesis.txt")).unwrap(), b"mine");
     let file = folder.path().join("thesis.txt");
-    assert!(matches!(refusal(&file), OpenError::Failed { .. }));
+    assert!(matches!(refusal(&file), OpenError::NotAFolder { .. }));
+    let error = Inline::open(Path::new("/proc/nowhere/data"), options()).err().expect("refused");
+    assert!(matches!(error, OpenError::NotMade { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_catalog_that_is_gone_or_damaged_beside_slices_is_to_be_restored() {
+    for (bytes, damaged) in [(None, false), (Some(vec![0xff; 16384]), true), (Some(Vec::new()), false)] {
+        let mut world = World::new(Kind::Inline).await;
+        world.keep(vec![leased("crm")]).await;
+        world.stop();
+        let path = world.path().join("catalog.db");
+        std::fs::remove_file(&path).unwrap();
+        if let Some(bytes) = &bytes {
+            std::fs::write(&path, bytes).unwrap();
+        }
+        let error = refusal(&world.path());
+        assert_eq!(matches!(error, OpenError::Damaged { .. }), damaged, "{error}");
+        let said = error.to_string();
+        assert!(said.contains("catalog.db") && said.contains("restore it from a copy"), "{said}");
+        assert_eq!(std::fs::read(&path).ok(), bytes, "nothing was changed");
+    }
 }
 
 #[tokio::test]
@@ -265,14 +299,24 @@ fn copy_of(folder: &Path) -> tempfile::TempDir {
 }
 
 /// A small disk of its own.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mount(at: &Path) -> Self {
+    pub(crate) fn mount(at: &Path) -> Self {
         std::fs::create_dir_all(at).unwrap();
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(at).status();
         assert!(mounted.is_ok_and(|status| status.success()), "NOT RUN: a small disk, mounting needs root");
         Self(at.to_path_buf())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes it `ro` or `rw`.
+    pub(crate) fn remount(&self, how: &str) {
+        let done = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(&self.0).status();
+        assert!(done.unwrap().success());
     }
 }
 

@@ -151,13 +151,51 @@ async fn files_that_do_not_belong_together_are_named() {
 #[tokio::test]
 async fn what_cannot_be_read_is_not_called_damaged() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(matches!(verify(folder.path(), &mut |_| {}), Err(OpenError::Missing { .. })));
+    assert!(matches!(verify(folder.path(), &mut |_| {}), Err(OpenError::Nowhere { .. })));
     let (mut world, ..) = full_world(Kind::Sqlite).await;
     world.stop();
+    let file = world.path().join(SLICE);
+    assert!(matches!(verify(&file, &mut |_| {}), Err(OpenError::NotAFolder { .. })));
     let newer = rusqlite::Connection::open(world.path().join(SLICE)).unwrap();
     newer.execute_batch("PRAGMA user_version = 99").unwrap();
     drop(newer);
     assert!(matches!(verify(&world.path(), &mut |_| {}), Err(OpenError::Newer { .. })));
+}
+
+#[tokio::test]
+async fn a_copy_on_a_read_only_disk_is_verified() {
+    let mut world = World::new(Kind::Sqlite).await;
+    world.keep(vec![leased("crm")]).await;
+    let place = tempfile::tempdir().unwrap();
+    let disk = crate::sqlite::SmallDisk::mount(&place.path().join("50% of #1?"));
+    let copy = |world: &World| {
+        disk.remount("rw");
+        for entry in std::fs::read_dir(world.path()).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            if !name.ends_with("-shm") && name != "reserve" {
+                std::fs::copy(entry.path(), disk.path().join(name)).unwrap();
+            }
+        }
+        disk.remount("ro");
+    };
+    copy(&world);
+    assert!(matches!(verify(disk.path(), &mut |_| {}), Err(OpenError::LogNotRead { .. })));
+    world.stop();
+    for entry in std::fs::read_dir(world.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "db") {
+            let file = rusqlite::Connection::open(&path).unwrap();
+            file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        }
+    }
+    disk.remount("rw");
+    for entry in std::fs::read_dir(disk.path()).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    copy(&world);
+    let report = check(disk.path());
+    assert!(report.is_whole() && report.messages == 1, "{report:?}");
 }
 
 #[tokio::test]

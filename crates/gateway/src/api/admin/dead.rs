@@ -6,6 +6,7 @@ use crate::api::body;
 use crate::api::problem::{DAMAGED, GONE, INVALID_REQUEST, NOT_DEAD, NOT_FOUND, Problem};
 use crate::api::tickets::internal;
 use crate::api::view::{AttemptView, Moment, reason};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
@@ -34,7 +35,7 @@ pub(super) struct Asked {
 
 /// The body of a redrive or a discard: one delivery, or a filter.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct Order {
     delivery: Option<DeliveryId>,
     filter: Option<Wanted>,
@@ -44,7 +45,7 @@ struct Order {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "an object")]
 struct Wanted {
     target: Option<Name>,
     route: Option<Name>,
@@ -75,9 +76,9 @@ struct RowView<'a> {
 /// `GET /v1/dead`
 pub(super) async fn list(
     State(admin): State<Arc<Admin>>,
-    query: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(asked) = query.map_err(|wrong| Problem::new(INVALID_REQUEST, wrong.body_text()))?;
+    let Query(asked) = query.map_err(|wrong| unreadable(&wrong))?;
     let filter = Filter {
         target: asked.target,
         route: asked.route,
@@ -316,6 +317,13 @@ impl<'a> RowView<'a> {
             last_attempt: row.last.as_ref().map(AttemptView::new),
         }
     }
+}
+
+/// Without the words of the program's own parts, which come first.
+fn unreadable(wrong: &QueryRejection) -> Problem {
+    let text = wrong.body_text();
+    let reason = text.rsplit_once("string: ").map_or(&*text, |(_, reason)| reason);
+    Problem::new(INVALID_REQUEST, format!("the query cannot be read: {reason}"))
 }
 
 /// A moment as RFC 3339.

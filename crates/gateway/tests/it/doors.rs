@@ -99,6 +99,9 @@ async fn a_refusal_has_no_words_of_the_program_in_it() {
         ("POST", "/v1/targets/nope/pause", "", "there is no target `nope`"),
         ("POST", "/v1/dead/redrive", "[]", "expected an object"),
         ("POST", "/v1/dead/redrive", r#"{"filter":7}"#, "expected an object"),
+        ("GET", "/v1/dead?target=nope", "", "there is no target `nope`"),
+        ("GET", "/v1/dead?error=bogus", "", "`error` is a reason, an error class or a status"),
+        ("POST", "/v1/dead/redrive", r#"{"filter":{"target":"nope"}}"#, "there is no target `nope`"),
         ("GET", "/v1/dead?limit=x", "", "the query cannot be read: "),
         ("GET", "/v1/dead?bogus=1", "", "unknown field `bogus`"),
     ];

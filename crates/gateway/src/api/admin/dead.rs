@@ -10,7 +10,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
-use contract::delivery::Standing;
+use contract::delivery::{Death, ErrorClass, Standing};
 use contract::message::Headers;
 use contract::query::{Change, Cursor, Detail, Filter, Row};
 use contract::ticket::Found;
@@ -79,6 +79,7 @@ pub(super) async fn list(
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(asked) = query.map_err(|wrong| unreadable(&wrong))?;
+    known(&admin, asked.target.as_ref(), asked.error.as_deref()).await?;
     let filter = Filter {
         target: asked.target,
         route: asked.route,
@@ -197,6 +198,7 @@ async fn order(admin: &Admin, request: Request) -> Result<(Chosen, Order), Probl
         (None, Some(wanted)) => {
             let Wanted { target, route, since: after, error } = wanted;
             let since = since(after.as_deref())?;
+            known(admin, target.as_ref(), error.as_deref()).await?;
             Ok((Chosen::Many(Selection { target, route, since, error }), order))
         }
         (Some(_), Some(_)) | (None, None) => Err(Problem::new(
@@ -204,6 +206,29 @@ async fn order(admin: &Admin, request: Request) -> Result<(Chosen, Order), Probl
             "give either `delivery` or `filter`; an empty filter takes all",
         )),
     }
+}
+
+/// A filter by a word that nobody knows matches nothing, which looks as if all were well.
+async fn known(admin: &Admin, target: Option<&Name>, error: Option<&str>) -> Result<(), Problem> {
+    if let Some(error) = error {
+        let word = Death::ALL.iter().any(|death| death.word() == error)
+            || ErrorClass::ALL.iter().any(|class| class.word() == error);
+        if !word && !error.parse().is_ok_and(|status: u16| (100..1000).contains(&status)) {
+            let detail =
+                format!("`error` is a reason, an error class or a status; {error:?} is none of them");
+            return Err(Problem::new(INVALID_REQUEST, detail));
+        }
+    }
+    let Some(target) = target else { return Ok(()) };
+    let engine = &admin.front.engine;
+    if engine.views().iter().any(|view| view.name == *target) {
+        return Ok(());
+    }
+    let backlog = engine.store().backlog().await.map_err(|fault| internal(&fault))?;
+    if backlog.iter().any(|backlog| backlog.target == *target) {
+        return Ok(());
+    }
+    Err(Problem::new(INVALID_REQUEST, format!("there is no target `{target}`; GET /v1/targets lists them")))
 }
 
 async fn count(admin: &Admin, chosen: Chosen) -> Result<usize, Problem> {

@@ -45,6 +45,8 @@ pub struct App {
     store: Opened,
     clock: Arc<dyn Clock>,
     config: Mutex<Arc<Config>>,
+    /// What addresses, store and limits of the process were made from.
+    started_with: Arc<Config>,
     stop: watch::Sender<bool>,
     servers: TaskTracker,
 }
@@ -142,6 +144,7 @@ impl App {
         let routing = ArcSwap::from_pointee(wiring::routing(&config, routes));
         let stop = watch::Sender::new(false);
         let front = Arc::new(Front { engine: Arc::clone(&engine), routing, stopping: stop.subscribe() });
+        let config = Arc::new(config);
         let app = Self {
             front_address: address(&front_listener, config.listen),
             admin_address: address(&admin_listener, config.admin),
@@ -150,7 +153,8 @@ impl App {
             wiring,
             store: opened,
             clock,
-            config: Mutex::new(Arc::new(config)),
+            config: Mutex::new(Arc::clone(&config)),
+            started_with: config,
             stop,
             servers: TaskTracker::new(),
         };
@@ -198,12 +202,19 @@ impl App {
     pub async fn reload(&self, config: Config) -> Result<(), ReloadError> {
         let routes = self.engine.apply(self.wiring.plan(&config)?).await?;
         self.front.routing.store(Arc::new(wiring::routing(&config, routes)));
-        for key in fixed_differences(&self.config(), &config) {
+        for key in self.needs_restart(&config) {
             tracing::warn!(key, "this setting changes only with a restart");
         }
         *self.config.lock() = Arc::new(config);
         self.warn_of_missing_targets();
         Ok(())
+    }
+
+    /// The keys of this configuration that need a restart: those that differ from what the process was started with, whatever files
+    /// came between.
+    #[must_use]
+    pub fn needs_restart(&self, config: &Config) -> Vec<&'static str> {
+        fixed_differences(&self.started_with, config)
     }
 
     /// Ends when the process cannot go on, with the reason.

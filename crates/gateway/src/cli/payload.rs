@@ -62,10 +62,13 @@ fn whole<R: Read>(from: String, open: impl FnOnce() -> io::Result<R>) -> Result<
     }
 }
 
+/// The type of JSON.
+pub(super) const JSON: &str = "application/json";
+
 /// What bytes look like.
 pub(super) fn content_type(bytes: &[u8]) -> &'static str {
     if serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() {
-        "application/json"
+        JSON
     } else if std::str::from_utf8(bytes).is_ok() {
         "text/plain; charset=utf-8"
     } else {

@@ -109,7 +109,14 @@ async fn headers_that_are_not_the_messages_cannot_be_mended() {
         "error: the header `webhook-id` is written by Fanlight for each delivery: leave it out of the edit (400)\n"
     );
     let said = world.admin(&["dead", "edit", &id]).await.failed(2);
-    assert!(said.contains("--data"), "{said}");
+    for option in ["--data", "--header", "--remove-header"] {
+        assert!(said.contains(option), "{said}");
+    }
+    let said = world.admin(&["dead", "edit", &id, "--data", "{bad"]).await.failed(2);
+    assert!(said.contains("is JSON and the data is not") && said.contains("--content-type"), "{said}");
+    let text = ["dead", "edit", &id, "--data", "{bad", "--content-type", "text/plain"];
+    assert!(world.admin(&text).await.ok().contains("  {bad\n"));
+    assert!(world.admin(&["dead", "edit", &id, "--data", "[bad"]).await.ok().contains("  [bad\n"));
     world.stop().await;
 }
 

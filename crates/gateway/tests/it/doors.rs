@@ -92,6 +92,29 @@ async fn what_cannot_be_taken_says_why() {
     world.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_has_no_words_of_the_program_in_it() {
+    let world = World::start().await;
+    let cases = [
+        ("POST", "/v1/targets/nope/pause", "", "there is no target `nope`"),
+        ("POST", "/v1/dead/redrive", "[]", "expected an object"),
+        ("POST", "/v1/dead/redrive", r#"{"filter":7}"#, "expected an object"),
+        ("GET", "/v1/dead?target=nope", "", "there is no target `nope`"),
+        ("GET", "/v1/dead?error=bogus", "", "`error` is a reason, an error class or a status"),
+        ("POST", "/v1/dead/redrive", r#"{"filter":{"target":"nope"}}"#, "there is no target `nope`"),
+        ("GET", "/v1/dead?limit=x", "", "the query cannot be read: "),
+        ("GET", "/v1/dead?bogus=1", "", "unknown field `bogus`"),
+    ];
+    for (method, path, body, says) in cases {
+        let answer = answer(world.admin_url(), method, path, "", body).await;
+        assert!(answer.contains(says), "{path}: {answer}");
+        for word in ["struct", "Name(", "deserialize"] {
+            assert!(!answer.contains(word), "{path}: {answer}");
+        }
+    }
+    world.stop().await;
+}
+
 /// What a door answers to these bytes, until it closes the connection.
 async fn raw(url: &str, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();

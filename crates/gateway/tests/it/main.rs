@@ -16,6 +16,7 @@ mod help;
 mod live;
 mod program;
 mod reference;
+mod reload;
 mod tables;
 mod verify;
 mod worker;

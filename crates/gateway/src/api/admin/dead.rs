@@ -6,10 +6,11 @@ use crate::api::body;
 use crate::api::problem::{DAMAGED, GONE, INVALID_REQUEST, NOT_DEAD, NOT_FOUND, Problem};
 use crate::api::tickets::internal;
 use crate::api::view::{AttemptView, Moment, reason};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
-use contract::delivery::Standing;
+use contract::delivery::{Death, ErrorClass, Standing};
 use contract::message::Headers;
 use contract::query::{Change, Cursor, Detail, Filter, Row};
 use contract::ticket::Found;
@@ -34,7 +35,7 @@ pub(super) struct Asked {
 
 /// The body of a redrive or a discard: one delivery, or a filter.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct Order {
     delivery: Option<DeliveryId>,
     filter: Option<Wanted>,
@@ -44,7 +45,7 @@ struct Order {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "an object")]
 struct Wanted {
     target: Option<Name>,
     route: Option<Name>,
@@ -75,9 +76,10 @@ struct RowView<'a> {
 /// `GET /v1/dead`
 pub(super) async fn list(
     State(admin): State<Arc<Admin>>,
-    query: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(asked) = query.map_err(|wrong| Problem::new(INVALID_REQUEST, wrong.body_text()))?;
+    let Query(asked) = query.map_err(|wrong| unreadable(&wrong))?;
+    known(&admin, asked.target.as_ref(), asked.error.as_deref()).await?;
     let filter = Filter {
         target: asked.target,
         route: asked.route,
@@ -196,6 +198,7 @@ async fn order(admin: &Admin, request: Request) -> Result<(Chosen, Order), Probl
         (None, Some(wanted)) => {
             let Wanted { target, route, since: after, error } = wanted;
             let since = since(after.as_deref())?;
+            known(admin, target.as_ref(), error.as_deref()).await?;
             Ok((Chosen::Many(Selection { target, route, since, error }), order))
         }
         (Some(_), Some(_)) | (None, None) => Err(Problem::new(
@@ -203,6 +206,29 @@ async fn order(admin: &Admin, request: Request) -> Result<(Chosen, Order), Probl
             "give either `delivery` or `filter`; an empty filter takes all",
         )),
     }
+}
+
+/// A filter by a word that nobody knows matches nothing, which looks as if all were well.
+async fn known(admin: &Admin, target: Option<&Name>, error: Option<&str>) -> Result<(), Problem> {
+    if let Some(error) = error {
+        let word = Death::ALL.iter().any(|death| death.word() == error)
+            || ErrorClass::ALL.iter().any(|class| class.word() == error);
+        if !word && !error.parse().is_ok_and(|status: u16| (100..1000).contains(&status)) {
+            let detail =
+                format!("`error` is a reason, an error class or a status; {error:?} is none of them");
+            return Err(Problem::new(INVALID_REQUEST, detail));
+        }
+    }
+    let Some(target) = target else { return Ok(()) };
+    let engine = &admin.front.engine;
+    if engine.views().iter().any(|view| view.name == *target) {
+        return Ok(());
+    }
+    let backlog = engine.store().backlog().await.map_err(|fault| internal(&fault))?;
+    if backlog.iter().any(|backlog| backlog.target == *target) {
+        return Ok(());
+    }
+    Err(Problem::new(INVALID_REQUEST, format!("there is no target `{target}`; GET /v1/targets lists them")))
 }
 
 async fn count(admin: &Admin, chosen: Chosen) -> Result<usize, Problem> {
@@ -316,6 +342,13 @@ impl<'a> RowView<'a> {
             last_attempt: row.last.as_ref().map(AttemptView::new),
         }
     }
+}
+
+/// Without the words of the program's own parts, which come first.
+fn unreadable(wrong: &QueryRejection) -> Problem {
+    let text = wrong.body_text();
+    let reason = text.rsplit_once("string: ").map_or(&*text, |(_, reason)| reason);
+    Problem::new(INVALID_REQUEST, format!("the query cannot be read: {reason}"))
 }
 
 /// A moment as RFC 3339.

@@ -94,7 +94,7 @@ fn parse(name: &str) -> Result<Name, Problem> {
 fn refused(name: &Name, error: &HoldError) -> Problem {
     match error {
         HoldError::Unknown => {
-            Problem::new(NOT_FOUND, format!("there is no target {name:?}; GET /v1/targets lists them"))
+            Problem::new(NOT_FOUND, format!("there is no target `{name}`; GET /v1/targets lists them"))
         }
         HoldError::Store(fault) => internal(fault),
     }

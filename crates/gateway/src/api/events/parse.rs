@@ -5,8 +5,10 @@ use bytes::Bytes;
 use contract::limits;
 use http::{HeaderMap, header};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// One event, ready to be routed by its type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,12 +50,19 @@ pub enum NotAnEvent {
     /// An attribute has the wrong form.
     #[error("the event's `{0}` is not valid")]
     Wrong(&'static str),
+    /// An envelope has a key that means nothing here: a slip of the pen would be lost without a word.
+    #[error("an envelope has no `{0}`; it has type, data, id, source and expirytime")]
+    Unknown(String),
+    /// An order by a key of the event's own.
+    #[error("an event's own `{0}` is not there yet: leave it out and give the route a `key`")]
+    Key(String),
     /// Another version of CloudEvents.
     #[error("specversion {0:?} is not known; 1.0 is")]
     Version(String),
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Envelope<'a> {
     #[serde(borrow, rename = "type")]
     kind: Cow<'a, str>,
@@ -63,6 +72,22 @@ struct Envelope<'a> {
     source: Option<Cow<'a, str>>,
     #[serde(borrow)]
     specversion: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    expirytime: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+/// An envelope that has nothing else in it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+struct Strict<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow, rename = "id")]
+    _id: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "source")]
+    _source: Option<Cow<'a, str>>,
     #[serde(borrow)]
     expirytime: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -126,7 +151,7 @@ fn binary(headers: &HeaderMap, body: &Bytes) -> Result<Event, NotAnEvent> {
 
 /// `{"type": …, "data": …}`: the data is delivered, byte for byte.
 fn envelope(body: &Bytes, index: Option<usize>) -> Result<Event, NotAnEvent> {
-    let event: Envelope<'_> = serde_json::from_slice(body)?;
+    let event = strict(body)?;
     let data = event.data.ok_or(NotAnEvent::Missing("data"))?;
     Ok(Event {
         kind: required("type", Some(&event.kind))?,
@@ -136,6 +161,27 @@ fn envelope(body: &Bytes, index: Option<usize>) -> Result<Event, NotAnEvent> {
         content_type: Some("application/json".to_owned()),
         index,
     })
+}
+
+/// With no other key, unless it is a CloudEvent whose content type does not say so: that may have attributes of its own.
+fn strict(body: &Bytes) -> Result<Strict<'_>, NotAnEvent> {
+    if let Ok(event) = serde_json::from_slice(body) {
+        return Ok(event);
+    }
+    let Envelope { kind, id, source, specversion, expirytime, data } = serde_json::from_slice(body)?;
+    if specversion.is_none()
+        && let Some(key) = stranger(body)
+    {
+        let ordering = matches!(&*key, "key" | "partitionkey");
+        return Err(if ordering { NotAnEvent::Key(key) } else { NotAnEvent::Unknown(key) });
+    }
+    Ok(Strict { kind, _id: id, _source: source, expirytime, data })
+}
+
+/// The first key that is none of an envelope's.
+fn stranger(body: &Bytes) -> Option<String> {
+    let keys: BTreeMap<String, IgnoredAny> = serde_json::from_slice(body).ok()?;
+    keys.into_keys().find(|key| !["type", "data", "id", "source", "expirytime"].contains(&key.as_str()))
 }
 
 fn version(given: Option<&str>) -> Result<(), NotAnEvent> {

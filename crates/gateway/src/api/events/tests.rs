@@ -33,6 +33,14 @@ fn a_structured_event_is_delivered_whole() {
 }
 
 #[test]
+fn a_cloud_event_may_have_attributes_of_its_own() {
+    let body =
+        r#"{"specversion":"1.0","id":"7","source":"/a","type":"t","data":1,"partitionkey":"k","mine":"x"}"#;
+    assert_eq!(one(&[("content-type", "application/cloudevents+json")], body).body, body);
+    assert_eq!(one(&[("content-type", "application/json")], body).body, "1");
+}
+
+#[test]
 fn a_binary_event_has_its_attributes_in_percent_encoded_headers() {
     let headers = [
         ("ce-specversion", "1.0"),
@@ -66,6 +74,10 @@ fn what_is_no_event_is_named() {
         (&[][..], "nonsense", "the body is no event"),
         (&[], r#"{"data":1}"#, "missing field `type`"),
         (&[], r#"{"type":"a"}"#, "no `data`"),
+        (&[], r#"7"#, "expected an object"),
+        (&[], r#"{"type":"a","data":1,"dat":1}"#, "has no `dat`"),
+        (&[], r#"{"type":"a","data":1,"key":"k"}"#, "own `key` is not there yet"),
+        (&[], r#"{"type":"a","data":1,"partitionkey":"k"}"#, "own `partitionkey` is not there yet"),
         (&cloud, r#"{"type":"a","specversion":"0.3"}"#, "specversion"),
         (&cloud, r#"{"type":"a","specversion":"1.0","id":"1"}"#, "no `source`"),
         (&cloud, r#"{"type":"","specversion":"1.0","id":"1","source":"s"}"#, "no `type`"),

@@ -2,14 +2,16 @@
 
 use super::show;
 use crate::api::admin::edit::{REMOVE, SET};
-use crate::cli::client::AdminDoor;
-use crate::cli::header;
+use crate::cli::answers::DeadDetail;
+use crate::cli::client::{AdminDoor, Client};
 use crate::cli::payload::{self, Payload};
 use crate::cli::screen::{HEADING, styled};
+use crate::cli::{Misuse, header};
 use clap::Args;
 use contract::DeliveryId;
 use http::Method;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -18,6 +20,7 @@ use std::process::ExitCode;
 /// JSON is merged into a JSON body (RFC 7396): keys are added or replaced, those with null are removed. Anything else
 /// replaces the body as a whole. Headers are those that are passed on with the message; without --data the body stays.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["data", "headers", "remove_headers"]))]
 #[command(after_help = "Examples:
   fanlight dead edit dlv_01929b3c-5d2e-7000-8000-0123456789ab --data '{\"typo\": null}'
   fanlight dead edit dlv_01929b3c-5d2e-7000-8000-0123456789ab --header 'x-tenant: berlin' --remove-header x-debug")]
@@ -25,7 +28,7 @@ pub(super) struct Edit {
     /// The delivery
     id: DeliveryId,
     /// The change: a text, @FILE, or - for standard input
-    #[arg(short, long, value_name = "JSON|@FILE|-", required_unless_present_any = ["headers", "remove_headers"])]
+    #[arg(short, long, value_name = "JSON|@FILE|-")]
     data: Option<Payload>,
     /// The type of the data [default: what it looks like]; one that is no JSON replaces the whole body
     #[arg(long, value_name = "TYPE", requires = "data")]
@@ -43,6 +46,16 @@ pub(super) struct Edit {
     json: bool,
 }
 
+/// A letter that was forgotten must not turn an object into text.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the body of {id} is JSON and the data is not: correct it, or replace the whole body with --content-type, such as \
+     --content-type text/plain"
+)]
+struct NoJson {
+    id: DeliveryId,
+}
+
 impl Edit {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let client = self.door.client();
@@ -55,8 +68,10 @@ impl Edit {
         }
         let data = self.data.map(Payload::read).transpose()?;
         if let Some(data) = &data {
-            let kind =
-                self.content_type.unwrap_or_else(|| HeaderValue::from_static(payload::content_type(data)));
+            let kind = match self.content_type {
+                Some(kind) => kind,
+                None => looks_like(&client, self.id, data).await?,
+            };
             headers.insert(CONTENT_TYPE, kind);
         }
         let data = data.unwrap_or_default();
@@ -70,4 +85,18 @@ impl Edit {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The type of the data, unless it would take the place of a JSON body unasked.
+async fn looks_like(client: &Client, id: DeliveryId, data: &[u8]) -> anyhow::Result<HeaderValue> {
+    let kind = payload::content_type(data);
+    if kind != payload::JSON {
+        let detail: DeadDetail = client.read(&client.get(&format!("/v1/dead/{id}")).await?)?;
+        let body = detail.edit.unwrap_or(detail.message).body;
+        // A text may be a number by chance: only what can be merged into is meant.
+        if serde_json::from_str(&body).is_ok_and(|body: Value| body.is_object() || body.is_array()) {
+            return Err(Misuse::new(NoJson { id }).into());
+        }
+    }
+    Ok(HeaderValue::from_static(kind))
 }

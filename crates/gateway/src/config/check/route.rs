@@ -56,6 +56,7 @@ impl Check<'_> {
         let content_types = self.content_types(&raw.content_types);
         let types = self.several(&raw.types).unwrap_or_default();
         let order = self.one(&raw.key);
+        self.warn_unbounded(&raw.key, order.as_ref());
         let Accept { methods, pattern } = accept?;
         Some(Route {
             name: name?,

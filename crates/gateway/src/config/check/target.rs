@@ -81,7 +81,7 @@ impl Check<'_> {
         Some(url)
     }
 
-    fn warn_unbounded(&mut self, field: &One<Program>, program: Option<&Program>) {
+    pub(super) fn warn_unbounded(&mut self, field: &One<Program>, program: Option<&Program>) {
         let Some(place) = field.good().and_then(Written::place) else { return };
         if program.is_some_and(|program| !program.is_bounded()) {
             let message =

@@ -201,7 +201,7 @@ fn the_routing_table_has_the_indices_of_the_routes() {
 #[test]
 fn what_is_probably_not_meant_is_a_warning() {
     let config = good(
-        "routes:\n  in: { accept: POST /in, to: [plain, slow] }\ntargets:\n  plain: { url: 'http://api.example.com/' }\n  slow:\n    url: http://127.0.0.1:9000/\n    timeout: 10m\n    body: 'def f: f; f'\n  spare: { url: https://example.com/ }\n",
+        "routes:\n  in: { accept: POST /in, to: [plain, slow], key: 'def f: f; f' }\ntargets:\n  plain: { url: 'http://api.example.com/' }\n  slow:\n    url: http://127.0.0.1:9000/\n    timeout: 10m\n    body: 'def f: f; f'\n  spare: { url: https://example.com/ }\n",
     );
     assert_page!(config.warnings);
 }

@@ -6,10 +6,12 @@
 //!  accept ─► Due ── claim ──► Leased ── attempt ──► Delivered │ Dead │ Expired │ Cancelled
 //!     │                         ▲                               │
 //!     └──── lane has room ──────┘            redrive: a new run ┘ (Due again)
-//!     └──── filter said no ───► Skipped
+//!     ├──── filter said no ───► Skipped
+//!     └──── part of a group ──► Waiting ─► Due │ Unmet │ Skipped │ Cancelled   (`group.rs`)
 //! ```
 //! `Leased` belongs to a session; when the session dies, the row counts as due and possibly sent.
 
+use crate::group::Duty;
 use crate::{DeliveryId, Name, Timestamp};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -30,8 +32,12 @@ pub enum Standing {
     Cancelled,
     /// Its deadline passed first.
     Expired,
-    /// The target's filter said no: nothing to send.
+    /// The target's filter said no, or nothing was left to undo: nothing to send.
     Skipped,
+    /// Its turn in its group has not come.
+    Waiting,
+    /// What it waited for failed.
+    Unmet,
 }
 
 impl Standing {
@@ -39,8 +45,13 @@ impl Standing {
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
-            Self::Leased | Self::Due(_) => false,
-            Self::Delivered | Self::Dead(_) | Self::Cancelled | Self::Expired | Self::Skipped => true,
+            Self::Leased | Self::Due(_) | Self::Waiting => false,
+            Self::Delivered
+            | Self::Dead(_)
+            | Self::Cancelled
+            | Self::Expired
+            | Self::Skipped
+            | Self::Unmet => true,
         }
     }
 }
@@ -121,6 +132,8 @@ pub struct Delivery {
     pub revision: u32,
     /// A session died with it: the attempt may be a repeat and says so.
     pub suspect: Suspicion,
+    /// What it is to its message.
+    pub duty: Duty,
 }
 
 /// Whether an earlier attempt may have reached the target without our knowing.

@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod entropy;
 pub mod expression;
 pub mod field;
+pub mod group;
 pub mod id;
 pub mod limits;
 pub mod message;

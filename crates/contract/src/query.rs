@@ -1,6 +1,7 @@
 //! Questions to a store: lists of deliveries, and selections to change.
 
 use crate::delivery::{Attempt, ShapeId, Standing};
+use crate::store::Moved;
 use crate::{DeliveryId, Message, MessageId, Name, Timestamp};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -121,4 +122,6 @@ pub enum Change {
 pub struct Changed {
     /// The deliveries that were changed, with their targets; others were not there or not in a state for it.
     pub deliveries: Vec<(DeliveryId, Name)>,
+    /// What moved because of them.
+    pub moved: Vec<Moved>,
 }

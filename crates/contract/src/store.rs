@@ -4,6 +4,7 @@
 //! commit; one bad item never fails its neighbours. `tests/it` of `stores` is the exact specification.
 
 use crate::delivery::{Attempt, Death, Delivery, ShapeId, Standing};
+use crate::group::{Part, Rule};
 use crate::query::{Change, Changed, Cursor, Detail, Edit, Filter, Page};
 use crate::ticket::{Found, Ticket};
 use crate::{DeliveryId, Message, MessageId, Name, Promise, Timestamp};
@@ -29,7 +30,8 @@ pub trait Store: Send + Sync {
     /// Records attempts and where their deliveries stand now: one answer per item, in order. An attempt that is not counted
     /// ([`Attempt::is_counted`]) leaves [`crate::delivery::Delivery::attempts`] as it is, and takes the place of the last one if it
     /// [`Attempt::replaces`] it.
-    fn settle(&self, session: Session, batch: Vec<Settlement>) -> Answer<'_, Vec<Settled>>;
+    /// When one ends that is part of a group, what follows from it ([`crate::group::moves`]) is in the same commit.
+    fn settle(&self, session: Session, batch: Vec<Settlement>) -> Answer<'_, Settles>;
 
     /// Ends as `Expired` what waits (`Due`, also behind its order key) although its message's deadline has passed, earliest deadline
     /// first: at most [`crate::limits::EXPIRE_ITEMS_MAX`] at once. What waits without a deadline costs nothing.
@@ -89,6 +91,8 @@ pub struct Accept {
     pub deliveries: Vec<Start>,
     /// The caller's `Idempotency-Key`.
     pub once: Option<Once>,
+    /// When the message has succeeded.
+    pub rule: Rule,
 }
 
 /// How a delivery begins.
@@ -104,6 +108,8 @@ pub struct Start {
     pub shape: Option<ShapeId>,
     /// Why it is dead at once, kept as its first attempt; only with a standing of `Dead`.
     pub fault: Option<Box<Attempt>>,
+    /// Its part in the message's group; what waits begins as `Waiting`.
+    pub part: Part,
 }
 
 /// An order key: 1 to [`crate::limits::ORDER_KEY_BYTES_MAX`] bytes.
@@ -182,6 +188,14 @@ pub struct Lease {
     pub edit: Option<Edit>,
 }
 
+impl Lease {
+    /// No attempt is made after this moment: the message's, unless the delivery undoes or tells, which is never too late.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.message.deadline.filter(|_| self.delivery.duty.is_main())
+    }
+}
+
 /// The end of an attempt, or a lease given back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {
@@ -193,6 +207,15 @@ pub struct Settlement {
     pub attempt: Option<Arc<Attempt>>,
     /// Where it stands now. Never `Leased`.
     pub standing: Standing,
+}
+
+/// What became of a batch of settlements.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settles {
+    /// One per item, in order.
+    pub answers: Vec<Settled>,
+    /// What moved because of them.
+    pub moved: Vec<Moved>,
 }
 
 /// What became of one settlement.
@@ -211,15 +234,15 @@ pub enum Settled {
 /// What a look for passed deadlines did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expired {
-    /// Ended now. The next one of the order key of each may be due now.
-    pub deliveries: Vec<Late>,
+    /// Ended now, and what moved because of that. The next one of the order key of each may be due now.
+    pub moved: Vec<Moved>,
     /// The earliest deadline of what still waits. In the past when there was more than one call takes: ask again.
     pub next: Option<Timestamp>,
 }
 
-/// A delivery that waited past its message's deadline.
+/// A delivery whose standing a store changed by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Late {
+pub struct Moved {
     /// Whose.
     pub tenant: Name,
     /// Where it would have gone.
@@ -232,6 +255,8 @@ pub struct Late {
     pub received: Timestamp,
     /// The delivery.
     pub delivery: DeliveryId,
+    /// Where it stands now.
+    pub standing: Standing,
 }
 
 /// Whether a session lives.

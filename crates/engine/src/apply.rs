@@ -27,10 +27,14 @@ impl Engine {
             self.lane(&tenant, &target.name).set_plan(Some(Arc::clone(target)));
         }
         let routes = plan.routes.into_iter().map(|route| {
-            let rays = route.to.iter().filter_map(|name| {
-                let target = targets.iter().find(|target| target.name == *name)?;
+            let own = route.to.iter().filter(|way| way.part.is_main());
+            let own = own.map(|way| way.target.clone()).collect();
+            let waits = route.to.iter().any(|way| way.part.waits());
+            let rays = route.to.into_iter().filter_map(|way| {
+                let target = targets.iter().find(|target| target.name == way.target)?;
                 Some(Ray {
-                    lane: self.lane(&tenant, name),
+                    lane: self.lane(&tenant, &way.target),
+                    part: way.part,
                     when: target.when.clone(),
                     shape: target.shape.as_ref().map(|shape| shape.id),
                     retry: target.retry.clone(),
@@ -40,8 +44,10 @@ impl Engine {
                 name: route.name,
                 deadline: route.deadline,
                 key: route.key,
+                rule: route.rule,
+                waits,
                 rays: rays.collect(),
-                targets: route.to.into(),
+                targets: own,
             })
         });
         let routes = routes.collect();

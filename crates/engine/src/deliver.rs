@@ -10,8 +10,10 @@ use crate::shape::own;
 use crate::verdict::{self, Facts, Judgement, Proven, Refused};
 use bytes::Bytes;
 use contract::delivery::{Attempt, AttemptResult, ErrorClass, ShapeId, Standing, Timings};
+use contract::group::Duty;
 use contract::store::Lease;
 use contract::target::{Call, Form, Lasting, Outcome, Parcel};
+use contract::ticket::Found;
 use contract::{Message, Timestamp};
 use std::sync::Arc;
 
@@ -22,7 +24,7 @@ pub(crate) fn start(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) {
 
 /// Gives a lease to its lane: it starts now or waits there.
 pub(crate) fn offer(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) {
-    let deadline = lease.message.deadline;
+    let deadline = lease.deadline();
     match lane.offer(lease, engine.doors.clock.now()) {
         Some(lease) => start(engine, lane, lease),
         None => engine.deadlines.note(deadline),
@@ -52,7 +54,7 @@ async fn carry(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) -> Done {
         // The target left the configuration while this was on its way: back to the disk, to be held there.
         return Done::new(lane, &lease, None, Standing::Due(began));
     };
-    if lease.message.deadline.is_some_and(|deadline| began > deadline) {
+    if lease.deadline().is_some_and(|deadline| began > deadline) {
         return Done::new(lane, &lease, None, Standing::Expired);
     }
     let outcome = attempt(engine, &plan, &lease, began).await;
@@ -66,9 +68,14 @@ async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Times
         Ok(content) => content,
         Err(outcome) => return outcome,
     };
+    let revision = match lease.delivery.duty {
+        // Each run of a message is told with a body of its own.
+        Duty::Callback => lease.delivery.run - 1,
+        Duty::Required | Duty::Optional | Duty::Undo(_) => lease.delivery.revision,
+    };
     let parcel = Parcel {
         id: lease.delivery.id,
-        revision: lease.delivery.revision,
+        revision,
         attempt: lease.delivery.attempts + 1,
         suspect: lease.delivery.suspect,
         at: began,
@@ -90,10 +97,24 @@ async fn content(engine: &Engine, lease: &Lease) -> Result<(Arc<Message>, Bytes,
             Message { headers: edit.headers.clone(), body: edit.body.clone(), ..(*lease.message).clone() };
         return Ok((Arc::new(edited), edit.body.clone(), Form::Untouched));
     }
-    let body = lease.message.body.clone();
+    let body = match lease.delivery.duty {
+        Duty::Callback => report(engine, lease).await?,
+        Duty::Required | Duty::Optional | Duty::Undo(_) => lease.message.body.clone(),
+    };
     match lease.delivery.shape {
+        None if lease.delivery.duty == Duty::Callback => Ok((Arc::clone(&lease.message), body, Form::Shaped)),
         None => Ok((Arc::clone(&lease.message), body, Form::Untouched)),
         Some(id) => Ok((Arc::clone(&lease.message), shaped(engine, id, body).await?, Form::Shaped)),
+    }
+}
+
+/// What a callback tells: the ticket, which has settled.
+async fn report(engine: &Engine, lease: &Lease) -> Result<Bytes, Outcome> {
+    let unknown = |detail: &str| own(ErrorClass::LocalResources, Lasting::Passing, detail);
+    match engine.doors.store.ticket(&lease.message.tenant, lease.message.id).await {
+        Ok(Found::Here(ticket)) => Ok(engine.doors.report.report(&ticket)),
+        Ok(Found::Gone | Found::Unknown) => Err(unknown("the ticket is not there")),
+        Err(fault) => Err(unknown(&fault.to_string())),
     }
 }
 
@@ -106,7 +127,7 @@ fn judge(engine: &Engine, lane: &Lane, plan: &TargetPlan, lease: &Lease, outcome
     let (hold, refused) = lane.hold_and_refused(lease.delivery.id);
     let facts = Facts {
         attempts: lease.delivery.attempts + 1,
-        deadline: lease.message.deadline,
+        deadline: lease.deadline(),
         retry: &plan.retry,
         statuses: &plan.statuses,
         proven: if hold.proven { Proven::Yes } else { Proven::No },

@@ -25,7 +25,8 @@ impl Done {
     ) -> Self {
         let settlement =
             Settlement { position: lease.position, delivery: lease.delivery.id, attempt, standing };
-        let Message { id: message, received, deadline, .. } = *lease.message;
+        let Message { id: message, received, .. } = *lease.message;
+        let deadline = lease.deadline();
         Self { settlement, lane: Arc::clone(lane), message, received, deadline }
     }
 }

@@ -6,7 +6,7 @@ use crate::dispatch::memory::Memory;
 use crate::done::Done;
 use crate::happened::{Happened, Listener};
 use crate::offer::Offered;
-use crate::plan::Compile;
+use crate::plan::{Compile, Report};
 use crate::policy::hold::Reason;
 use crate::wake::Wake;
 use crate::watch::Watch;
@@ -33,6 +33,8 @@ pub struct Doors {
     pub store: Arc<dyn Store>,
     /// For shapes that only an earlier configuration had.
     pub compile: Arc<dyn Compile>,
+    /// For callbacks.
+    pub report: Arc<dyn Report>,
     /// Who hears what happens.
     pub listeners: Vec<Arc<dyn Listener>>,
 }

@@ -49,7 +49,7 @@ impl Engine {
         let deliveries = route::starts(&offer.route, &message, entropy).await?;
         let (reply, receipt) = oneshot::channel();
         permit.send(Offered {
-            accept: Accept { message, deliveries, once: offer.once },
+            accept: Accept { message, deliveries, once: offer.once, rule: offer.route.rule },
             route: offer.route,
             reply,
         });
@@ -173,6 +173,7 @@ fn begin(engine: &Arc<Engine>, ray: &Ray, durable: Durable<'_>, standing: Standi
                 run: 1,
                 revision: 0,
                 suspect: Suspicion::Clear,
+                duty: ray.part.duty,
             };
             let lease = Lease { position, delivery, message: Arc::clone(message), edit: None };
             if let Some(lease) = ray.lane.keep_promise(lease, engine.doors.clock.now()) {
@@ -180,11 +181,13 @@ fn begin(engine: &Arc<Engine>, ray: &Ray, durable: Durable<'_>, standing: Standi
             }
         }
         Standing::Due(at) => engine.put_on_disk(&ray.lane, at),
+        Standing::Waiting => {}
         Standing::Delivered
         | Standing::Dead(_)
         | Standing::Cancelled
         | Standing::Expired
-        | Standing::Skipped => {
+        | Standing::Skipped
+        | Standing::Unmet => {
             let (message, target, age) = (message.id, &ray.lane.name, Duration::ZERO);
             engine.tell(&Happened::Settled { message, delivery: id, target, standing, age });
         }

@@ -2,9 +2,12 @@
 
 use crate::policy::retry;
 use crate::policy::statuses::Statuses;
+use bytes::Bytes;
 use contract::Name;
 use contract::delivery::ShapeId;
 use contract::expression::Expression;
+use contract::group::{Part, Rule};
+use contract::ticket::Ticket;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,12 +24,30 @@ pub struct Plan {
 pub struct RoutePlan {
     /// Its name.
     pub name: Name,
-    /// The targets' names, each of which is in [`Plan::targets`].
-    pub to: Vec<Name>,
+    /// Where its messages go, in order of ordinal: first what they are for, then undos and callbacks.
+    pub to: Vec<Way>,
+    /// When a message has succeeded.
+    pub rule: Rule,
     /// No attempt later than this after accept.
     pub deadline: Option<Duration>,
     /// Messages for which this gives the same text go to each target in order.
     pub key: Option<Arc<dyn Expression>>,
+}
+
+/// One way out of a route.
+pub struct Way {
+    /// The target's name, which is in [`Plan::targets`].
+    pub target: Name,
+    /// Its part in the group of a message's deliveries.
+    pub part: Part,
+}
+
+impl Way {
+    /// A required one that waits for nothing.
+    #[must_use]
+    pub fn to(target: Name) -> Self {
+        Self { target, part: Part::default() }
+    }
 }
 
 /// One target.
@@ -56,6 +77,12 @@ pub struct Shape {
     pub text: Arc<str>,
     /// The compiled text.
     pub expression: Arc<dyn Expression>,
+}
+
+/// How a ticket is told to whoever is called back.
+pub trait Report: Send + Sync {
+    /// The body of the callback: the ticket without its callbacks, the same for every attempt of a run.
+    fn report(&self, ticket: &Ticket) -> Bytes;
 }
 
 /// Compiles the text of a shape that an earlier configuration pinned.

@@ -6,6 +6,7 @@ use crate::policy::retry;
 use bytes::Bytes;
 use contract::delivery::{Attempt, AttemptResult, Death, ErrorClass, ShapeId, Standing, Suspicion, Timings};
 use contract::expression::{Expression, Fault};
+use contract::group::{self, Member, Move, Part, Rule};
 use contract::store::{OrderKey, Start};
 use contract::{Entropy, Message, Name, limits};
 use std::sync::Arc;
@@ -19,7 +20,11 @@ pub struct Route {
     pub deadline: Option<Duration>,
     /// The order key's expression.
     pub(crate) key: Option<Arc<dyn Expression>>,
-    /// The targets' names, in order of ordinal.
+    /// When a message has succeeded.
+    pub(crate) rule: Rule,
+    /// Some delivery waits for others.
+    pub(crate) waits: bool,
+    /// The names of the targets that messages are for, in order of ordinal.
     pub(crate) targets: Arc<[Name]>,
     /// One per target, in order of ordinal.
     pub(crate) rays: Vec<Ray>,
@@ -28,6 +33,7 @@ pub struct Route {
 /// One way out of a route.
 pub(crate) struct Ray {
     pub(crate) lane: Arc<Lane>,
+    pub(crate) part: Part,
     pub(crate) when: Option<Arc<dyn Expression>>,
     pub(crate) shape: Option<ShapeId>,
     pub(crate) retry: retry::Policy,
@@ -56,20 +62,47 @@ pub(crate) async fn starts(
             (Ok(_), None) => Ok(Wanted::Yes),
         };
         let (standing, fault) = match wanted {
-            Ok(Wanted::Yes) => match ray.retry.first_wait(|| entropy.bits()) {
-                Duration::ZERO => (Standing::Leased, None),
-                wait => (Standing::Due(message.received + wait), None),
-            },
+            Ok(Wanted::Yes) if ray.part.waits() => (Standing::Waiting, None),
+            Ok(Wanted::Yes) => (first(ray, message, entropy), None),
             Ok(Wanted::No) => (Standing::Skipped, None),
             Err((_, Fault::Busy { .. })) => return Err(Refusal::NoWorker),
             Err((name, fault)) => {
                 (Standing::Dead(Death::Config), Some(Box::new(attempt(name, &fault, message))))
             }
         };
-        let key = key.as_ref().ok().and_then(Clone::clone);
-        starts.push(Start { target: ray.lane.name.clone(), standing, key, shape: ray.shape, fault });
+        let key = key.as_ref().ok().and_then(Clone::clone).filter(|_| ray.part.is_main());
+        let (target, part) = (ray.lane.name.clone(), ray.part.clone());
+        starts.push(Start { target, standing, key, shape: ray.shape, fault, part });
+    }
+    if route.waits {
+        regroup(route, message, entropy, &mut starts);
     }
     Ok(starts)
+}
+
+fn first(ray: &Ray, message: &Message, entropy: &dyn Entropy) -> Standing {
+    match ray.retry.first_wait(|| entropy.bits()) {
+        Duration::ZERO => Standing::Leased,
+        wait => Standing::Due(message.received + wait),
+    }
+}
+
+/// What follows at once for those that wait, from what has ended before it began: skipped, or dead for its configuration.
+fn regroup(route: &Route, message: &Message, entropy: &dyn Entropy, starts: &mut [Start]) {
+    let member = |start: &'_ Start| (start.part.clone(), start.standing);
+    let parts: Vec<(Part, Standing)> = starts.iter().map(member).collect();
+    let members: Vec<Member<'_>> =
+        parts.iter().map(|(part, standing)| Member { part, standing: *standing, delivered: None }).collect();
+    for (ordinal, step) in group::moves(route.rule, &members) {
+        let ordinal = usize::from(ordinal);
+        let (Some(start), Some(ray)) = (starts.get_mut(ordinal), route.rays.get(ordinal)) else { continue };
+        start.standing = match step {
+            Move::Start => first(ray, message, entropy),
+            Move::Skip => Standing::Skipped,
+            Move::Fail => Standing::Unmet,
+            Move::Cancel => Standing::Cancelled,
+        };
+    }
 }
 
 /// What a filter said.
@@ -166,6 +199,7 @@ mod tests {
         let name = |text| Name::try_new(text).unwrap();
         let ray = Ray {
             lane: Arc::new(Lane::new(Name::default_tenant(), name("crm"), memory)),
+            part: Part::default(),
             when: None,
             shape: None,
             retry: retry::Policy::try_new(retry::Schedule::List(waits), 0.5).unwrap(),
@@ -174,6 +208,8 @@ mod tests {
             name: name("signup"),
             deadline: None,
             key: None,
+            rule: Rule::All,
+            waits: false,
             targets: Arc::new([name("crm")]),
             rays: vec![ray],
         }

@@ -20,6 +20,7 @@ mod expire;
 mod files;
 mod first_page;
 mod front;
+mod group;
 mod head;
 mod heal;
 mod health;

@@ -266,10 +266,10 @@ impl Lane {
         if state.deadline.is_none_or(|earliest| earliest >= now) {
             return (Vec::new(), state.deadline);
         }
-        let is_late = |lease: &Lease| lease.message.deadline.is_some_and(|deadline| deadline < now);
+        let is_late = |lease: &Lease| lease.deadline().is_some_and(|deadline| deadline < now);
         let (late, rest): (VecDeque<Lease>, VecDeque<Lease>) =
             std::mem::take(&mut state.window).into_iter().partition(is_late);
-        state.deadline = rest.iter().filter_map(|lease| lease.message.deadline).min();
+        state.deadline = rest.iter().filter_map(Lease::deadline).min();
         state.window = rest;
         (forget(&mut state, late.into()), state.deadline)
     }
@@ -314,7 +314,7 @@ impl Lane {
             state.in_flight += 1;
             return Some(lease);
         }
-        state.deadline = earlier(state.deadline, lease.message.deadline);
+        state.deadline = earlier(state.deadline, lease.deadline());
         state.window.push_back(lease);
         None
     }

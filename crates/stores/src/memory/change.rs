@@ -22,20 +22,25 @@ impl State {
                     .into_iter()
                     .flat_map(|position| (0..).take(count).map(move |one| (position, one)))
                 {
+                    if !self.entry(spot).is_some_and(|entry| entry.start.part.is_main()) {
+                        continue;
+                    }
                     self.end_after_flight(spot, tenant, unsent, wall);
                     self.change_one(spot, tenant, wall, &mut changed, |id, entry| {
                         let ends = match entry.standing {
-                            Standing::Due(_) => true,
+                            Standing::Due(_) | Standing::Waiting => true,
                             Standing::Leased => unsent.contains(&id),
                             Standing::Delivered
                             | Standing::Dead(_)
                             | Standing::Cancelled
                             | Standing::Expired
-                            | Standing::Skipped => false,
+                            | Standing::Skipped
+                            | Standing::Unmet => false,
                         };
                         ends.then(|| entry.standing = Standing::Cancelled)
                     });
                 }
+                position.into_iter().for_each(|position| self.regroup(position, wall));
             }
             Change::Edit { tenant, delivery, edit } => {
                 self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
@@ -45,6 +50,7 @@ impl State {
             }
             Change::Revive { tenant, deliveries } => {
                 for (delivery, at) in deliveries {
+                    let count = changed.deliveries.len();
                     self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
                         entry.standing = Standing::Due(*at);
                         entry.run += 1;
@@ -52,6 +58,9 @@ impl State {
                         entry.orphaned = 0;
                         entry.ending = false;
                     });
+                    if changed.deliveries.len() > count {
+                        self.reopen(*delivery, wall);
+                    }
                 }
             }
             Change::Discard { tenant, deliveries } => {
@@ -59,9 +68,13 @@ impl State {
                     self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
                         entry.standing = Standing::Cancelled;
                     });
+                    if let Some((position, _)) = self.spot(*delivery) {
+                        self.regroup(position, wall);
+                    }
                 }
             }
         }
+        changed.moved = self.take_moved();
         changed
     }
 
@@ -107,7 +120,7 @@ impl State {
         }
     }
 
-    fn spot(&self, id: DeliveryId) -> Option<Spot> {
+    pub(super) fn spot(&self, id: DeliveryId) -> Option<Spot> {
         Some((*self.firsts.get(&id.at(0))?, id.ordinal()))
     }
 
@@ -121,13 +134,14 @@ impl State {
         let ray = |(ordinal, entry): (u16, &Entry)| Ray {
             id: kept.message.first.at(ordinal),
             target: entry.start.target.clone(),
+            part: entry.start.part.clone(),
             standing: entry.standing,
             run: entry.run,
             attempts: entry.history.clone(),
         };
         let deliveries = (0..).zip(&kept.entries).map(ray).collect();
         let (route, received) = (kept.message.route.clone(), kept.message.received);
-        Found::Here(Ticket { id, route, received, deliveries })
+        Found::Here(Ticket { id, route, received, rule: kept.rule, deliveries })
     }
 
     pub(super) fn detail(&self, tenant: &Name, id: DeliveryId) -> Found<Detail> {
@@ -173,9 +187,13 @@ impl State {
         let mut pruned = Pruned::default();
         for (position, kept) in std::mem::take(&mut self.messages) {
             let alive = kept.entries.iter().any(|entry| match entry.standing {
-                Standing::Leased | Standing::Due(_) => true,
+                Standing::Leased | Standing::Due(_) | Standing::Waiting => true,
                 Standing::Dead(_) => now.since(entry.died) < retention.dead,
-                Standing::Delivered | Standing::Cancelled | Standing::Expired | Standing::Skipped => false,
+                Standing::Delivered
+                | Standing::Cancelled
+                | Standing::Expired
+                | Standing::Skipped
+                | Standing::Unmet => false,
             });
             let expired = now.since(kept.message.received) >= retention.time;
             if alive || !(expired || total > retention.bytes) {

@@ -1,9 +1,10 @@
 //! What the memory store holds, and the happy path over it.
 
 use contract::delivery::{Attempt, Death, Delivery, Standing, Suspicion};
+use contract::group::Rule;
 use contract::query::Edit;
 use contract::store::{
-    Accept, Accepted, Ask, Backlog, Claimed, Expired, Fault, Late, Lease, Position, Scope, Session, Settled,
+    Accept, Accepted, Ask, Backlog, Claimed, Expired, Fault, Lease, Moved, Position, Scope, Session, Settled,
     Settlement, Start, Versioned,
 };
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp, limits};
@@ -33,10 +34,13 @@ pub(super) struct State {
     pub(super) states: BTreeMap<Scope, Versioned>,
     pub(super) gone_until: Option<Timestamp>,
     pub(super) crowded: bool,
+    /// What groups moved in the call under way.
+    pub(super) moved: Vec<Moved>,
 }
 
 pub(super) struct Kept {
     pub(super) message: Arc<Message>,
+    pub(super) rule: Rule,
     pub(super) entries: Vec<Entry>,
 }
 
@@ -69,7 +73,9 @@ impl State {
                     0..limits::ORPHANED_MAX => Standing::Due(now),
                 };
             });
+            self.regroup(spot.0, wall);
         }
+        self.moved.clear();
         self.sessions += 1;
         let session = Session(self.sessions);
         self.alive = Some(session);
@@ -95,7 +101,8 @@ impl State {
             && *at >= message.received - limits::IDEMPOTENCY_WINDOW
             && let Some(kept) = self.messages.get(position)
         {
-            let targets = kept.entries.iter().map(|entry| entry.start.target.clone()).collect();
+            let own = kept.entries.iter().take_while(|entry| entry.start.part.is_main());
+            let targets = own.map(|entry| entry.start.target.clone()).collect();
             let same = Accepted::Same { id: kept.message.id, first: kept.message.first, targets };
             return if first == fingerprint { same } else { Accepted::Conflict };
         }
@@ -109,7 +116,7 @@ impl State {
         }
         self.ids.insert(message.id, position);
         self.firsts.insert(message.first.at(0), position);
-        self.messages.insert(position, Kept { message: Arc::clone(message), entries: Vec::new() });
+        self.messages.insert(position, Kept { message: Arc::clone(message), rule: item.rule, entries: Vec::new() });
         let mut demoted = Vec::new();
         for (ordinal, start) in (0..).zip(&item.deliveries) {
             let mut standing = start.standing;
@@ -165,6 +172,7 @@ impl State {
             run: entry.run,
             revision: entry.revision,
             suspect: entry.suspect,
+            duty: entry.start.part.duty,
         };
         let message = Arc::clone(&kept.message);
         Some(Lease { position: Position(spot.0), delivery, message, edit: entry.edit.clone() })
@@ -184,6 +192,7 @@ impl State {
                 entry.record(attempt);
             }
         });
+        self.regroup(spot.0, wall);
         let freed =
             self.entry(spot).is_some_and(|entry| entry.start.key.is_some() && entry.standing.is_final());
         match (ends, freed) {
@@ -199,21 +208,25 @@ impl State {
         let mut expired = Expired::default();
         for spot in late {
             self.alter(spot, wall, |entry| entry.standing = Standing::Expired);
-            expired.deliveries.extend(self.late(spot));
+            expired.moved.extend(self.told(spot));
+            self.regroup(spot.0, wall);
         }
+        expired.moved.append(&mut self.take_moved());
         expired.next = self.deadlines.first().map(|(deadline, _)| *deadline);
         expired
     }
 
-    fn late(&self, spot: Spot) -> Option<Late> {
+    /// A delivery whose standing was changed by the store, as it is told.
+    pub(super) fn told(&self, spot: Spot) -> Option<Moved> {
         let message = &self.messages.get(&spot.0)?.message;
-        Some(Late {
+        Some(Moved {
             tenant: message.tenant.clone(),
             target: self.entry(spot)?.start.target.clone(),
             position: Position(spot.0),
             message: message.id,
             received: message.received,
             delivery: message.first.at(spot.1),
+            standing: self.entry(spot)?.standing,
         })
     }
 
@@ -240,7 +253,9 @@ impl State {
                     | Standing::Delivered
                     | Standing::Cancelled
                     | Standing::Expired
-                    | Standing::Skipped => {}
+                    | Standing::Skipped
+                    | Standing::Waiting
+                    | Standing::Unmet => {}
                 }
             }
         }
@@ -283,7 +298,8 @@ impl State {
         let key = self.key_of(&tenant, &entry.start).filter(|_| !entry.standing.is_final());
         if let Standing::Due(at) = entry.standing {
             self.due.entry(lane).or_default().insert((at, spot));
-            self.deadlines.extend(self.deadline(spot).map(|deadline| (deadline, spot)));
+            let own = self.deadline(spot).filter(|_| entry.start.part.is_main());
+            self.deadlines.extend(own.map(|deadline| (deadline, spot)));
         }
         if let Some(key) = key {
             self.keys.entry(key).or_default().insert(spot);

@@ -10,7 +10,7 @@ use super::seen::Seen;
 use super::slice::{Row, Slice};
 use super::trouble::{Result, Trouble};
 use super::work::{Reply, Work};
-use contract::store::{Position, Renewed, Session};
+use contract::store::{Moved, Position, Renewed, Session};
 use contract::{Clock, MessageId, Timestamp};
 use std::collections::BTreeMap;
 
@@ -37,6 +37,8 @@ pub(super) struct Batch<'a> {
     pub(super) clock: &'a dyn Clock,
     /// On the current slice, from the first use on.
     pub(super) hot: Option<Hot<'a>>,
+    /// What groups moved in the work under way.
+    pub(super) moved: Vec<Moved>,
     /// Messages found damaged: told to the watcher once this is committed.
     pub(super) damaged: Vec<MessageId>,
     /// Packing space.

@@ -29,20 +29,23 @@ impl<'a> Batch<'a> {
                     if let Some((slice, head, before)) = self.dead_row(tenant, *delivery)? {
                         self.revive(slice, &head, &before, *at)?;
                         self.note(&mut changed, *delivery, before.lane)?;
+                        self.reopen(slice, &head)?;
                     }
                 }
             }
             Change::Discard { tenant, deliveries } => {
                 for delivery in deliveries {
-                    if let Some((slice, _, before)) = self.dead_row(tenant, *delivery)? {
+                    if let Some((slice, head, before)) = self.dead_row(tenant, *delivery)? {
                         let mut after = before.clone();
                         self.stand(slice, &mut after, Standing::Cancelled)?;
                         self.update(slice, &before, &after)?;
                         self.note(&mut changed, *delivery, before.lane)?;
+                        self.regroup(head.position)?;
                     }
                 }
             }
         }
+        changed.moved = self.take_moved();
         Ok(changed)
     }
 
@@ -56,14 +59,19 @@ impl<'a> Batch<'a> {
         let Some((slice, head)) = self.find(tenant, |slice| slice.head_by_id(message))? else {
             return Ok(());
         };
-        for ordinal in (0..).take(head.beginnings.len()) {
+        for (ordinal, _) in (0..).zip(&head.beginnings).filter(|(_, one)| one.part.is_main()) {
             let id = head.first.at(ordinal);
             let Some(spot) = Spot::new(head.position, ordinal) else { continue };
             let Some(before) = self.row(slice, spot)? else { continue };
             let ends = match before.code {
-                Code::Due | Code::Blocked => true,
+                Code::Due | Code::Blocked | Code::Waiting => true,
                 Code::Leased => unsent.contains(&id),
-                Code::Delivered | Code::Dead | Code::Cancelled | Code::Expired | Code::Skipped => false,
+                Code::Delivered
+                | Code::Dead
+                | Code::Cancelled
+                | Code::Expired
+                | Code::Skipped
+                | Code::Unmet => false,
             };
             if ends {
                 let mut after = before.clone();
@@ -77,7 +85,7 @@ impl<'a> Batch<'a> {
                 self.update(slice, &before, &Row { ending: true, ..before.clone() })?;
             }
         }
-        Ok(())
+        self.regroup(head.position)
     }
 
     fn edit(&mut self, slice: &Slice, before: &Row, edit: &Edit) -> Result<()> {

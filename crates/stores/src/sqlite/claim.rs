@@ -8,6 +8,7 @@ use super::place::Number;
 use super::slice::{Row, micros, row, time};
 use super::trouble::{Result, Trouble};
 use contract::delivery::{Death, Delivery, Standing};
+use contract::group::Duty;
 use contract::store::{Ask, Backlog, Claimed, Lease, Position, Session};
 use contract::{Message, Timestamp};
 use rusqlite::{OptionalExtension, params};
@@ -84,10 +85,12 @@ impl Batch<'_> {
         self.update(slice, before, &after)?;
         let target = self.files.catalog.read().target(before.lane)?;
         let ordinal = before.spot.ordinal();
+        let beginning = head.beginnings.get(usize::from(ordinal));
         let delivery = Delivery {
             id: head.first.at(ordinal),
             target,
-            shape: head.beginnings.get(usize::from(ordinal)).and_then(|one| one.shape),
+            shape: beginning.and_then(|one| one.shape),
+            duty: beginning.map_or(Duty::default(), |one| one.part.duty),
             attempts: before.attempts,
             run: before.run,
             revision: before.revision,
@@ -136,7 +139,7 @@ impl Batch<'_> {
         let slice = self.holder(position)?;
         let (id, rank) = slice.labels(position)?;
         for before in slice.rows(position)? {
-            if !matches!(before.code, Code::Due | Code::Blocked) {
+            if !matches!(before.code, Code::Due | Code::Blocked | Code::Waiting) {
                 continue;
             }
             let mut after = before.clone();

@@ -320,6 +320,7 @@ impl Core {
             admission,
             clock: self.options.clock.as_ref(),
             hot: None,
+            moved: Vec::new(),
             damaged: Vec::new(),
             space: Vec::new(),
         };

@@ -1,7 +1,8 @@
 //! A message in its slice: found by place, by its id or by a delivery's id, with or without its body.
 
 use super::catalog::Names;
-use super::pack::{self, Beginning};
+use super::pack::{self, Beginning, Beginnings};
+use contract::group::Rule;
 use super::slice::{Slice, time};
 use super::trouble::{Result, Trouble};
 use bytes::Bytes;
@@ -19,6 +20,7 @@ pub(super) struct Head {
     pub(super) tenant: u32,
     pub(super) route: u32,
     pub(super) received: Timestamp,
+    pub(super) rule: Rule,
     pub(super) beginnings: Vec<Beginning>,
 }
 
@@ -61,8 +63,8 @@ impl Slice {
     fn read_head(&self, row: &rusqlite::Row<'_>) -> Result<Head> {
         let head = self.read_labels(row)?;
         let packed = row.get_ref(8)?.as_blob().unwrap_or_default();
-        let beginnings = pack::unpack_beginnings(packed).ok_or(Trouble::Corrupt(head.id))?;
-        Ok(Head { beginnings, ..head })
+        let Beginnings { rule, each } = pack::unpack_beginnings(packed).ok_or(Trouble::Corrupt(head.id))?;
+        Ok(Head { rule, beginnings: each, ..head })
     }
 
     /// The head without what the message started with.
@@ -74,6 +76,7 @@ impl Slice {
             tenant: row.get(5)?,
             route: row.get(6)?,
             received: time(row.get(7)?),
+            rule: Rule::default(),
             beginnings: Vec::new(),
         })
     }

@@ -73,19 +73,20 @@ impl Shelf<'_> {
 
     fn read_ticket(&self, slice: &Slice, head: &Head) -> Result<Ticket> {
         let mut deliveries = Vec::with_capacity(head.beginnings.len());
-        for ordinal in (0..).take(head.beginnings.len()) {
+        for (ordinal, beginning) in (0..).zip(&head.beginnings) {
             let row = self.row_or_implied(slice, head, ordinal)?;
             let attempts = if row.kept == 0 { Vec::new() } else { slice.attempts(row.spot)? };
             deliveries.push(Ray {
                 id: head.first.at(ordinal),
                 target: self.names.target(row.lane)?,
+                part: beginning.part.clone(),
                 standing: row.standing()?,
                 run: row.run,
                 attempts,
             });
         }
         let route = named(self.names, head.route)?;
-        Ok(Ticket { id: head.id, route, received: head.received, deliveries })
+        Ok(Ticket { id: head.id, route, received: head.received, rule: head.rule, deliveries })
     }
 
     fn read_detail(&self, slice: &Slice, head: &Head, ordinal: u16) -> Result<Detail> {

@@ -31,9 +31,9 @@ pub(super) fn salvage(work: &Work, reply: Reply, left_out: &BTreeSet<Number>) ->
             Ok(Reply::Claimed(claimed))
         }
         (Work::Expire(now), Reply::Expired(mut expired)) => {
-            let all = expired.deliveries.len();
-            expired.deliveries.retain(|late| !gone(late.position));
-            if expired.deliveries.len() < all {
+            let all = expired.moved.len();
+            expired.moved.retain(|one| !gone(one.position));
+            if expired.moved.len() < all {
                 expired.next = expired.next.into_iter().chain([*now + AGAIN_IN]).min();
             }
             Ok(Reply::Expired(expired))
@@ -45,9 +45,10 @@ pub(super) fn salvage(work: &Work, reply: Reply, left_out: &BTreeSet<Number>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use contract::delivery::{Delivery, Suspicion};
+    use contract::delivery::{Delivery, Standing, Suspicion};
+    use contract::group::Duty;
     use contract::message::Headers;
-    use contract::store::{Claimed, Expired, Late, Lease, Position, Session};
+    use contract::store::{Claimed, Expired, Lease, Moved, Position, Session};
     use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
     use std::sync::Arc;
 
@@ -66,8 +67,8 @@ mod tests {
             headers: Headers::default(),
             body: "".into(),
         };
-        let (shape, suspect) = (None, Suspicion::Clear);
-        let delivery = Delivery { id: first, target: name, shape, attempts: 0, run: 1, revision: 0, suspect };
+        let (shape, suspect, duty) = (None, Suspicion::Clear, Duty::Required);
+        let delivery = Delivery { id: first, target: name, shape, attempts: 0, run: 1, revision: 0, suspect, duty };
         Lease { position, delivery, message: Arc::new(message), edit: None }
     }
 
@@ -83,19 +84,20 @@ mod tests {
         assert_eq!(salvaged[0].leases, [lease(kept)]);
         assert_eq!(salvaged[0].next_due, Some(NOW + AGAIN_IN));
 
-        let late = Late {
+        let late = Moved {
             tenant: Name::default_tenant(),
             target: Name::default_tenant(),
             position: lost,
             message: MessageId::from_bits(1),
             received: NOW,
             delivery: DeliveryId::from_bits(1 << 16),
+            standing: Standing::Expired,
         };
-        let expired = Expired { deliveries: vec![late], next: None };
+        let expired = Expired { moved: vec![late], next: None };
         let Ok(Reply::Expired(salvaged)) = salvage(&Work::Expire(NOW), Reply::Expired(expired), &left_out)
         else {
             panic!()
         };
-        assert_eq!((salvaged.deliveries.len(), salvaged.next), (0, Some(NOW + AGAIN_IN)));
+        assert_eq!((salvaged.moved.len(), salvaged.next), (0, Some(NOW + AGAIN_IN)));
     }
 }

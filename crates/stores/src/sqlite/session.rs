@@ -74,10 +74,10 @@ impl Batch<'_> {
             (after.code, after.at) = (Code::Due, Some(now));
         }
         self.update(slice, before, &after)?;
-        match &before.key {
-            Some(key) => self.rearrange(before.lane, key),
-            None => Ok(()),
+        if let Some(key) = &before.key {
+            self.rearrange(before.lane, key)?;
         }
+        if after.code.is_unfinished() { Ok(()) } else { self.regroup(before.spot.position()) }
     }
 }
 

@@ -7,12 +7,13 @@ use super::place::{Number, Spot};
 use super::slice::{Row, Slice};
 use super::trouble::Result;
 use contract::delivery::{Attempt, Standing};
-use contract::store::{Session, Settled, Settlement};
+use contract::store::{Session, Settled, Settlement, Settles};
 use rusqlite::params;
 
 impl Batch<'_> {
-    pub(super) fn settle(&mut self, session: Session, batch: &[Settlement]) -> Result<Vec<Settled>> {
-        batch.iter().map(|one| self.settle_one(session, one)).collect()
+    pub(super) fn settle(&mut self, session: Session, batch: &[Settlement]) -> Result<Settles> {
+        let answers: Result<_> = batch.iter().map(|one| self.settle_one(session, one)).collect();
+        Ok(Settles { answers: answers?, moved: self.take_moved() })
     }
 
     fn settle_one(&mut self, session: Session, settlement: &Settlement) -> Result<Settled> {
@@ -39,6 +40,9 @@ impl Batch<'_> {
         self.update(slice, &before, &after)?;
         if let Some(key) = &before.key {
             self.rearrange(before.lane, key)?;
+        }
+        if !after.code.is_unfinished() {
+            self.regroup(settlement.position)?;
         }
         let freed = before.key.is_some() && after.key.is_none();
         Ok(match (ends, freed) {

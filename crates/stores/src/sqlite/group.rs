@@ -1,0 +1,118 @@
+//! Moves the deliveries of a group when one of them has ended.
+
+use super::batch::Batch;
+use super::code::Code;
+use super::head::Head;
+use super::place::Spot;
+use super::slice::{Row, Slice};
+use super::trouble::{Result, Trouble};
+use contract::Timestamp;
+use contract::delivery::Standing;
+use contract::group::{self, Duty, Member, Move};
+use contract::store::{Moved, Position};
+
+impl<'a> Batch<'a> {
+    /// Does what follows for the others of its message when a delivery has ended. Costs nothing while nobody waits for a turn.
+    pub(super) fn regroup(&mut self, position: Position) -> Result<()> {
+        let slice = self.holder(position)?;
+        if !self.ledger.has_waiting(slice.number) {
+            return Ok(());
+        }
+        let head = match slice.head(position) {
+            Ok(Some(head)) => head,
+            // Nobody can tell who waits for whom any more: what waits is ended where the damage is found.
+            Ok(None) | Err(Trouble::Corrupt(_)) => return Ok(()),
+            Err(other) => return Err(other),
+        };
+        let rows = self.group(slice, &head)?;
+        if !rows.iter().any(|row| row.code == Code::Waiting) {
+            return Ok(());
+        }
+        let moves = group::moves(head.rule, &members(slice, &head, &rows)?);
+        for (ordinal, step) in moves {
+            if let Some(before) = rows.get(usize::from(ordinal)) {
+                self.step(slice, &head, before, step)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A delivery got another run: what it had ended for others is open again.
+    pub(super) fn reopen(&mut self, slice: &'a Slice, head: &Head) -> Result<()> {
+        if !head.beginnings.iter().any(|one| one.part.waits()) {
+            return Ok(());
+        }
+        let rows = self.group(slice, head)?;
+        for ordinal in group::reopened(&members(slice, head, &rows)?) {
+            let Some(before) = rows.get(usize::from(ordinal)) else { continue };
+            let mut after = Row { run: before.run + 1, attempts: 0, orphaned: 0, ..before.clone() };
+            self.stand(slice, &mut after, Standing::Waiting)?;
+            after.key = head.beginnings.get(usize::from(ordinal)).and_then(|one| Some(one.key.as_ref()?.0.to_string()));
+            self.update(slice, before, &after)?;
+        }
+        self.regroup(head.position)
+    }
+
+    pub(super) fn take_moved(&mut self) -> Vec<Moved> {
+        std::mem::take(&mut self.moved)
+    }
+
+    fn group(&mut self, slice: &'a Slice, head: &Head) -> Result<Vec<Row>> {
+        let spots = (0..).take(head.beginnings.len()).map_while(|ordinal| Spot::new(head.position, ordinal));
+        let gone = || Trouble::Failed(format!("a delivery of {} is gone", head.id));
+        spots.map(|spot| self.row(slice, spot)?.ok_or_else(gone)).collect()
+    }
+
+    fn step(&mut self, slice: &Slice, head: &Head, before: &Row, step: Move) -> Result<()> {
+        let standing = match step {
+            Move::Start => Standing::Due(self.now()),
+            Move::Skip => Standing::Skipped,
+            Move::Fail => Standing::Unmet,
+            Move::Cancel if before.code == Code::Leased => {
+                return self.update(slice, before, &Row { ending: true, ..before.clone() });
+            }
+            Move::Cancel => Standing::Cancelled,
+        };
+        let mut after = before.clone();
+        self.stand(slice, &mut after, standing)?;
+        if after.code == Code::Due && after.key.is_some() {
+            after.code = Code::Blocked;
+        }
+        self.update(slice, before, &after)?;
+        if let Some(key) = &before.key {
+            self.rearrange(before.lane, key)?;
+        }
+        let names = self.files.catalog.read();
+        let unknown = || Trouble::Failed(format!("lane {} is not in the catalog", before.lane));
+        let (tenant, target) = names.pair(before.lane).ok_or_else(unknown)?;
+        let moved = Moved {
+            tenant: tenant.clone(),
+            target: target.clone(),
+            position: head.position,
+            message: head.id,
+            received: head.received,
+            delivery: head.first.at(before.spot.ordinal()),
+            standing,
+        };
+        drop(names);
+        self.moved.push(moved);
+        Ok(())
+    }
+}
+
+fn members<'h>(slice: &Slice, head: &'h Head, rows: &[Row]) -> Result<Vec<Member<'h>>> {
+    let undoes = head.beginnings.iter().any(|one| matches!(one.part.duty, Duty::Undo(_)));
+    let member = |(row, beginning): (&Row, &'h super::pack::Beginning)| {
+        let standing = row.standing()?;
+        let known = undoes && standing == Standing::Delivered;
+        let delivered = if known { ended(slice, row.spot)? } else { None };
+        Ok(Member { part: &beginning.part, standing, delivered })
+    };
+    rows.iter().zip(&head.beginnings).map(member).collect()
+}
+
+/// When the last attempt of a delivery ended.
+fn ended(slice: &Slice, spot: Spot) -> Result<Option<Timestamp>> {
+    let last = slice.last_attempt(spot)?;
+    Ok(last.map(|attempt| attempt.began + attempt.timings.total()))
+}

@@ -350,20 +350,37 @@ mod tests {
     #[test]
     fn a_broken_rule_is_compensated_from_the_latest_success_back() {
         let saga = |standings: [Standing; 6]| {
-            let parts: [(Duty, &[u16]); 6] =
-                [(Required, &[]), (Required, &[]), (Required, &[]), (Undo(0), &[]), (Undo(1), &[]), (Callback, &[])];
-            let group: Vec<_> =
-                parts.into_iter().zip(standings).map(|((duty, after), standing)| (duty, after, standing)).collect();
+            let parts: [(Duty, &[u16]); 6] = [
+                (Required, &[]),
+                (Required, &[]),
+                (Required, &[]),
+                (Undo(0), &[]),
+                (Undo(1), &[]),
+                (Callback, &[]),
+            ];
+            let group: Vec<_> = parts
+                .into_iter()
+                .zip(standings)
+                .map(|((duty, after), standing)| (duty, after, standing))
+                .collect();
             moved(Rule::All, &group)
         };
         let (done, waits) = (Delivered, Waiting);
         assert_eq!(saga([done, done, LATER, waits, waits, waits]), []);
         assert_eq!(saga([done, LATER, DEAD, waits, waits, waits]), [(1, Cancel), (4, Skip), (3, Start)]);
-        assert_eq!(saga([done, Leased, DEAD, waits, waits, waits]), [(1, Cancel)], "what is in flight is awaited");
+        assert_eq!(
+            saga([done, Leased, DEAD, waits, waits, waits]),
+            [(1, Cancel)],
+            "what is in flight is awaited"
+        );
         assert_eq!(saga([done, done, DEAD, waits, waits, waits]), [(4, Start)]);
         assert_eq!(saga([done, done, DEAD, waits, LATER, waits]), [], "one after the other");
         assert_eq!(saga([done, done, DEAD, waits, done, waits]), [(3, Start)]);
-        assert_eq!(saga([done, done, DEAD, waits, DEAD, waits]), [(3, Start)], "an undo that died holds up no other");
+        assert_eq!(
+            saga([done, done, DEAD, waits, DEAD, waits]),
+            [(3, Start)],
+            "an undo that died holds up no other"
+        );
         assert_eq!(saga([done, done, DEAD, done, done, waits]), [(5, Start)]);
         assert_eq!(saga([done, done, done, waits, waits, waits]), [(3, Skip), (4, Skip), (5, Start)]);
         assert_eq!(saga([DEAD, Cancelled, DEAD, waits, waits, waits]), [(3, Skip), (4, Skip), (5, Start)]);
@@ -378,10 +395,11 @@ mod tests {
 
     #[test]
     fn another_run_brings_back_what_failed_because_of_it() {
-        let parts = [Part::default(), Part { after: vec![0], ..Part::default() }, Part {
-            duty: Callback,
-            after: Vec::new(),
-        }];
+        let parts = [
+            Part::default(),
+            Part { after: vec![0], ..Part::default() },
+            Part { duty: Callback, after: Vec::new() },
+        ];
         let members: Vec<_> = parts
             .iter()
             .zip([LATER, Unmet, Delivered])
@@ -413,7 +431,12 @@ mod tests {
             // Only what the message wants for itself is waited for.
             2 => Part {
                 duty: Required,
-                after: (0..).zip(duties).take(usize::from(ordinal)).filter(|(_, duty)| **duty < 3).map(|(one, _)| one).collect(),
+                after: (0..)
+                    .zip(duties)
+                    .take(usize::from(ordinal))
+                    .filter(|(_, duty)| **duty < 3)
+                    .map(|(one, _)| one)
+                    .collect(),
             },
             3 => Part { duty: Callback, after: Vec::new() },
             _ => Part { duty: Undo(u16::from(*duty) % count), after: Vec::new() },
@@ -429,7 +452,11 @@ mod tests {
             let group: Vec<Member<'_>> = now
                 .iter()
                 .zip(&parts)
-                .map(|((_, standing), part)| Member { part, standing: *standing, delivered: Some(Timestamp::from_micros(round)) })
+                .map(|((_, standing), part)| Member {
+                    part,
+                    standing: *standing,
+                    delivered: Some(Timestamp::from_micros(round)),
+                })
                 .collect();
             let made = moves(rule, &group);
             for (ordinal, step) in made {
@@ -445,7 +472,11 @@ mod tests {
             let group: Vec<Member<'_>> = standings
                 .iter()
                 .zip(&parts)
-                .map(|(standing, part)| Member { part, standing: *standing, delivered: Some(Timestamp::ZERO) })
+                .map(|(standing, part)| Member {
+                    part,
+                    standing: *standing,
+                    delivered: Some(Timestamp::ZERO),
+                })
                 .collect();
             assert_eq!(moves(rule, &group), [], "the same again");
             let Some(next) = standings.iter().position(|standing| *standing == LATER) else { break };

@@ -44,7 +44,7 @@ async fn cancel(engine: Arc<Engine>, tenant: Name, message: MessageId) -> Result
         // The next of its order key may be due now.
         engine.put_on_disk(&engine.lane(&tenant, target), now);
     }
-    changed.moved.iter().for_each(|one| engine.moved(one));
+    engine.follow(&changed);
     engine.watch.changed(message);
     Ok(changed)
 }

@@ -124,7 +124,7 @@ impl Engine {
         for (_, target) in &changed.deliveries {
             self.put_on_disk(&self.lane(tenant, target), earliest);
         }
-        changed.moved.iter().for_each(|one| self.moved(one));
+        self.follow(&changed);
         Ok(changed.deliveries.len())
     }
 }

@@ -5,6 +5,7 @@ use crate::engine::Engine;
 use crate::happened::Happened;
 use contract::Timestamp;
 use contract::delivery::Standing;
+use contract::query::Changed;
 use contract::store::{Fault, Moved, Settled, Settlement, Settles};
 
 /// What is left after a commit.
@@ -43,6 +44,11 @@ pub(crate) async fn commit(engine: &Engine, group: &mut Vec<Done>) -> Pending {
 }
 
 impl Engine {
+    /// Does what follows from a change that a person asked the store for.
+    pub fn follow(&self, changed: &Changed) {
+        changed.moved.iter().for_each(|one| self.moved(one));
+    }
+
     /// The store changed where a delivery stands: it, or the next one of its order key, may be due now.
     pub(crate) fn moved(&self, moved: &Moved) {
         let now = self.doors.clock.now();

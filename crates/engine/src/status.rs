@@ -78,7 +78,9 @@ pub fn fold(ticket: &Ticket) -> Status {
     let undone = undone(ticket);
     let state = match (decision, undone) {
         (Decision::Broken, Some(undone)) => undone,
-        _ if !settled && !rays().any(|ray| has_begun(ray) && ray.standing != Standing::Skipped) => State::Accepted,
+        _ if !settled && !rays().any(|ray| has_begun(ray) && ray.standing != Standing::Skipped) => {
+            State::Accepted
+        }
         _ if !settled => State::Running,
         (Decision::Met, _) => State::Succeeded,
         (Decision::Broken | Decision::Open, _) => failed(required()),
@@ -93,7 +95,9 @@ fn undone(ticket: &Ticket) -> Option<State> {
     match () {
         () if all(|standing| standing == Standing::Skipped) => None,
         () if !all(Standing::is_final) => Some(State::Compensating),
-        () if all(|standing| matches!(standing, Standing::Delivered | Standing::Skipped)) => Some(State::Compensated),
+        () if all(|standing| matches!(standing, Standing::Delivered | Standing::Skipped)) => {
+            Some(State::Compensated)
+        }
         () => Some(State::CompensationFailed),
     }
 }
@@ -103,7 +107,9 @@ fn failed(required: impl Iterator<Item = Standing> + Clone) -> State {
     let required = required.filter(|standing| *standing != Standing::Skipped);
     let all = |test: fn(Standing) -> bool| required.clone().all(test);
     match () {
-        () if all(|standing| matches!(standing, Standing::Delivered | Standing::Cancelled)) => State::Cancelled,
+        () if all(|standing| matches!(standing, Standing::Delivered | Standing::Cancelled)) => {
+            State::Cancelled
+        }
         () if all(|standing| matches!(standing, Standing::Delivered | Standing::Expired)) => State::Expired,
         () if required.clone().any(|standing| standing == Standing::Delivered) => State::PartiallyFailed,
         () => State::Failed,
@@ -193,9 +199,27 @@ mod tests {
             (Rule::Quorum(1), &[(Required, dead), (Required, Delivered)], State::Succeeded, true, true),
             (Rule::Quorum(2), &[(Required, dead), (Required, Delivered)], State::PartiallyFailed, true, true),
             (Rule::All, &[(Required, Delivered), (Callback, Leased)], State::Succeeded, true, true),
-            (Rule::All, &[(Required, dead), (Required, Delivered), (Undo(1), Leased)], State::Compensating, true, false),
-            (Rule::All, &[(Required, dead), (Required, Delivered), (Undo(1), Delivered)], State::Compensated, true, true),
-            (Rule::All, &[(Required, dead), (Required, Delivered), (Undo(1), dead)], State::CompensationFailed, true, true),
+            (
+                Rule::All,
+                &[(Required, dead), (Required, Delivered), (Undo(1), Leased)],
+                State::Compensating,
+                true,
+                false,
+            ),
+            (
+                Rule::All,
+                &[(Required, dead), (Required, Delivered), (Undo(1), Delivered)],
+                State::Compensated,
+                true,
+                true,
+            ),
+            (
+                Rule::All,
+                &[(Required, dead), (Required, Delivered), (Undo(1), dead)],
+                State::CompensationFailed,
+                true,
+                true,
+            ),
             (Rule::All, &[(Required, dead), (Required, dead), (Undo(1), Skipped)], State::Failed, true, true),
         ];
         for (rule, rays, state, decided, settled) in cases {

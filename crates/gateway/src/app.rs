@@ -131,6 +131,7 @@ impl App {
             entropy: Arc::new(SystemEntropy),
             store,
             compile: wiring.clone(),
+            report: wiring.clone(),
             listeners,
         };
         let settings = engine::Settings {

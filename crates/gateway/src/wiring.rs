@@ -1,14 +1,18 @@
 //! From a valid configuration to what the engine and the front door need.
 
 use crate::api::front::{Entry, Routing};
+use crate::api::view::TicketView;
 use crate::config::{self, Config, Private};
 use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
 use connectors::http::settings::{Roots, Settings, Timeouts, Tls};
 use connectors::http::{Dial, Guard, HttpTarget, dial};
 use contract::Clock;
 use contract::delivery::ShapeId;
 use contract::expression::Expression;
-use engine::plan::{Compile, Plan, RoutePlan, Shape, TargetPlan};
+use contract::group::{Duty, Part};
+use contract::ticket::Ticket;
+use engine::plan::{Compile, Plan, Report, RoutePlan, Shape, TargetPlan, Way};
 use engine::route::Route;
 use expressions::{Program, Runner};
 use std::sync::Arc;
@@ -43,7 +47,8 @@ impl Wiring {
     pub fn plan(&self, config: &Config) -> Result<Plan, WiringError> {
         let routes = config.routes.iter().map(|route| RoutePlan {
             name: route.name.clone(),
-            to: route.to.clone(),
+            to: ways(route, &config.targets),
+            rule: route.rule,
             deadline: route.deadline,
             key: route.key.clone().map(|key| self.runner.expression(key)),
         });
@@ -84,6 +89,29 @@ impl Wiring {
     fn shape(&self, body: Program) -> Shape {
         let text: Arc<str> = body.text().into();
         Shape { id: shape_id(&text), text, expression: self.runner.expression(body) }
+    }
+}
+
+/// Every way out of a route: its targets, those that undo them, who is told.
+fn ways(route: &config::Route, targets: &[config::Target]) -> Vec<Way> {
+    let own = route.to.iter().zip(&route.parts);
+    let mut ways: Vec<Way> =
+        own.map(|(target, part)| Way { target: target.clone(), part: part.clone() }).collect();
+    let alone = |duty| Part { duty, after: Vec::new() };
+    for (ordinal, name) in (0..).zip(&route.to) {
+        let undo = targets.iter().find(|target| target.name == *name).and_then(|target| target.undo.clone());
+        ways.extend(undo.map(|target| Way { target, part: alone(Duty::Undo(ordinal)) }));
+    }
+    ways.extend(route.callback.clone().map(|target| Way { target, part: alone(Duty::Callback) }));
+    ways
+}
+
+impl Report for Wiring {
+    fn report(&self, ticket: &Ticket) -> Bytes {
+        let own = ticket.deliveries.iter().filter(|ray| ray.part.duty != Duty::Callback);
+        let ticket = Ticket { deliveries: own.cloned().collect(), ..ticket.clone() };
+        // Plain data with string keys: it always has a JSON form.
+        serde_json::to_vec(&TicketView::new(&ticket, &|_| None)).unwrap_or_default().into()
     }
 }
 

@@ -12,6 +12,7 @@
 use bytes::Bytes;
 use contract::clock::Tick;
 use contract::delivery::{Attempt, AttemptResult, Capture, Death, Standing, Suspicion, Timings};
+use contract::group::{Part, Rule};
 use contract::message::Headers;
 use contract::store::{
     Accept, Accepted, Ask, Commit, Position, Readiness, Session, Settlement, Start, Store, Watcher,
@@ -101,6 +102,7 @@ impl Maker {
             key: None,
             shape: None,
             fault: None,
+            part: Part::default(),
         };
         let message = Message {
             id: MessageId::new(now, &self.entropy),
@@ -112,7 +114,12 @@ impl Maker {
             headers: self.headers.clone(),
             body: self.body.clone(),
         };
-        Accept { message: Arc::new(message), deliveries: vec![start(crm), start(mailing)], once: None }
+        Accept {
+            message: Arc::new(message),
+            deliveries: vec![start(crm), start(mailing)],
+            once: None,
+            rule: Rule::All,
+        }
     }
 
     fn settle(&self, position: Position, delivery: DeliveryId) -> Settlement {

@@ -1,5 +1,6 @@
 //! From the raw configuration to the valid one: every value is read, every reference checked, every problem reported.
 
+mod group;
 mod route;
 mod target;
 
@@ -44,6 +45,7 @@ impl Check<'_> {
         let (raw_routes, raw_targets) = (entries(raw.routes), entries(raw.targets));
         let body_max = limits.map_or(limits::BODY_BYTES_DEFAULT, |limits| limits.body);
         let targets = self.targets(raw_targets.as_deref().unwrap_or_default());
+        self.undos(raw_targets.as_deref().unwrap_or_default());
         let routes = self.routes(raw_routes.as_deref(), raw_targets.as_deref(), body_max);
         // What is missing now has been reported.
         if raw_routes?.len() != routes.len() || raw_targets?.len() != targets.len() {

@@ -6,6 +6,7 @@ use super::media::MediaRange;
 use super::settings::{LogFormat, LogLevel, Private, StoreLocation};
 use super::units::ByteSize;
 use crate::config::event_type::TypePattern;
+use contract::group::Rule;
 use contract::{Name, limits};
 use expressions::Program;
 use http::{HeaderName, HeaderValue, Method, Uri};
@@ -86,7 +87,7 @@ pub(crate) struct Log {
 }
 
 /// One route: which requests it takes, and where they go.
-#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["accept", "to"]))]
 pub(crate) struct Route {
@@ -102,6 +103,14 @@ pub(crate) struct Route {
     pub content_types: Field<Several<MediaRange>>,
     /// The types of event that this route takes from `POST /v1/messages`, such as `com.example.signup`, `com.example.*` or `*`. The first route that lists an event's type takes it.
     pub types: Field<Several<TypePattern>>,
+    /// When a message has succeeded: `all` of its required targets were delivered, `any`, or so many of them.
+    pub complete: One<Rule>,
+    /// Those of `to` that never make a message fail.
+    pub optional: Field<Several<Name>>,
+    /// Which targets wait for which: `{ mailing: crm }` sends to `mailing` once `crm` was delivered. When `crm` fails, `mailing` is skipped, and that counts as failed.
+    pub after: Field<Entries<Name, Several<Name>>>,
+    /// A target that is told when everything has ended: it gets the ticket as JSON.
+    pub callback: One<Name>,
     /// jq: the order key of a message. To each target, messages with the same key go one after the other, in the order they came.
     pub key: One<Program>,
 }
@@ -119,6 +128,8 @@ pub(crate) struct Target {
     pub when: One<Program>,
     /// jq: the body that is sent. Without this key the message is sent byte for byte. The expression itself is kept in the store: put secrets into `headers`.
     pub body: One<Program>,
+    /// The target that undoes what was delivered here, when the message cannot succeed any more. It gets the same message.
+    pub undo: One<Name>,
     /// Headers of each call, by name. Use `${NAME}` or `${file:PATH}` for secrets.
     pub headers: Field<Entries<HeaderName, Written<HeaderValue>>>,
     /// When and after what to try again.
@@ -231,6 +242,24 @@ impl Default for Log {
     }
 }
 
+impl Default for Route {
+    fn default() -> Self {
+        Self {
+            accept: Field::Absent,
+            to: Field::Absent,
+            body: Field::Absent,
+            deadline: Field::Absent,
+            content_types: Field::Absent,
+            types: Field::Absent,
+            complete: Written::default("all"),
+            optional: Field::Absent,
+            after: Field::Absent,
+            callback: Field::Absent,
+            key: Field::Absent,
+        }
+    }
+}
+
 impl Default for Target {
     fn default() -> Self {
         Self {
@@ -238,6 +267,7 @@ impl Default for Target {
             method: Written::default("POST"),
             when: Field::Absent,
             body: Field::Absent,
+            undo: Field::Absent,
             headers: Field::Absent,
             retry: Field::Absent,
             timeout: Field::Good(Either::default("15s")),

@@ -6,6 +6,7 @@ use super::report::Report;
 use crate::config::event_type::TypePattern;
 use bytes::Bytes;
 use contract::Name;
+use contract::group::{Part, Rule};
 use contract::store::Retention;
 use engine::policy::{retry, statuses::Statuses};
 use expressions::Program;
@@ -112,6 +113,12 @@ pub struct Route {
     pub pattern: Pattern,
     /// The targets, each of which is in [`Config::targets`].
     pub to: Vec<Name>,
+    /// The part of each of them in a message's group.
+    pub parts: Vec<Part>,
+    /// When a message has succeeded.
+    pub rule: Rule,
+    /// Who is told when everything has ended.
+    pub callback: Option<Name>,
     /// Bytes of a message's body.
     pub body_max: usize,
     /// No attempt is made later than this after accept.
@@ -139,6 +146,8 @@ pub struct Target {
     pub when: Option<Program>,
     /// How the body is made; none: byte for byte.
     pub body: Option<Program>,
+    /// Who undoes what was delivered here.
+    pub undo: Option<Name>,
     /// Headers of each call. Values that came from outside, and credentials, are marked sensitive: they print as `Sensitive`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// When to try again.

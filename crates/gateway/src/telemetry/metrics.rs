@@ -326,11 +326,12 @@ fn refusal(why: Refusal) -> &'static str {
 /// The word for an end; none while it goes on.
 fn outcome(standing: Standing) -> Option<&'static str> {
     match standing {
-        Standing::Leased | Standing::Due(_) => None,
+        Standing::Leased | Standing::Due(_) | Standing::Waiting => None,
         Standing::Delivered => Some(DELIVERED),
         Standing::Dead(_) => Some("dead"),
         Standing::Cancelled => Some("cancelled"),
         Standing::Expired => Some("expired"),
         Standing::Skipped => Some("skipped"),
+        Standing::Unmet => Some("unmet"),
     }
 }

@@ -52,5 +52,6 @@ fn members(kept: &Kept) -> Vec<Member<'_>> {
         last.map(|attempt| attempt.began + attempt.timings.total())
     };
     let each = kept.entries.iter();
-    each.map(|entry| Member { part: &entry.start.part, standing: entry.standing, delivered: member(entry) }).collect()
+    each.map(|entry| Member { part: &entry.start.part, standing: entry.standing, delivered: member(entry) })
+        .collect()
 }

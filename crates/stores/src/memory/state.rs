@@ -116,7 +116,8 @@ impl State {
         }
         self.ids.insert(message.id, position);
         self.firsts.insert(message.first.at(0), position);
-        self.messages.insert(position, Kept { message: Arc::clone(message), rule: item.rule, entries: Vec::new() });
+        self.messages
+            .insert(position, Kept { message: Arc::clone(message), rule: item.rule, entries: Vec::new() });
         let mut demoted = Vec::new();
         for (ordinal, start) in (0..).zip(&item.deliveries) {
             let mut standing = start.standing;

@@ -71,12 +71,9 @@ impl Code {
     pub(super) const fn is_unfinished(self) -> bool {
         match self {
             Self::Leased | Self::Due | Self::Blocked | Self::Waiting => true,
-            Self::Delivered
-            | Self::Dead
-            | Self::Cancelled
-            | Self::Expired
-            | Self::Skipped
-            | Self::Unmet => false,
+            Self::Delivered | Self::Dead | Self::Cancelled | Self::Expired | Self::Skipped | Self::Unmet => {
+                false
+            }
         }
     }
 }

@@ -47,7 +47,10 @@ impl<'a> Batch<'a> {
             let Some(before) = rows.get(usize::from(ordinal)) else { continue };
             let mut after = Row { run: before.run + 1, attempts: 0, orphaned: 0, ..before.clone() };
             self.stand(slice, &mut after, Standing::Waiting)?;
-            after.key = head.beginnings.get(usize::from(ordinal)).and_then(|one| Some(one.key.as_ref()?.0.to_string()));
+            after.key = head
+                .beginnings
+                .get(usize::from(ordinal))
+                .and_then(|one| Some(one.key.as_ref()?.0.to_string()));
             self.update(slice, before, &after)?;
         }
         self.regroup(head.position)

@@ -2,10 +2,10 @@
 
 use super::catalog::Names;
 use super::pack::{self, Beginning, Beginnings};
-use contract::group::Rule;
 use super::slice::{Slice, time};
 use super::trouble::{Result, Trouble};
 use bytes::Bytes;
+use contract::group::Rule;
 use contract::message::Headers;
 use contract::store::Position;
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp};

@@ -68,7 +68,8 @@ mod tests {
             body: "".into(),
         };
         let (shape, suspect, duty) = (None, Suspicion::Clear, Duty::Required);
-        let delivery = Delivery { id: first, target: name, shape, attempts: 0, run: 1, revision: 0, suspect, duty };
+        let delivery =
+            Delivery { id: first, target: name, shape, attempts: 0, run: 1, revision: 0, suspect, duty };
         Lease { position, delivery, message: Arc::new(message), edit: None }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::world::{ask, due, leased, name, on_every_store};
 use contract::delivery::Standing;
+use contract::group::Rule;
 use contract::store::{Accept, Accepted, Ask, Session};
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +50,7 @@ on_every_store! {
     async fn a_claim_is_bounded_by_bytes_but_gives_at_least_one(world: World) {
         for _ in 0..4 {
             let message = Arc::new(world.message(&[b'x'; 1000]));
-            let item = Accept { message, deliveries: vec![due("crm", world.now())], once: None };
+            let item = Accept { message, deliveries: vec![due("crm", world.now())], once: None, rule: Rule::All };
             assert!(matches!(world.accept_one(item).await, Accepted::New { .. }));
         }
         for (bytes, given) in [(0, 1), (1500, 2), (1, 1)] {
@@ -64,7 +65,7 @@ on_every_store! {
         let now = world.now();
         let mut message = world.message(b"");
         message.tenant = name("other");
-        let item = Accept { message: Arc::new(message), deliveries: vec![due("crm", now)], once: None };
+        let item = Accept { message: Arc::new(message), deliveries: vec![due("crm", now)], once: None, rule: Rule::All };
         world.accept_one(item).await;
         let (both, _) = world.keep(vec![due("crm", now), due("mailing", now)]).await;
         let asks = vec![ask("mailing", 9), ask("nobody", 9), ask("crm", 9)];

@@ -2,6 +2,7 @@
 
 use crate::world::{HandClock, Kind, World, ask, due, keyed, leased, name, once, tenant};
 use contract::delivery::{Death, Standing};
+use contract::group::Rule;
 use contract::query::{Change, Filter};
 use contract::store::{Accept, Accepted, Commit, Readiness, Settled, Store, Watcher};
 use contract::ticket::Found;
@@ -127,7 +128,12 @@ async fn large_world() -> (World, Vec<MessageId>) {
         message.deadline = None;
         let now = world.now();
         let deliveries = vec![due("crm", now), keyed(due("audit", now), "ada"), leased("mailing")];
-        let item = Accept { message: Arc::new(message), deliveries, once: once(&turn.to_string(), 1) };
+        let item = Accept {
+            message: Arc::new(message),
+            deliveries,
+            once: once(&turn.to_string(), 1),
+            rule: Rule::All,
+        };
         waiting.push(item.message.id);
         let first = item.message.first;
         let Accepted::New { position, .. } = world.accept_one(item).await else { panic!("not new") };
@@ -244,7 +250,7 @@ async fn a_page_that_is_damaged_while_the_store_runs_stops_only_what_it_covers()
     let whole = std::fs::read(&path).unwrap();
     let catalog = std::fs::read(world.path().join("catalog.db")).unwrap();
     let mut noticed = 0;
-    for page in (1..whole.len() / PAGE).step_by(3) {
+    for page in (1..whole.len() / PAGE).step_by(2) {
         reset(&world, &whole, &catalog);
         world.notes.damaged.lock().unwrap().clear();
         world.crash().await;

@@ -13,6 +13,7 @@ mod claim;
 mod crash;
 mod damage;
 mod expire;
+mod group;
 mod order;
 mod property;
 mod query;

@@ -3,6 +3,7 @@
 use crate::world::{HandClock, Kind, Notes, World, attempt, due, leased, name, once, tenant};
 use bytes::Bytes;
 use contract::delivery::{Death, Standing};
+use contract::group::Rule;
 use contract::query::Filter;
 use contract::store::{Accept, Accepted, Fault, Readiness, Retention, Settled, Settlement, Store};
 use contract::ticket::Found;
@@ -213,7 +214,7 @@ async fn damaged_bytes_kill_only_their_message_and_are_reported() {
     for body in [b"first body".as_slice(), b"second body", b"third body"] {
         let message = Arc::new(world.message(body));
         let deliveries = vec![due("crm", world.now()), due("mailing", world.now())];
-        world.accept_one(Accept { message: message.clone(), deliveries, once: None }).await;
+        world.accept_one(Accept { message: message.clone(), deliveries, once: None, rule: Rule::All }).await;
         kept.push(message);
     }
     world.stop();
@@ -343,7 +344,12 @@ async fn a_full_disk_refuses_messages_goes_on_settling_and_recovers() {
     let big = || {
         let mut message = world.message(b"");
         message.body = Bytes::from(vec![b'x'; 50_000]);
-        Accept { message: Arc::new(message), deliveries: vec![leased("crm"), leased("mailing")], once: None }
+        Accept {
+            message: Arc::new(message),
+            deliveries: vec![leased("crm"), leased("mailing")],
+            once: None,
+            rule: Rule::All,
+        }
     };
     loop {
         let item = big();
@@ -366,7 +372,7 @@ async fn a_full_disk_refuses_messages_goes_on_settling_and_recovers() {
                 attempt: Some(Arc::new(attempt(1, 1, clock.now()))),
                 standing: Standing::Delivered,
             };
-            assert_eq!(store.settle(session, vec![one]).await.unwrap(), [Settled::Recorded]);
+            assert_eq!(store.settle(session, vec![one]).await.unwrap().answers, [Settled::Recorded]);
         }
     }
     assert_eq!(store.accept(session, vec![big()]).await.unwrap(), [Accepted::Full]);
@@ -403,7 +409,7 @@ async fn work_goes_on_over_slices_that_close_by_time_and_by_size() {
         message.body = Bytes::from(vec![b'x'; 1 << 20]);
         let once = once(&turn.to_string(), 1);
         let deliveries = vec![leased("crm"), due("mailing", world.now())];
-        let item = Accept { message: Arc::new(message), deliveries, once };
+        let item = Accept { message: Arc::new(message), deliveries, once, rule: Rule::All };
         let Accepted::New { position, .. } =
             store.accept(session, vec![item.clone()]).await.unwrap().remove(0)
         else {
@@ -433,7 +439,7 @@ async fn work_goes_on_over_slices_that_close_by_time_and_by_size() {
             standing: Standing::Delivered,
         };
         let expected = if turn <= 20 { Settled::Fenced } else { Settled::Recorded };
-        assert_eq!(store.settle(session, vec![one]).await.unwrap(), [expected]);
+        assert_eq!(store.settle(session, vec![one]).await.unwrap().answers, [expected]);
     }
     let asks = vec![crate::world::ask("mailing", 99), crate::world::ask("crm", 99)];
     let claimed = store.claim(session, asks, clock.now()).await.unwrap();

@@ -2,6 +2,7 @@
 
 use crate::world::{Kind, World, due, keyed, leased, once};
 use contract::delivery::{Death, Standing};
+use contract::group::Rule;
 use contract::query::{Change, Edit};
 use contract::store::{Accept, Accepted};
 use contract::{DeliveryId, MessageId};
@@ -22,7 +23,7 @@ async fn full_world(kind: Kind) -> (World, MessageId, DeliveryId) {
     let world = World::new(kind).await;
     let message = Arc::new(world.message(b"the one that is looked at"));
     let deliveries = vec![due("crm", world.now()), due("mailing", world.now())];
-    let item = Accept { message: message.clone(), deliveries, once: once("key", 1) };
+    let item = Accept { message: message.clone(), deliveries, once: once("key", 1), rule: Rule::All };
     let Accepted::New { position, .. } = world.accept_one(item).await else { panic!("not new") };
     for standing in [Standing::Due(world.now()), Standing::Dead(Death::Exhausted)] {
         assert_eq!(world.claim("crm", 1).await.leases.len(), 1);
@@ -71,7 +72,7 @@ async fn each_kind_of_damage_is_named_with_whose_it_is() {
         (SLICE, "UPDATE message SET deadline = 1 WHERE row = 1", "message"),
         (SLICE, "UPDATE message SET starts = x'ff' WHERE row = 1", "beginnings"),
         (SLICE, "UPDATE message SET route = 77 WHERE row = 1", "name"),
-        (SLICE, "UPDATE delivery SET state = 9 WHERE spot = 256", "delivery"),
+        (SLICE, "UPDATE delivery SET state = 99 WHERE spot = 256", "delivery"),
         (SLICE, "UPDATE delivery SET lane = 2 WHERE spot = 256", "delivery"),
         (SLICE, "UPDATE delivery SET death = 99 WHERE spot = 256", "delivery"),
         (SLICE, "DELETE FROM delivery WHERE spot = 257", "no_row"),

@@ -5,6 +5,7 @@ use contract::clock::Tick;
 use contract::delivery::{
     Attempt, AttemptResult, Capture, CaptureEnd, Death, ErrorClass, Standing, Suspicion, Timings,
 };
+use contract::group::{Part, Rule};
 use contract::message::Headers;
 use contract::store::{
     Accept, Accepted, Ask, Claimed, Commit, Once, OrderKey, Position, Readiness, Session, Settled,
@@ -211,7 +212,7 @@ impl World {
 
     /// An item for these deliveries.
     pub(crate) fn item(&self, deliveries: Vec<Start>) -> Accept {
-        Accept { message: Arc::new(self.message(b"{}")), deliveries, once: None }
+        Accept { message: Arc::new(self.message(b"{}")), deliveries, once: None, rule: Rule::All }
     }
 
     pub(crate) async fn accept_one(&self, item: Accept) -> Accepted {
@@ -234,7 +235,7 @@ impl World {
         deliveries: Vec<Start>,
     ) -> (Arc<Message>, Position) {
         let message = Arc::new(Message { deadline: Some(deadline), ..self.message(b"{}") });
-        let item = Accept { message: Arc::clone(&message), deliveries, once: None };
+        let item = Accept { message: Arc::clone(&message), deliveries, once: None, rule: Rule::All };
         let Accepted::New { position, .. } = self.accept_one(item).await else { panic!("not new") };
         (message, position)
     }
@@ -242,7 +243,7 @@ impl World {
     /// Ends what is too late; the ids of that, and the deadline that is next.
     pub(crate) async fn expire(&self) -> (Vec<DeliveryId>, Option<Timestamp>) {
         let expired = self.store().expire(self.now()).await.unwrap();
-        (expired.deliveries.iter().map(|late| late.delivery).collect(), expired.next)
+        (expired.moved.iter().map(|late| late.delivery).collect(), expired.next)
     }
 
     pub(crate) async fn claim(&self, target: &str, items: usize) -> Claimed {
@@ -257,13 +258,13 @@ impl World {
     ) -> Settled {
         let attempt = Some(Arc::new(attempt(1, 1, self.now())));
         let one = Settlement { position, delivery, attempt, standing };
-        self.store().settle(self.session, vec![one]).await.unwrap().remove(0)
+        self.store().settle(self.session, vec![one]).await.unwrap().answers.remove(0)
     }
 
     /// Back to the store without an attempt.
     pub(crate) async fn give_back(&self, position: Position, delivery: DeliveryId) -> Settled {
         let one = Settlement { position, delivery, attempt: None, standing: Standing::Due(self.now()) };
-        self.store().settle(self.session, vec![one]).await.unwrap().remove(0)
+        self.store().settle(self.session, vec![one]).await.unwrap().answers.remove(0)
     }
 
     pub(crate) async fn ticket(&self, id: MessageId) -> Ticket {
@@ -291,7 +292,14 @@ pub(crate) fn ask(target: &str, items: usize) -> Ask {
 }
 
 pub(crate) fn leased(target: &str) -> Start {
-    Start { target: name(target), standing: Standing::Leased, key: None, shape: None, fault: None }
+    Start {
+        target: name(target),
+        standing: Standing::Leased,
+        key: None,
+        shape: None,
+        fault: None,
+        part: Part::default(),
+    }
 }
 
 pub(crate) fn due(target: &str, at: Timestamp) -> Start {

@@ -177,6 +177,7 @@ pub(super) async fn discard(State(admin): State<Arc<Admin>>, request: Request) -
     for deliveries in pages(&admin, chosen).await? {
         let change = Change::Discard { tenant: Name::default_tenant(), deliveries };
         let changed = admin.front.engine.store().change(change).await.map_err(|fault| internal(&fault))?;
+        admin.front.engine.follow(&changed);
         discarded += changed.deliveries.len();
     }
     if let (0, Some(delivery)) = (discarded, one) {

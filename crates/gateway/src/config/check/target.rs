@@ -44,6 +44,7 @@ impl Check<'_> {
         let body = self.one(&raw.body);
         self.warn_unbounded(&raw.when, when.as_ref());
         self.warn_unbounded(&raw.body, body.as_ref());
+        let undo = raw.undo.good().and_then(|undo| self.written(undo));
         let headers = self.headers(&raw.headers);
         let standard = raw::Retry::default();
         let retry = self.retry(raw.retry.good().unwrap_or(&standard));
@@ -60,6 +61,7 @@ impl Check<'_> {
             method: method?,
             when,
             body,
+            undo,
             headers,
             retry: retry?,
             statuses,

@@ -150,6 +150,17 @@ pub fn moves(rule: Rule, members: &[Member<'_>]) -> Vec<(u16, Move)> {
     group.moves
 }
 
+/// Whether a delivery may get another run: not when undoing has begun, since what it belongs to was taken back.
+#[must_use]
+pub fn may_rerun(members: &[Member<'_>], ordinal: u16) -> bool {
+    let undoing = |member: &Member<'_>| {
+        let begun = !matches!(member.standing, Standing::Waiting | Standing::Skipped);
+        begun && matches!(member.part.duty, Duty::Undo(_))
+    };
+    let is_main = members.get(usize::from(ordinal)).is_some_and(|member| member.part.is_main());
+    !is_main || !members.iter().any(undoing)
+}
+
 /// What another run of a delivery that had failed brings back: callbacks tell again, and what failed only because of it waits again.
 #[must_use]
 pub fn reopened(members: &[Member<'_>]) -> Vec<u16> {

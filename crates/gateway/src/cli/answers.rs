@@ -35,6 +35,10 @@ pub(super) struct Ticket {
 pub(super) struct Delivery {
     pub(super) id: String,
     pub(super) target: String,
+    /// What it is to its message, if it is not what that is for.
+    pub(super) duty: Option<String>,
+    /// The target whose delivery it undoes.
+    pub(super) undoes: Option<String>,
     pub(super) state: String,
     pub(super) reason: Option<String>,
     pub(super) next_attempt: Option<Moment>,

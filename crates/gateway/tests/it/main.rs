@@ -12,6 +12,7 @@ mod commands;
 mod damaged;
 mod dead_letters;
 mod doors;
+mod groups;
 mod help;
 mod live;
 mod program;

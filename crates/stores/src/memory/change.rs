@@ -50,6 +50,9 @@ impl State {
             }
             Change::Revive { tenant, deliveries } => {
                 for (delivery, at) in deliveries {
+                    if !self.may_rerun(*delivery) {
+                        continue;
+                    }
                     let count = changed.deliveries.len();
                     self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
                         entry.standing = Standing::Due(*at);

@@ -28,6 +28,13 @@ impl State {
         }
     }
 
+    pub(super) fn may_rerun(&self, delivery: DeliveryId) -> bool {
+        let found = self
+            .spot(delivery)
+            .and_then(|(position, ordinal)| Some((self.messages.get(&position)?, ordinal)));
+        found.is_some_and(|(kept, ordinal)| group::may_rerun(&members(kept), ordinal))
+    }
+
     /// A delivery got another run: what it had ended for others is open again.
     pub(super) fn reopen(&mut self, delivery: DeliveryId, wall: Timestamp) {
         let Some((position, _)) = self.spot(delivery) else { return };

@@ -26,7 +26,9 @@ impl<'a> Batch<'a> {
             }
             Change::Revive { tenant, deliveries } => {
                 for (delivery, at) in deliveries {
-                    if let Some((slice, head, before)) = self.dead_row(tenant, *delivery)? {
+                    if let Some((slice, head, before)) = self.dead_row(tenant, *delivery)?
+                        && self.may_rerun(slice, &head, before.spot)?
+                    {
                         self.revive(slice, &head, &before, *at)?;
                         self.note(&mut changed, *delivery, before.lane)?;
                         self.reopen(slice, &head)?;

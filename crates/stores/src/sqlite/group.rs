@@ -37,6 +37,14 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
+    pub(super) fn may_rerun(&mut self, slice: &'a Slice, head: &Head, spot: Spot) -> Result<bool> {
+        if !head.beginnings.iter().any(|one| matches!(one.part.duty, Duty::Undo(_))) {
+            return Ok(true);
+        }
+        let rows = self.group(slice, head)?;
+        Ok(group::may_rerun(&members(slice, head, &rows)?, spot.ordinal()))
+    }
+
     /// A delivery got another run: what it had ended for others is open again.
     pub(super) fn reopen(&mut self, slice: &'a Slice, head: &Head) -> Result<()> {
         if !head.beginnings.iter().any(|one| one.part.waits()) {

@@ -96,6 +96,10 @@ on_every_store! {
         assert_eq!(claimed(&world, "refund").await, 1);
         assert_eq!(starts(end(&world, position, id(4), Standing::Delivered).await), [due("shop")]);
         assert_eq!(claimed(&world, "shop").await, 1);
+        let revive = |ordinal| Change::Revive { tenant: tenant(), deliveries: vec![(id(ordinal), world.now())] };
+        let changed = world.store().change(revive(2)).await.unwrap();
+        assert_eq!(changed.deliveries, [], "what was taken back is not sent again");
+        assert_eq!(world.store().change(revive(3)).await.unwrap().deliveries, [(id(3), name("release"))]);
     }
 
     async fn siblings_of_a_broken_rule_end_and_those_in_flight_are_awaited(world: World) {

@@ -3,7 +3,7 @@
 use super::edit::{self, Wish};
 use super::{Admin, json};
 use crate::api::body;
-use crate::api::problem::{DAMAGED, GONE, INVALID_REQUEST, NOT_DEAD, NOT_FOUND, Problem};
+use crate::api::problem::{DAMAGED, GONE, INVALID_REQUEST, NOT_DEAD, NOT_FOUND, Problem, UNDONE};
 use crate::api::tickets::internal;
 use crate::api::view::{AttemptView, Moment, reason};
 use axum::extract::rejection::QueryRejection;
@@ -137,8 +137,11 @@ pub(super) async fn redrive(State(admin): State<Arc<Admin>>, request: Request) -
         _ if order.dry_run => json(StatusCode::OK, &value!({ "matches": count(&admin, chosen).await? })),
         Chosen::One(delivery) => {
             if !engine.revive(&tenant, delivery).await.map_err(|fault| internal(&fault))? {
+                // It is dead, and stays so.
                 dead(&look(&admin, delivery).await?)?;
-                return Err(not_dead(delivery));
+                let detail =
+                    format!("what was delivered of the message of {delivery} has been undone: send it anew");
+                return Err(Problem::new(UNDONE, detail));
             }
             json(StatusCode::ACCEPTED, &value!({ "revived": 1 }))
         }

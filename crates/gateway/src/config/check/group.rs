@@ -4,8 +4,9 @@ use super::Check;
 use super::route::place_of;
 use crate::config::field::{Entries, Field, Written};
 use crate::config::raw;
-use contract::Name;
+use crate::config::settings::Route;
 use contract::group::{Duty, Part, Rule};
+use contract::{Name, limits};
 
 impl Check<'_> {
     /// The part of each target of a route, and when a message has succeeded.
@@ -54,6 +55,30 @@ impl Check<'_> {
         }
     }
 
+    /// Undos and the callback are deliveries too.
+    pub(super) fn bound_ways(
+        &mut self,
+        key: &Written<Name>,
+        route: &Route,
+        targets: &[(Written<Name>, Field<raw::Target>)],
+    ) {
+        let undone = |(key, target): &&(Written<Name>, Field<raw::Target>)| {
+            let name = key.place().and_then(|place| self.tree.key(place));
+            let undoes = target.good().is_some_and(|target| target.undo.good().is_some());
+            undoes && route.to.iter().any(|target| Some(target.as_str()) == name)
+        };
+        let ways =
+            route.to.len() + targets.iter().filter(undone).count() + usize::from(route.callback.is_some());
+        if let (true, Some(place)) =
+            (route.to.len() <= limits::FAN_OUT_MAX && ways > limits::FAN_OUT_MAX, key.place())
+        {
+            let most = limits::FAN_OUT_MAX;
+            let message =
+                format!("with undos and the callback a message has at most {most} deliveries, here {ways}");
+            self.error(place, message, Some("split the targets over two routes".to_owned()));
+        }
+    }
+
     /// Where in `to` a name stands.
     fn member(&mut self, to: &[Name], written: Option<&Written<Name>>) -> Option<usize> {
         let written = written?;
@@ -91,6 +116,15 @@ fn name(to: &[Name], index: usize) -> &str {
 
 /// Whether `from` waits for `to`, directly or through others, or is it.
 fn reaches(parts: &[Part], from: usize, to: usize) -> bool {
-    let after = parts.get(from).map(|part| part.after.as_slice()).unwrap_or_default();
-    from == to || after.iter().any(|before| reaches(parts, usize::from(*before), to))
+    let (mut open, mut seen) = (vec![from], vec![false; parts.len()]);
+    while let Some(next) = open.pop() {
+        if next == to {
+            return true;
+        }
+        if let (Some(seen @ false), Some(part)) = (seen.get_mut(next), parts.get(next)) {
+            *seen = true;
+            open.extend(part.after.iter().map(|before| usize::from(*before)));
+        }
+    }
+    false
 }

@@ -32,6 +32,7 @@ impl Check<'_> {
             let name = self.written(key);
             let Some(raw) = field.good() else { continue };
             if let Some(route) = self.route(key, name, raw, known.as_deref(), body_max) {
+                self.bound_ways(key, &route, targets.unwrap_or_default());
                 found.push((key.place(), route));
             }
         }

@@ -70,6 +70,28 @@ fn a_wrong_key_or_kind_of_value_says_what_is_known() {
 }
 
 #[test]
+fn a_group_that_cannot_be_says_why() {
+    let group = |keys: &str, more: &str| {
+        format!(
+            "routes:\n  in:\n    accept: POST /in\n    to: [a, b, c]\n{keys}targets:\n  a: {{ url: https://a.example/{more} }}\n\
+             \x20 b: {{ url: https://b.example/, undo: c }}\n  c: {{ url: https://c.example/ }}\n"
+        )
+    };
+    assert_page!(page([
+        ("a rule", group("    complete: most\n", "")),
+        ("a quorum of none", group("    complete: 0\n", "")),
+        ("a quorum of more than are required", group("    complete: 3\n    optional: a\n", "")),
+        ("an optional target that is not there", group("    optional: d\n", "")),
+        ("a wait for what is not in the route", group("    after: { a: d }\n", "")),
+        ("a wait for itself", group("    after: { a: a }\n", "")),
+        ("a circle", group("    after: { a: b, b: c, c: [a] }\n", "")),
+        ("a callback to nobody", group("    callback: shop\n", "")),
+        ("an undo that is not there", group("", ", undo: d")),
+        ("an undo that is undone", group("", ", undo: b")),
+    ]));
+}
+
+#[test]
 fn a_wrong_value_says_what_is_allowed() {
     assert_page!(page([
         ("an address", format!("listen: localhost:8080\n{}", with_target(""))),

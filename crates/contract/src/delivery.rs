@@ -11,8 +11,9 @@
 //! ```
 //! `Leased` belongs to a session; when the session dies, the row counts as due and possibly sent.
 
-use crate::group::Duty;
-use crate::{DeliveryId, Name, Timestamp};
+use crate::id::Position;
+use crate::part::Duty;
+use crate::{DeliveryId, MessageId, Name, Timestamp};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The deliveries of one message as a group: who waits for whom, when the message has succeeded, and what moves when one of them ends. Pure.
+//! The deliveries of one message as a group: when the message has succeeded, and what moves when one of them ends. Pure.
 //!
 //! ```text
 //!  Waiting ── all of `after` delivered ──► Due          an undo: the rule is broken, and the one that it undoes was delivered
@@ -9,44 +9,7 @@
 
 use crate::Timestamp;
 use crate::delivery::Standing;
-
-/// When a message has succeeded: over its required deliveries, without the skipped ones.
-///
-/// ```
-/// use contract::group::Rule;
-/// assert_eq!(Rule::default(), Rule::All);
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Rule {
-    /// Every one is delivered.
-    #[default]
-    All,
-    /// At least so many are delivered, or all if there are fewer.
-    Quorum(u16),
-}
-
-/// What a delivery is to its message. Codes are part of the schema of stores.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Duty {
-    /// The message has not succeeded without it, as its rule says.
-    #[default]
-    Required,
-    /// Nice to have: it never makes its message fail.
-    Optional,
-    /// Goes only when the rule is broken and the delivery of this ordinal was delivered.
-    Undo(u16),
-    /// Goes when everything else has ended, and says how.
-    Callback,
-}
-
-/// A delivery's part in its group, fixed at accept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Part {
-    /// What it is to its message.
-    pub duty: Duty,
-    /// Ordinals of the deliveries that must be delivered first; those that their filter skipped are not waited for.
-    pub after: Vec<u16>,
-}
+use crate::part::{Duty, Part, Rule};
 
 /// One delivery as it stands.
 #[derive(Clone, Copy, Debug)]
@@ -83,61 +46,24 @@ pub enum Move {
     Cancel,
 }
 
-impl Part {
-    /// Whether it begins with waiting.
-    #[must_use]
-    pub fn waits(&self) -> bool {
-        match self.duty {
-            Duty::Required | Duty::Optional => !self.after.is_empty(),
-            Duty::Undo(_) | Duty::Callback => true,
-        }
-    }
-
-    /// Whether the message wants it for itself.
-    #[must_use]
-    pub const fn is_main(&self) -> bool {
-        self.duty.is_main()
-    }
-}
-
-impl Duty {
-    /// Whether the message wants it for itself: it is neither an undo nor a callback. Only then the message's deadline is its own too:
-    /// undoing and telling are never too late.
-    #[must_use]
-    pub const fn is_main(self) -> bool {
-        match self {
-            Self::Required | Self::Optional => true,
-            Self::Undo(_) | Self::Callback => false,
-        }
-    }
-}
-
-impl Rule {
-    /// Whether the message has succeeded, by its required deliveries.
-    pub fn decide(self, required: impl IntoIterator<Item = Standing>) -> Decision {
-        let (mut all, mut delivered, mut failed) = (0, 0, 0);
-        for standing in required.into_iter().filter(|standing| *standing != Standing::Skipped) {
-            all += 1;
-            delivered += usize::from(standing == Standing::Delivered);
-            failed += usize::from(standing.is_final() && standing != Standing::Delivered);
-        }
-        let needed = match self {
-            Self::All => all,
-            Self::Quorum(count) => usize::from(count).min(all),
-        };
-        match () {
-            () if delivered >= needed => Decision::Met,
-            () if all - failed < needed => Decision::Broken,
-            () => Decision::Open,
-        }
-    }
-}
-
-/// The decision over the members of a group.
+/// Whether a message has succeeded, by its required deliveries.
 #[must_use]
-pub fn decide(rule: Rule, members: &[Member<'_>]) -> Decision {
-    let required = members.iter().filter(|member| member.part.duty == Duty::Required);
-    rule.decide(required.map(|member| member.standing))
+pub fn decide(rule: Rule, required: impl IntoIterator<Item = Standing>) -> Decision {
+    let (mut all, mut delivered, mut failed) = (0, 0, 0);
+    for standing in required.into_iter().filter(|standing| *standing != Standing::Skipped) {
+        all += 1;
+        delivered += usize::from(standing == Standing::Delivered);
+        failed += usize::from(standing.is_final() && standing != Standing::Delivered);
+    }
+    let needed = match rule {
+        Rule::All => all,
+        Rule::Quorum(count) => usize::from(count).min(all),
+    };
+    match () {
+        () if delivered >= needed => Decision::Met,
+        () if all - failed < needed => Decision::Broken,
+        () => Decision::Open,
+    }
 }
 
 /// What moves now, by ordinal. Asked for whenever a delivery of the group has ended; a second call after the moves gives nothing.
@@ -224,7 +150,8 @@ impl Group<'_> {
         if undos.is_empty() {
             return;
         }
-        let broken = decide(self.rule, &self.members) == Decision::Broken;
+        let required = self.members.iter().filter(|member| member.part.duty == Duty::Required);
+        let broken = decide(self.rule, required.map(|member| member.standing)) == Decision::Broken;
         if broken {
             for (ordinal, member) in (0..).zip(self.members.clone()) {
                 if member.part.is_main() && !member.standing.is_final() {
@@ -340,7 +267,7 @@ mod tests {
             (Rule::Quorum(1), &[Skipped], Decision::Met),
         ];
         for (rule, standings, decision) in cases {
-            assert_eq!(rule.decide(standings.iter().copied()), decision, "{rule:?} {standings:?}");
+            assert_eq!(decide(rule, standings.iter().copied()), decision, "{rule:?} {standings:?}");
         }
     }
 

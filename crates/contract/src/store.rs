@@ -4,7 +4,9 @@
 //! commit; one bad item never fails its neighbours. `tests/it` of `stores` is the exact specification.
 
 use crate::delivery::{Attempt, Death, Delivery, ShapeId, Standing};
-use crate::group::{Part, Rule};
+pub use crate::id::Position;
+pub use crate::moved::Moved;
+use crate::part::{Part, Rule};
 use crate::query::{Change, Changed, Cursor, Detail, Edit, Filter, Page};
 use crate::ticket::{Found, Ticket};
 use crate::{DeliveryId, Message, MessageId, Name, Promise, Timestamp};
@@ -77,10 +79,6 @@ pub trait Store: Send + Sync {
 /// Names the run of one node. What a session leased, only it may settle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Session(pub u64);
-
-/// The place that a store gives a message at commit: increases in commit order, never an id or a clock. Orders a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Position(pub u64);
 
 /// One message to keep.
 #[derive(Clone, Debug, PartialEq)]
@@ -238,25 +236,6 @@ pub struct Expired {
     pub moved: Vec<Moved>,
     /// The earliest deadline of what still waits. In the past when there was more than one call takes: ask again.
     pub next: Option<Timestamp>,
-}
-
-/// A delivery whose standing a store changed by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moved {
-    /// Whose.
-    pub tenant: Name,
-    /// Where it would have gone.
-    pub target: Name,
-    /// The message's place.
-    pub position: Position,
-    /// The message.
-    pub message: MessageId,
-    /// When that was accepted.
-    pub received: Timestamp,
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// Where it stands now.
-    pub standing: Standing,
 }
 
 /// Whether a session lives.

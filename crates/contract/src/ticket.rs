@@ -1,7 +1,7 @@
 //! A ticket: the caller's view of a message and its deliveries.
 
 use crate::delivery::{Attempt, Standing};
-use crate::group::{Part, Rule};
+use crate::part::{Part, Rule};
 use crate::{DeliveryId, MessageId, Name, Timestamp};
 
 /// What the store knows about one message. How it folds into one word is the engine's to say.

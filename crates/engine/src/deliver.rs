@@ -10,7 +10,7 @@ use crate::shape::own;
 use crate::verdict::{self, Facts, Judgement, Proven, Refused};
 use bytes::Bytes;
 use contract::delivery::{Attempt, AttemptResult, ErrorClass, ShapeId, Standing, Timings};
-use contract::group::Duty;
+use contract::part::Duty;
 use contract::store::Lease;
 use contract::target::{Call, Form, Lasting, Outcome, Parcel};
 use contract::ticket::Found;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use contract::Name;
 use contract::delivery::ShapeId;
 use contract::expression::Expression;
-use contract::group::{Part, Rule};
+use contract::part::{Part, Rule};
 use contract::ticket::Ticket;
 use std::sync::Arc;
 use std::time::Duration;

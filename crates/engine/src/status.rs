@@ -2,7 +2,8 @@
 
 use crate::policy::hold::Reason;
 use contract::delivery::Standing;
-use contract::group::{Decision, Duty};
+use contract::group::{self, Decision};
+use contract::part::Duty;
 use contract::ticket::{Ray, Ticket};
 use serde::Serialize;
 
@@ -73,7 +74,7 @@ pub fn fold(ticket: &Ticket) -> Status {
     let rays = || ticket.deliveries.iter().filter(|ray| ray.part.duty != Duty::Callback);
     let required = || rays().filter(|ray| ray.part.duty == Duty::Required).map(|ray| ray.standing);
     let settled = rays().all(|ray| ray.standing.is_final());
-    let decision = ticket.rule.decide(required());
+    let decision = group::decide(ticket.rule, required());
     let has_begun = |ray: &Ray| !ray.attempts.is_empty() || ray.standing.is_final();
     let undone = undone(ticket);
     let state = match (decision, undone) {
@@ -137,7 +138,7 @@ pub fn phase(ray: &Ray, held: Option<Reason>) -> Phase {
 mod tests {
     use super::*;
     use contract::delivery::Death;
-    use contract::group::{Part, Rule};
+    use contract::part::{Part, Rule};
     use contract::{DeliveryId, MessageId, Name, Timestamp};
 
     fn folded(rule: Rule, rays: &[(Duty, Standing)]) -> Status {

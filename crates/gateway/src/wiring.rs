@@ -10,7 +10,7 @@ use connectors::http::{Dial, Guard, HttpTarget, dial};
 use contract::Clock;
 use contract::delivery::ShapeId;
 use contract::expression::Expression;
-use contract::group::{Duty, Part};
+use contract::part::{Duty, Part};
 use contract::ticket::Ticket;
 use engine::plan::{Compile, Plan, Report, RoutePlan, Shape, TargetPlan, Way};
 use engine::route::Route;

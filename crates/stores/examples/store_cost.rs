@@ -12,8 +12,8 @@
 use bytes::Bytes;
 use contract::clock::Tick;
 use contract::delivery::{Attempt, AttemptResult, Capture, Death, Standing, Suspicion, Timings};
-use contract::group::{Part, Rule};
 use contract::message::Headers;
+use contract::part::{Part, Rule};
 use contract::store::{
     Accept, Accepted, Ask, Commit, Position, Readiness, Session, Settlement, Start, Store, Watcher,
 };

@@ -1,7 +1,7 @@
 //! How tickets, deliveries and attempts look as JSON.
 
 use contract::delivery::{Attempt, AttemptResult, CaptureEnd, Standing, Suspicion, Timings};
-use contract::group::Duty;
+use contract::part::Duty;
 use contract::ticket::{Ray, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
 use engine::policy::hold::Reason;

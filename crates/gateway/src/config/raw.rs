@@ -6,7 +6,7 @@ use super::media::MediaRange;
 use super::settings::{LogFormat, LogLevel, Private, StoreLocation};
 use super::units::ByteSize;
 use crate::config::event_type::TypePattern;
-use contract::group::Rule;
+use contract::part::Rule;
 use contract::{Name, limits};
 use expressions::Program;
 use http::{HeaderName, HeaderValue, Method, Uri};

@@ -6,7 +6,7 @@ use super::report::Report;
 use crate::config::event_type::TypePattern;
 use bytes::Bytes;
 use contract::Name;
-use contract::group::{Part, Rule};
+use contract::part::{Part, Rule};
 use contract::store::Retention;
 use engine::policy::{retry, statuses::Statuses};
 use expressions::Program;

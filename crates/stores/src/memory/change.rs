@@ -3,7 +3,7 @@
 use super::state::{Entry, Kept, Spot, State};
 use crate::sqlite::matches;
 use contract::delivery::Standing;
-use contract::query::{Change, Changed, Cursor, Detail, Filter, Page, Row};
+use contract::query::{Change, Changed, Cursor, Delivered, Detail, Filter, Page, Row};
 use contract::store::{Pruned, Retention};
 use contract::ticket::{Found, Ray, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp, limits};
@@ -13,34 +13,8 @@ impl State {
     pub(super) fn change(&mut self, change: &Change, wall: Timestamp) -> Changed {
         let mut changed = Changed::default();
         match change {
-            Change::Cancel { tenant, message, unsent } => {
-                let position = self.ids.get(message).copied();
-                let count = position
-                    .and_then(|position| self.messages.get(&position))
-                    .map_or(0, |kept| kept.entries.len());
-                for spot in position
-                    .into_iter()
-                    .flat_map(|position| (0..).take(count).map(move |one| (position, one)))
-                {
-                    if !self.entry(spot).is_some_and(|entry| entry.start.part.is_main()) {
-                        continue;
-                    }
-                    self.end_after_flight(spot, tenant, unsent, wall);
-                    self.change_one(spot, tenant, wall, &mut changed, |id, entry| {
-                        let ends = match entry.standing {
-                            Standing::Due(_) | Standing::Waiting => true,
-                            Standing::Leased => unsent.contains(&id),
-                            Standing::Delivered
-                            | Standing::Dead(_)
-                            | Standing::Cancelled
-                            | Standing::Expired
-                            | Standing::Skipped
-                            | Standing::Unmet => false,
-                        };
-                        ends.then(|| entry.standing = Standing::Cancelled)
-                    });
-                }
-                position.into_iter().for_each(|position| self.regroup(position, wall));
+            Change::Cancel { tenant, message, unsent, delivered } => {
+                self.cancel(tenant, *message, (unsent, *delivered), wall, &mut changed)
             }
             Change::Edit { tenant, delivery, edit } => {
                 self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
@@ -79,6 +53,46 @@ impl State {
         }
         changed.moved = self.take_moved();
         changed
+    }
+
+    fn cancel(
+        &mut self,
+        tenant: &Name,
+        message: MessageId,
+        (unsent, delivered): (&[DeliveryId], Delivered),
+        wall: Timestamp,
+        changed: &mut Changed,
+    ) {
+        let position = self.ids.get(&message).copied();
+        let count =
+            position.and_then(|position| self.messages.get(&position)).map_or(0, |kept| kept.entries.len());
+        for spot in
+            position.into_iter().flat_map(|position| (0..).take(count).map(move |one| (position, one)))
+        {
+            if !self.entry(spot).is_some_and(|entry| entry.start.part.is_main()) {
+                continue;
+            }
+            self.end_after_flight(spot, tenant, unsent, wall);
+            self.change_one(spot, tenant, wall, changed, |id, entry| {
+                let ends = match entry.standing {
+                    Standing::Due(_) | Standing::Waiting => true,
+                    Standing::Leased => unsent.contains(&id),
+                    Standing::Delivered
+                    | Standing::Dead(_)
+                    | Standing::Cancelled
+                    | Standing::Expired
+                    | Standing::Skipped
+                    | Standing::Unmet => false,
+                };
+                ends.then(|| entry.standing = Standing::Cancelled)
+            });
+        }
+        if let Some(position) = position {
+            if delivered == Delivered::Stays {
+                self.forget_undos(position, tenant, wall);
+            }
+            self.regroup(position, wall);
+        }
     }
 
     fn end_after_flight(&mut self, spot: Spot, tenant: &Name, unsent: &[DeliveryId], wall: Timestamp) {

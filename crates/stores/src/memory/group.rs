@@ -3,8 +3,9 @@
 use super::state::{Kept, State};
 use contract::delivery::Standing;
 use contract::group::{self, Member, Move};
+use contract::part::Duty;
 use contract::store::Moved;
-use contract::{DeliveryId, Timestamp};
+use contract::{DeliveryId, Name, Timestamp};
 
 impl State {
     /// Does what follows for the others of a message when one of its deliveries has ended.
@@ -25,6 +26,22 @@ impl State {
             };
             self.alter(spot, wall, |entry| entry.standing = standing);
             self.moved.extend(self.told(spot));
+        }
+    }
+
+    /// What was delivered stays so: undos that have not begun are not needed any more.
+    pub(super) fn forget_undos(&mut self, position: u64, tenant: &Name, wall: Timestamp) {
+        let Some(kept) = self.messages.get(&position).filter(|kept| kept.message.tenant == *tenant) else {
+            return;
+        };
+        let idle = |entry: &super::state::Entry| {
+            matches!(entry.start.part.duty, Duty::Undo(_)) && entry.standing == Standing::Waiting
+        };
+        let idle: Vec<u16> =
+            (0..).zip(&kept.entries).filter(|(_, entry)| idle(entry)).map(|(ordinal, _)| ordinal).collect();
+        for ordinal in idle {
+            self.alter((position, ordinal), wall, |entry| entry.standing = Standing::Skipped);
+            self.moved.extend(self.told((position, ordinal)));
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the memory store holds, and the happy path over it.
 
 use contract::delivery::{Attempt, Death, Delivery, Standing, Suspicion};
-use contract::group::Rule;
+use contract::part::Rule;
 use contract::query::Edit;
 use contract::store::{
     Accept, Accepted, Ask, Backlog, Claimed, Expired, Fault, Lease, Moved, Position, Scope, Session, Settled,

@@ -7,7 +7,7 @@ use super::place::Spot;
 use super::slice::{Row, Slice, edit_checksum};
 use super::trouble::Result;
 use contract::delivery::Standing;
-use contract::query::{Change, Changed, Edit};
+use contract::query::{Change, Changed, Delivered, Edit};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
 use rusqlite::params;
 
@@ -15,8 +15,8 @@ impl<'a> Batch<'a> {
     pub(super) fn change(&mut self, change: &Change) -> Result<Changed> {
         let mut changed = Changed::default();
         match change {
-            Change::Cancel { tenant, message, unsent } => {
-                self.cancel(tenant, *message, unsent, &mut changed)?
+            Change::Cancel { tenant, message, unsent, delivered } => {
+                self.cancel(tenant, *message, (unsent, *delivered), &mut changed)?
             }
             Change::Edit { tenant, delivery, edit } => {
                 if let Some((slice, _, before)) = self.dead_row(tenant, *delivery)? {
@@ -55,7 +55,7 @@ impl<'a> Batch<'a> {
         &mut self,
         tenant: &Name,
         message: MessageId,
-        unsent: &[DeliveryId],
+        (unsent, delivered): (&[DeliveryId], Delivered),
         changed: &mut Changed,
     ) -> Result<()> {
         let Some((slice, head)) = self.find(tenant, |slice| slice.head_by_id(message))? else {
@@ -86,6 +86,9 @@ impl<'a> Batch<'a> {
             } else if before.code == Code::Leased {
                 self.update(slice, &before, &Row { ending: true, ..before.clone() })?;
             }
+        }
+        if delivered == Delivered::Stays {
+            self.forget_undos(slice, &head)?;
         }
         self.regroup(head.position)
     }

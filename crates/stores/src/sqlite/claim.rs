@@ -8,7 +8,7 @@ use super::place::Number;
 use super::slice::{Row, micros, row, time};
 use super::trouble::{Result, Trouble};
 use contract::delivery::{Death, Delivery, Standing};
-use contract::group::Duty;
+use contract::part::Duty;
 use contract::store::{Ask, Backlog, Claimed, Lease, Position, Session};
 use contract::{Message, Timestamp};
 use rusqlite::{OptionalExtension, params};

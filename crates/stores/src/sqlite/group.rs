@@ -8,7 +8,8 @@ use super::slice::{Row, Slice};
 use super::trouble::{Result, Trouble};
 use contract::Timestamp;
 use contract::delivery::Standing;
-use contract::group::{self, Duty, Member, Move};
+use contract::group::{self, Member, Move};
+use contract::part::Duty;
 use contract::store::{Moved, Position};
 
 impl<'a> Batch<'a> {
@@ -32,6 +33,20 @@ impl<'a> Batch<'a> {
         for (ordinal, step) in moves {
             if let Some(before) = rows.get(usize::from(ordinal)) {
                 self.step(slice, &head, before, step)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was delivered stays so: undos that have not begun are not needed any more.
+    pub(super) fn forget_undos(&mut self, slice: &'a Slice, head: &Head) -> Result<()> {
+        for (ordinal, beginning) in (0..).zip(&head.beginnings) {
+            let Some(spot) = Spot::new(head.position, ordinal) else { continue };
+            if !matches!(beginning.part.duty, Duty::Undo(_)) {
+                continue;
+            }
+            if let Some(before) = slice.row(spot)?.filter(|row| row.code == Code::Waiting) {
+                self.step(slice, head, &before, Move::Skip)?;
             }
         }
         Ok(())

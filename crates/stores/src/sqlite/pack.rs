@@ -5,8 +5,8 @@ use contract::Timestamp;
 use contract::delivery::{
     Attempt, AttemptResult, Capture, CaptureEnd, ErrorClass, ShapeId, Suspicion, Timings,
 };
-use contract::group::{Duty, Part, Rule};
 use contract::limits;
+use contract::part::{Duty, Part, Rule};
 use contract::store::OrderKey;
 use std::time::Duration;
 

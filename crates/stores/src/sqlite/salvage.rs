@@ -46,8 +46,8 @@ pub(super) fn salvage(work: &Work, reply: Reply, left_out: &BTreeSet<Number>) ->
 mod tests {
     use super::*;
     use contract::delivery::{Delivery, Standing, Suspicion};
-    use contract::group::Duty;
     use contract::message::Headers;
+    use contract::part::Duty;
     use contract::store::{Claimed, Expired, Lease, Moved, Position, Session};
     use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
     use std::sync::Arc;

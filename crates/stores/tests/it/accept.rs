@@ -3,7 +3,7 @@
 use crate::world::{due, leased, name, on_every_store, once, tenant};
 use bytes::Bytes;
 use contract::delivery::{Death, ShapeId, Standing};
-use contract::group::Rule;
+use contract::part::Rule;
 use contract::store::{Accept, Accepted, Session, Start};
 use contract::ticket::Found;
 use contract::{Timestamp, limits};

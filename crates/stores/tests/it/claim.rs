@@ -2,7 +2,7 @@
 
 use crate::world::{ask, due, leased, name, on_every_store};
 use contract::delivery::Standing;
-use contract::group::Rule;
+use contract::part::Rule;
 use contract::store::{Accept, Accepted, Ask, Session};
 use std::sync::Arc;
 use std::time::Duration;

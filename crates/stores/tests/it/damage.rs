@@ -2,8 +2,8 @@
 
 use crate::world::{HandClock, Kind, World, ask, due, keyed, leased, name, once, tenant};
 use contract::delivery::{Death, Standing};
-use contract::group::Rule;
-use contract::query::{Change, Filter};
+use contract::part::Rule;
+use contract::query::{Change, Delivered, Filter};
 use contract::store::{Accept, Accepted, Commit, Readiness, Settled, Store, Watcher};
 use contract::ticket::Found;
 use contract::{Clock, MessageId};
@@ -357,7 +357,11 @@ async fn what_was_final_on_a_damaged_page_is_not_sent_again_after_a_start() {
             world.settle(position, message.first, Standing::Delivered).await;
         } else {
             let (tenant, message, unsent) = (tenant(), message.id, vec![message.first]);
-            world.store().change(Change::Cancel { tenant, message, unsent }).await.unwrap();
+            world
+                .store()
+                .change(Change::Cancel { tenant, message, unsent, delivered: Delivered::Stays })
+                .await
+                .unwrap();
         }
     }
     let (waiting, _) = world.keep(vec![leased("crm")]).await;

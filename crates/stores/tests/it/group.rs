@@ -2,8 +2,8 @@
 
 use crate::world::{World, due, keyed, leased, name, on_every_store, tenant};
 use contract::delivery::{Death, Standing};
-use contract::group::{Duty, Part, Rule};
-use contract::query::Change;
+use contract::part::{Duty, Part, Rule};
+use contract::query::{Change, Delivered};
 use contract::store::{Accept, Accepted, Position, Settlement, Settles, Start};
 use contract::{DeliveryId, Message, Name};
 use std::sync::Arc;
@@ -131,10 +131,23 @@ on_every_store! {
         assert_eq!((told.delivery.run, told.delivery.attempts, told.delivery.duty), (2, 0, Duty::Callback));
     }
 
+    async fn a_cancel_undoes_what_was_delivered_only_where_that_is_asked_for(world: World) {
+        for (delivered, undo) in [(Delivered::Stays, Standing::Skipped), (Delivered::IsUndone, Standing::Due(world.now()))] {
+            let (message, position) = saga(&world).await;
+            let attempt = Some(Arc::new(crate::world::attempt(1, 1, world.now())));
+            let one = Settlement { position, delivery: message.first, attempt, standing: Standing::Delivered };
+            world.store().settle(world.session, vec![one]).await.unwrap();
+            let unsent = vec![message.first.at(1), message.first.at(2)];
+            let cancel = Change::Cancel { tenant: tenant(), message: message.id, unsent, delivered };
+            world.store().change(cancel).await.unwrap();
+            assert_eq!(world.standings(message.id).await[3], undo, "{delivered:?}");
+        }
+    }
+
     async fn a_cancelled_message_is_not_undone_but_told(world: World) {
         let (message, _) = saga(&world).await;
         let unsent = (0..3).map(|ordinal| message.first.at(ordinal)).collect();
-        let change = Change::Cancel { tenant: tenant(), message: message.id, unsent };
+        let change = Change::Cancel { tenant: tenant(), message: message.id, unsent, delivered: Delivered::Stays };
         let changed = world.store().change(change).await.unwrap();
         assert_eq!(changed.deliveries.len(), 3);
         let (cancelled, skipped, told) = (Standing::Cancelled, Standing::Skipped, Standing::Due(world.now()));

@@ -2,7 +2,7 @@
 
 use crate::world::{due, keyed, leased, on_every_store};
 use contract::delivery::{Death, Standing};
-use contract::query::Change;
+use contract::query::{Change, Delivered};
 use contract::store::Accepted;
 use contract::store::Settled;
 use contract::{Message, store::Position};
@@ -77,7 +77,7 @@ on_every_store! {
     async fn cancelling_the_head_frees_the_next(world: World) {
         let (first, _) = keep(&world, "crm", "k").await;
         let (second, _) = keep(&world, "crm", "k").await;
-        let cancel = Change::Cancel { tenant: tenant(), message: first.id, unsent: vec![] };
+        let cancel = Change::Cancel { tenant: tenant(), message: first.id, unsent: vec![], delivered: Delivered::Stays };
         world.store().change(cancel).await.unwrap();
         assert_eq!(claimed(&world, "crm").await, [second.id]);
     }

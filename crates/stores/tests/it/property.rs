@@ -2,8 +2,8 @@
 
 use crate::world::{Kind, Seeded, World, ask, attempt, keyed, leased, name, once, refused, stumbled, tenant};
 use contract::delivery::{Death, Standing};
-use contract::group::{Duty, Part, Rule};
-use contract::query::{Change, Filter};
+use contract::part::{Duty, Part, Rule};
+use contract::query::{Change, Delivered, Filter};
 use contract::store::{Accept, Accepted, Moved, Position, Settlement, Start};
 use contract::{DeliveryId, Entropy, Message, Name, Timestamp};
 use std::collections::BTreeMap;
@@ -200,7 +200,12 @@ impl Pair {
         let delivery = message.first.at(u16::try_from(self.dice.below(3)).unwrap());
         let tenant = tenant();
         let change = match self.dice.below(4) {
-            0 => Change::Cancel { tenant, message: message.id, unsent: vec![delivery] },
+            0 => Change::Cancel {
+                tenant,
+                message: message.id,
+                unsent: vec![delivery],
+                delivered: Delivered::Stays,
+            },
             1 => Change::Edit {
                 tenant,
                 delivery,
@@ -231,7 +236,10 @@ impl Pair {
                 Standing::Due(_) => "started",
                 Standing::Unmet => "unmet",
                 Standing::Skipped => "not needed",
-                _ => "ended",
+                Standing::Cancelled | Standing::Expired => "ended",
+                other @ (Standing::Leased | Standing::Delivered | Standing::Dead(_) | Standing::Waiting) => {
+                    panic!("a store moved one to {other:?}")
+                }
             });
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::world::{World, attempt, due, leased, name, on_every_store, refused, tenant};
 use contract::delivery::{Death, ShapeId, Standing};
-use contract::group::Rule;
+use contract::part::Rule;
 use contract::query::{Cursor, Filter};
 use contract::store::{Accept, Accepted, Backlog, Retention, Settlement, Start};
 use contract::ticket::Found;

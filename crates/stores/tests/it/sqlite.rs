@@ -3,7 +3,7 @@
 use crate::world::{HandClock, Kind, Notes, World, attempt, due, leased, name, once, tenant};
 use bytes::Bytes;
 use contract::delivery::{Death, Standing};
-use contract::group::Rule;
+use contract::part::Rule;
 use contract::query::Filter;
 use contract::store::{Accept, Accepted, Fault, Readiness, Retention, Settled, Settlement, Store};
 use contract::ticket::Found;

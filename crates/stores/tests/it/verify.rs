@@ -2,7 +2,7 @@
 
 use crate::world::{Kind, World, due, keyed, leased, once};
 use contract::delivery::{Death, Standing};
-use contract::group::Rule;
+use contract::part::Rule;
 use contract::query::{Change, Edit};
 use contract::store::{Accept, Accepted};
 use contract::{DeliveryId, MessageId};

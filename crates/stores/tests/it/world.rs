@@ -5,8 +5,8 @@ use contract::clock::Tick;
 use contract::delivery::{
     Attempt, AttemptResult, Capture, CaptureEnd, Death, ErrorClass, Standing, Suspicion, Timings,
 };
-use contract::group::{Part, Rule};
 use contract::message::Headers;
+use contract::part::{Part, Rule};
 use contract::store::{
     Accept, Accepted, Ask, Claimed, Commit, Once, OrderKey, Position, Readiness, Session, Settled,
     Settlement, Start, Store, Watcher,

@@ -5,7 +5,7 @@ use super::route::place_of;
 use crate::config::field::{Entries, Field, Written};
 use crate::config::raw;
 use crate::config::settings::Route;
-use contract::group::{Duty, Part, Rule};
+use contract::part::{Duty, Part, Rule};
 use contract::{Name, limits};
 
 impl Check<'_> {

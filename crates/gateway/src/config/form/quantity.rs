@@ -2,8 +2,8 @@
 
 use super::{Form, Misread, number_like, text_like};
 use crate::config::units::{self, ByteSize, NotAQuantity};
-use contract::group::Rule;
 use contract::limits;
+use contract::part::Rule;
 use serde_json::{Value as Json, json};
 use std::time::Duration;
 

@@ -11,9 +11,8 @@
 //! ```
 //! `Leased` belongs to a session; when the session dies, the row counts as due and possibly sent.
 
-use crate::id::Position;
 use crate::part::Duty;
-use crate::{DeliveryId, MessageId, Name, Timestamp};
+use crate::{DeliveryId, Name, Timestamp};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -87,14 +87,15 @@ pub fn may_rerun(members: &[Member<'_>], ordinal: u16) -> bool {
     !is_main || !members.iter().any(undoing)
 }
 
-/// What another run of a delivery that had failed brings back: callbacks tell again, and what failed only because of it waits again.
+/// What another run of a delivery that had failed brings back: callbacks tell again (one in flight when it has ended), and what failed only
+/// because of it waits again.
 #[must_use]
 pub fn reopened(members: &[Member<'_>]) -> Vec<u16> {
     let mut back: Vec<u16> = Vec::new();
     loop {
         let is_back = |(ordinal, member): &(u16, &Member<'_>)| match member.part.duty {
             _ if back.contains(ordinal) => false,
-            Duty::Callback => member.standing.is_final(),
+            Duty::Callback => member.standing != Standing::Waiting,
             Duty::Required | Duty::Optional if member.standing == Standing::Unmet => {
                 member.part.after.iter().all(|one| back.contains(one) || !has_failed(members, *one))
             }

@@ -84,13 +84,16 @@ impl World {
 
     /// Waits until the callback of so many runs has come.
     async fn told(&self, count: usize) -> Vec<(HeaderMap, Value)> {
-        loop {
-            let told = self.apis.told();
-            if told.len() >= count {
-                return told;
+        let told = async {
+            loop {
+                let told = self.apis.told();
+                if told.len() >= count {
+                    return told;
+                }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
-        }
+        };
+        tokio::time::timeout(Duration::from_secs(60), told).await.expect("it is told")
     }
 }
 

@@ -58,8 +58,12 @@ impl State {
         let Some(kept) = self.messages.get(&position) else { return };
         for ordinal in group::reopened(&members(kept)) {
             self.alter((position, ordinal), wall, |entry| {
-                entry.standing = Standing::Waiting;
-                (entry.run, entry.attempts, entry.orphaned) = (entry.run + 1, 0, 0);
+                if entry.standing == Standing::Leased {
+                    // What it tells is out of date: it tells again when it has ended.
+                    entry.ending = true;
+                } else {
+                    entry.wait_again();
+                }
             });
         }
         self.regroup(position, wall);

@@ -1,7 +1,7 @@
 //! What the memory store holds, and the happy path over it.
 
 use contract::delivery::{Attempt, Death, Delivery, Standing, Suspicion};
-use contract::part::Rule;
+use contract::part::{Duty, Rule};
 use contract::query::Edit;
 use contract::store::{
     Accept, Accepted, Ask, Backlog, Claimed, Expired, Fault, Lease, Moved, Position, Scope, Session, Settled,
@@ -67,6 +67,9 @@ impl State {
             self.alter(spot, wall, |entry| {
                 entry.suspect = Suspicion::PossiblyDuplicate;
                 entry.orphaned += 1;
+                if entry.tells_again() {
+                    return entry.wait_again();
+                }
                 entry.standing = match entry.orphaned {
                     _ if entry.ending => Standing::Cancelled,
                     limits::ORPHANED_MAX.. => Standing::Dead(Death::Poison),
@@ -185,12 +188,16 @@ impl State {
         if self.alive != Some(session) || !leased || one.standing == Standing::Leased {
             return Settled::Fenced;
         }
-        let ends =
-            self.entry(spot).is_some_and(|entry| entry.ending) && matches!(one.standing, Standing::Due(_));
+        let tells_again = self.entry(spot).is_some_and(Entry::tells_again);
+        let ending = self.entry(spot).is_some_and(|entry| entry.ending);
+        let ends = ending && !tells_again && matches!(one.standing, Standing::Due(_));
         self.alter(spot, wall, |entry| {
             entry.standing = if ends { Standing::Cancelled } else { one.standing };
             if let Some(attempt) = &one.attempt {
                 entry.record(attempt);
+            }
+            if tells_again {
+                entry.wait_again();
             }
         });
         self.regroup(spot.0, wall);
@@ -349,6 +356,17 @@ impl State {
 }
 
 impl Entry {
+    /// A callback that was in flight when its message got another run.
+    fn tells_again(&self) -> bool {
+        self.ending && self.start.part.duty == Duty::Callback
+    }
+
+    /// Another run, whose turn has not come.
+    pub(super) fn wait_again(&mut self) {
+        self.standing = Standing::Waiting;
+        (self.run, self.attempts, self.orphaned, self.ending) = (self.run + 1, 0, 0, false);
+    }
+
     fn record(&mut self, attempt: &Attempt) {
         if attempt.is_counted() {
             self.attempts += 1;

@@ -2,6 +2,7 @@
 
 use super::batch::Batch;
 use super::code::Code;
+use super::group::again;
 use super::head::Head;
 use super::place::Spot;
 use super::slice::{Row, Slice, edit_checksum};
@@ -107,8 +108,7 @@ impl<'a> Batch<'a> {
     fn revive(&mut self, slice: &Slice, head: &Head, before: &Row, at: Timestamp) -> Result<()> {
         let beginning = head.beginnings.get(usize::from(before.spot.ordinal()));
         let key = beginning.and_then(|one| one.key.as_ref()).map(|key| key.0.to_string());
-        let mut after =
-            Row { run: before.run + 1, attempts: 0, orphaned: 0, ending: false, ..before.clone() };
+        let mut after = again(before);
         self.stand(slice, &mut after, Standing::Due(at))?;
         after.key = key;
         if after.key.is_some() {

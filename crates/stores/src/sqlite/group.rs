@@ -68,7 +68,12 @@ impl<'a> Batch<'a> {
         let rows = self.group(slice, head)?;
         for ordinal in group::reopened(&members(slice, head, &rows)?) {
             let Some(before) = rows.get(usize::from(ordinal)) else { continue };
-            let mut after = Row { run: before.run + 1, attempts: 0, orphaned: 0, ..before.clone() };
+            if before.code == Code::Leased {
+                // What it tells is out of date: it tells again when it has ended.
+                self.update(slice, before, &Row { ending: true, ..before.clone() })?;
+                continue;
+            }
+            let mut after = again(before);
             self.stand(slice, &mut after, Standing::Waiting)?;
             after.key = head
                 .beginnings
@@ -77,6 +82,16 @@ impl<'a> Batch<'a> {
             self.update(slice, before, &after)?;
         }
         self.regroup(head.position)
+    }
+
+    /// A delivery that was in flight when it was asked to end has ended: whether it is a callback, which tells again.
+    pub(super) fn tells_again(&mut self, slice: &'a Slice, before: &Row) -> Result<bool> {
+        if !before.ending {
+            return Ok(false);
+        }
+        let Some(head) = slice.head(before.spot.position())? else { return Ok(false) };
+        let beginning = head.beginnings.get(usize::from(before.spot.ordinal()));
+        Ok(beginning.is_some_and(|one| one.part.duty == Duty::Callback))
     }
 
     pub(super) fn take_moved(&mut self) -> Vec<Moved> {
@@ -124,6 +139,11 @@ impl<'a> Batch<'a> {
         self.moved.push(moved);
         Ok(())
     }
+}
+
+/// The row at the beginning of another run.
+pub(super) fn again(before: &Row) -> Row {
+    Row { run: before.run + 1, attempts: 0, orphaned: 0, ending: false, ..before.clone() }
 }
 
 fn members<'h>(slice: &Slice, head: &'h Head, rows: &[Row]) -> Result<Vec<Member<'h>>> {

@@ -2,6 +2,7 @@
 
 use super::batch::Batch;
 use super::code::Code;
+use super::group::again;
 use super::place::Number;
 use super::slice::{Row, Slice, row};
 use super::trouble::Result;
@@ -9,7 +10,7 @@ use contract::Timestamp;
 use contract::delivery::{Death, Standing, Suspicion};
 use contract::limits;
 
-impl Batch<'_> {
+impl<'a> Batch<'a> {
     /// Takes every lease from sessions that are dead now.
     pub(super) fn fence(&mut self, now: Timestamp) -> Result<()> {
         self.settle_down(usize::MAX)?;
@@ -63,10 +64,14 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn orphan(&mut self, slice: &Slice, before: &Row, now: Timestamp) -> Result<()> {
+    fn orphan(&mut self, slice: &'a Slice, before: &Row, now: Timestamp) -> Result<()> {
         let orphaned = before.orphaned + 1;
         let mut after = Row { orphaned, suspect: Suspicion::PossiblyDuplicate, ..before.clone() };
-        if before.ending {
+        let tells_again = self.tells_again(slice, before)?;
+        if tells_again {
+            after = again(&after);
+            self.stand(slice, &mut after, Standing::Waiting)?;
+        } else if before.ending {
             self.stand(slice, &mut after, Standing::Cancelled)?;
         } else if orphaned >= limits::ORPHANED_MAX {
             self.stand(slice, &mut after, Standing::Dead(Death::Poison))?;
@@ -77,7 +82,7 @@ impl Batch<'_> {
         if let Some(key) = &before.key {
             self.rearrange(before.lane, key)?;
         }
-        if after.code.is_unfinished() { Ok(()) } else { self.regroup(before.spot.position()) }
+        if tells_again || !after.code.is_unfinished() { self.regroup(before.spot.position()) } else { Ok(()) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::batch::Batch;
 use super::code::Code;
+use super::group::again;
 use super::pack;
 use super::place::{Number, Spot};
 use super::slice::{Row, Slice};
@@ -31,17 +32,22 @@ impl Batch<'_> {
             return Ok(Settled::Fenced);
         };
         let mut after = before.clone();
-        let ends = before.ending && matches!(settlement.standing, Standing::Due(_));
+        let tells_again = self.tells_again(slice, &before)?;
+        let ends = before.ending && !tells_again && matches!(settlement.standing, Standing::Due(_));
         let standing = if ends { Standing::Cancelled } else { settlement.standing };
         self.stand(slice, &mut after, standing)?;
         if let Some(attempt) = &settlement.attempt {
             self.record(slice, attempt, &mut after)?;
         }
+        if tells_again {
+            after = again(&after);
+            self.stand(slice, &mut after, Standing::Waiting)?;
+        }
         self.update(slice, &before, &after)?;
         if let Some(key) = &before.key {
             self.rearrange(before.lane, key)?;
         }
-        if !after.code.is_unfinished() {
+        if tells_again || !after.code.is_unfinished() {
             self.regroup(settlement.position)?;
         }
         let freed = before.key.is_some() && after.key.is_none();

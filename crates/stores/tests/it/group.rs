@@ -131,6 +131,28 @@ on_every_store! {
         assert_eq!((told.delivery.run, told.delivery.attempts, told.delivery.duty), (2, 0, Duty::Callback));
     }
 
+    async fn a_callback_that_is_in_flight_at_another_run_tells_again(world: World) {
+        let mut world = world;
+        for crashes in [false, true] {
+            let (message, position) = world.keep(vec![leased("crm"), waiting("shop", Duty::Callback, &[])]).await;
+            end(&world, position, message.first, REFUSED).await;
+            assert_eq!(claimed(&world, "shop").await, 1);
+            let deliveries = vec![(message.first, world.now())];
+            world.store().change(Change::Revive { tenant: tenant(), deliveries }).await.unwrap();
+            assert_eq!(claimed(&world, "crm").await, 1);
+            end(&world, position, message.first, Standing::Delivered).await;
+            if crashes {
+                world.crash().await;
+            } else {
+                end(&world, position, message.first.at(1), Standing::Delivered).await;
+            }
+            let told = world.claim("shop", 9).await.leases.remove(0);
+            assert_eq!((told.message.id, told.delivery.run, told.delivery.attempts), (message.id, 2, 0));
+            end(&world, position, message.first.at(1), Standing::Delivered).await;
+            assert_eq!(world.standings(message.id).await[1], Standing::Delivered);
+        }
+    }
+
     async fn a_cancel_undoes_what_was_delivered_only_where_that_is_asked_for(world: World) {
         for (delivered, undo) in [(Delivered::Stays, Standing::Skipped), (Delivered::IsUndone, Standing::Due(world.now()))] {
             let (message, position) = saga(&world).await;

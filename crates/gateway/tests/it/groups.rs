@@ -11,12 +11,14 @@ use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// What the APIs were asked, in order, and which of them refuse.
 #[derive(Default)]
 struct Apis {
     refusing: Mutex<Vec<&'static str>>,
     calls: Mutex<Vec<(String, HeaderMap, Bytes)>>,
+    news: watch::Sender<()>,
 }
 
 impl Apis {
@@ -39,6 +41,7 @@ async fn api(State(apis): State<Arc<Apis>>, uri: Uri, headers: HeaderMap, body: 
     let name = uri.path().trim_start_matches('/').to_owned();
     let refused = apis.refusing.lock().unwrap().contains(&name.as_str());
     apis.calls.lock().unwrap().push((name, headers, body));
+    apis.news.send_replace(());
     if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK }
 }
 
@@ -84,16 +87,9 @@ impl World {
 
     /// Waits until the callback of so many runs has come.
     async fn told(&self, count: usize) -> Vec<(HeaderMap, Value)> {
-        let told = async {
-            loop {
-                let told = self.apis.told();
-                if told.len() >= count {
-                    return told;
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), told).await.expect("it is told")
+        let mut news = self.apis.news.subscribe();
+        news.wait_for(|()| self.apis.told().len() >= count).await.expect("the APIs are there");
+        self.apis.told()
     }
 }
 

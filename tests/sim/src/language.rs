@@ -1,10 +1,12 @@
 //! The world's expression language: as little as filters, order keys and shapes need.
 
 use bytes::Bytes;
-use contract::Promise;
-use contract::delivery::ShapeId;
+use contract::delivery::{ShapeId, Standing};
 use contract::expression::{Expression, Fault};
-use engine::plan::{Compile, Shape};
+use contract::group::Duty;
+use contract::ticket::Ticket;
+use contract::{MessageId, Promise};
+use engine::plan::{Compile, Report, Shape};
 use std::sync::Arc;
 
 /// Makes [`Raises`] of a filter: its deliveries die of their configuration.
@@ -18,6 +20,8 @@ pub(crate) struct Wants(pub(crate) String);
 pub(crate) struct KeyOf;
 /// The body inside another one.
 pub(crate) struct Wrapped(pub(crate) u32);
+/// Tells how the deliveries of a ticket stand.
+pub(crate) struct Teller;
 /// Compiles the texts of shapes.
 pub(crate) struct Compiler;
 
@@ -50,6 +54,19 @@ impl Compile for Compiler {
         let version = text.strip_prefix("wrap ")?.parse().ok()?;
         Some(Arc::new(Wrapped(version)))
     }
+}
+
+impl Report for Teller {
+    fn report(&self, ticket: &Ticket) -> Bytes {
+        let own = ticket.deliveries.iter().filter(|ray| ray.part.duty != Duty::Callback);
+        told(ticket.id, own.map(|ray| (ray.run, ray.standing)))
+    }
+}
+
+/// The body of a callback: the run of each delivery and where it stands.
+pub(crate) fn told(id: MessageId, rays: impl Iterator<Item = (u32, Standing)>) -> Bytes {
+    let rays: Vec<String> = rays.map(|(run, standing)| format!("\"{run} {standing:?}\"")).collect();
+    format!("{{\"ticket\":\"{id}\",\"deliveries\":[{}]}}", rays.join(",")).into()
 }
 
 /// The shape of this version.

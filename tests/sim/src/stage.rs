@@ -1,7 +1,7 @@
 //! Puts the engine of one life together: the real one, with the taps, and with a planted bug if there is one.
 
 use crate::clock::WorldClock;
-use crate::language::{Compiler, KeyOf, Wants, shape};
+use crate::language::{Compiler, KeyOf, Teller, Wants, shape};
 use crate::mutant::Mutant;
 use crate::mutant::target::MutantTarget;
 use crate::network::{Network, host};
@@ -11,10 +11,11 @@ use crate::tap::store::StoreTap;
 use crate::tap::target::{Poison, TargetTap};
 use connectors::http::{HttpTarget, Settings as HttpSettings};
 use contract::expression::Expression;
+use contract::group::Rule;
 use contract::store::Store;
 use contract::target::Target;
 use contract::{Clock, Entropy, Name};
-use engine::plan::{Plan, RoutePlan, TargetPlan};
+use engine::plan::{Plan, RoutePlan, TargetPlan, Way};
 use engine::policy::statuses::Statuses;
 use engine::{Doors, Engine, Settings};
 use http::Uri;
@@ -49,6 +50,7 @@ impl Stage {
             entropy: Arc::<Random>::clone(&self.entropy) as Arc<dyn Entropy>,
             store: Arc::clone(&self.store),
             compile: Arc::new(Compiler),
+            report: Arc::new(Teller),
             listeners: Vec::new(),
         };
         let settings = Settings {
@@ -72,11 +74,13 @@ impl Stage {
     }
 
     fn route(&self, route: &RouteRecipe, present: &impl Fn(&usize) -> bool) -> RoutePlan {
-        let name = |target: &usize| self.recipe.targets.get(*target).map(|target| target.name.clone());
+        let way =
+            |target: &usize| self.recipe.targets.get(*target).map(|target| Way::to(target.name.clone()));
         let keyed = route.keyed && !self.has(Mutant::IgnoredOrder);
         RoutePlan {
             name: route.name.clone(),
-            to: route.to.iter().filter(|target| present(target)).filter_map(name).collect(),
+            to: route.to.iter().filter(|target| present(target)).filter_map(way).collect(),
+            rule: Rule::All,
             deadline: route.deadline.filter(|_| !self.has(Mutant::ForgottenDeadline)),
             key: keyed.then(|| Arc::new(KeyOf) as Arc<dyn Expression>),
         }

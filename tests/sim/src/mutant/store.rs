@@ -6,7 +6,7 @@ use contract::delivery::{Death, Standing, Suspicion};
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
     Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Lease, Pruned, Readiness, Renewed,
-    Retention, Scope, ScopeKind, Session, Settled, Settlement, Store, Versioned,
+    Retention, Scope, ScopeKind, Session, Settled, Settlement, Settles, Store, Versioned,
 };
 use contract::ticket::{Found, Ray, Ticket};
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
@@ -92,7 +92,7 @@ impl MutantStore {
     async fn pretend_to_cancel(&self, message: MessageId) -> Result<Changed, Fault> {
         let due = |ray: &Ray| matches!(ray.standing, Standing::Due(_));
         let open = self.rays(message).await?.into_iter().filter(due);
-        Ok(Changed { deliveries: open.map(|ray| (ray.id, ray.target)).collect() })
+        Ok(Changed { deliveries: open.map(|ray| (ray.id, ray.target)).collect(), moved: Vec::new() })
     }
 
     async fn cancel_all(&self, message: MessageId) -> Result<Changed, Fault> {
@@ -140,17 +140,17 @@ impl Store for MutantStore {
         })
     }
 
-    fn settle(&self, session: Session, mut batch: Vec<Settlement>) -> Answer<'_, Vec<Settled>> {
+    fn settle(&self, session: Session, mut batch: Vec<Settlement>) -> Answer<'_, Settles> {
         batch.iter_mut().for_each(|settlement| self.spoil_settlement(settlement));
         Box::pin(async move {
             if self.loses_settlements() && self.strikes() {
-                return Ok(vec![Settled::Recorded; batch.len()]);
+                return Ok(Settles { answers: vec![Settled::Recorded; batch.len()], moved: Vec::new() });
             }
-            let answers = self.store.settle(session, batch.clone()).await?;
+            let settles = self.store.settle(session, batch.clone()).await?;
             if self.is(Mutant::DoubleSettle) {
                 self.store.settle(session, batch).await?;
             }
-            Ok(answers)
+            Ok(settles)
         })
     }
 

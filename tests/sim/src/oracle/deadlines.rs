@@ -15,7 +15,7 @@ const LATE_MAX: Duration = Duration::from_secs(15);
 impl Book {
     /// The store has ended what was late when it was asked.
     pub(crate) fn expired(&mut self, expired: &Expired, asked: Timestamp) {
-        for late in &expired.deliveries {
+        for late in &expired.moved {
             let id = late.delivery;
             let word = self.word(id);
             self.next_event();
@@ -52,7 +52,9 @@ impl Book {
             | Standing::Dead(_)
             | Standing::Cancelled
             | Standing::Expired
-            | Standing::Skipped => false,
+            | Standing::Skipped
+            | Standing::Waiting
+            | Standing::Unmet => false,
         };
         let late = self
             .rays()

@@ -182,7 +182,9 @@ impl Book {
             | Standing::Dead(_)
             | Standing::Cancelled
             | Standing::Expired
-            | Standing::Skipped => false,
+            | Standing::Skipped
+            | Standing::Waiting
+            | Standing::Unmet => false,
         }
     }
 

@@ -155,7 +155,9 @@ impl Book {
             | Standing::Due(_)
             | Standing::Delivered
             | Standing::Cancelled
-            | Standing::Skipped => {}
+            | Standing::Skipped
+            | Standing::Waiting
+            | Standing::Unmet => {}
         }
     }
 

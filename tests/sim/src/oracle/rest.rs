@@ -84,7 +84,9 @@ impl Book {
                 | Standing::Delivered
                 | Standing::Cancelled
                 | Standing::Expired
-                | Standing::Skipped => {}
+                | Standing::Skipped
+                | Standing::Waiting
+                | Standing::Unmet => {}
             }
         }
         counts.retain(|_, count| *count != (0, 0));

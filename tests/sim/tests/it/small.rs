@@ -4,14 +4,15 @@ use bytes::Bytes;
 use contract::clock::Tick;
 use contract::delivery::{Capture, ShapeId, Standing, Timings};
 use contract::expression::{Expression, Fault};
+use contract::group::Rule;
 use contract::message::Headers;
 use contract::store::{Retention, Store};
 use contract::target::{Call, Hints, Outcome, Reply, Target};
-use contract::ticket::Found;
+use contract::ticket::{Found, Ticket};
 use contract::{Clock, DeliveryId, Entropy, MessageId, Name, Promise, Timestamp};
 use engine::happened::{Happened, Listener};
 use engine::offer::{Offer, Receipt};
-use engine::plan::{Compile, Plan, RoutePlan, Shape, TargetPlan};
+use engine::plan::{Compile, Plan, Report, RoutePlan, Shape, TargetPlan, Way};
 use engine::policy::retry::{Policy, Schedule};
 use engine::policy::statuses::Statuses;
 use engine::{Doors, Engine, Settings};
@@ -68,6 +69,12 @@ impl Expression for Same {
 impl Compile for Same {
     fn compile(&self, _: &str) -> Option<Arc<dyn Expression>> {
         Some(Arc::new(Self))
+    }
+}
+
+impl Report for Same {
+    fn report(&self, _: &Ticket) -> Bytes {
+        Bytes::from_static(b"{}")
     }
 }
 
@@ -128,6 +135,7 @@ impl Small {
             entropy: Arc::new(Counter(AtomicU64::new(1))),
             store,
             compile: Arc::new(Same),
+            report: Arc::new(Same),
             listeners: vec![Arc::new(Ear(tell))],
         };
         let engine = Engine::start(doors, Settings { retention, ..Settings::default() }).await.unwrap();
@@ -192,7 +200,7 @@ async fn configure(engine: &Arc<Engine>, hand: &Arc<Hand>, shape: Option<u64>) -
         target: Arc::<Hand>::clone(hand),
     };
     let name = Name::try_new("signup").unwrap();
-    let route = RoutePlan { name, to: vec![crm()], deadline: None, key: None };
+    let route = RoutePlan { name, to: vec![Way::to(crm())], rule: Rule::All, deadline: None, key: None };
     engine.apply(Plan { routes: vec![route], targets: vec![target] }).await.unwrap().remove(0)
 }
 

@@ -13,6 +13,8 @@ pub(crate) struct Done {
     pub(crate) message: MessageId,
     pub(crate) received: Timestamp,
     pub(crate) deadline: Option<Timestamp>,
+    /// Somebody waits for its ticket.
+    pub(crate) awaited: bool,
 }
 
 impl Done {
@@ -27,6 +29,6 @@ impl Done {
             Settlement { position: lease.position, delivery: lease.delivery.id, attempt, standing };
         let Message { id: message, received, .. } = *lease.message;
         let deadline = lease.deadline();
-        Self { settlement, lane: Arc::clone(lane), message, received, deadline }
+        Self { settlement, lane: Arc::clone(lane), message, received, deadline, awaited: false }
     }
 }

@@ -197,7 +197,8 @@ impl Engine {
         self.all_lanes.load().iter().find(is).map_or(new, Arc::clone)
     }
 
-    pub(crate) async fn settle(&self, done: Done) {
+    pub(crate) async fn settle(&self, mut done: Done) {
+        done.awaited = self.watch.is_watched(done.message);
         // The settler has gone only after a failure or past the grace period: the next session finds the delivery leased.
         drop(self.done.send(done).await);
     }

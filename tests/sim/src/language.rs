@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use contract::delivery::{ShapeId, Standing};
 use contract::expression::{Expression, Fault};
-use contract::group::Duty;
+use contract::part::Duty;
 use contract::ticket::Ticket;
 use contract::{MessageId, Promise};
 use engine::plan::{Compile, Report, Shape};

@@ -11,7 +11,7 @@ use crate::tap::store::StoreTap;
 use crate::tap::target::{Poison, TargetTap};
 use connectors::http::{HttpTarget, Settings as HttpSettings};
 use contract::expression::Expression;
-use contract::group::Rule;
+use contract::part::Rule;
 use contract::store::Store;
 use contract::target::Target;
 use contract::{Clock, Entropy, Name};

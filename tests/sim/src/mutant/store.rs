@@ -3,7 +3,7 @@
 use super::Mutant;
 use bytes::Bytes;
 use contract::delivery::{Death, Standing, Suspicion};
-use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
+use contract::query::{Change, Changed, Cursor, Delivered, Detail, Filter, Page};
 use contract::store::{
     Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Lease, Pruned, Readiness, Renewed,
     Retention, Scope, ScopeKind, Session, Settled, Settlement, Settles, Store, Versioned,
@@ -97,7 +97,14 @@ impl MutantStore {
 
     async fn cancel_all(&self, message: MessageId) -> Result<Changed, Fault> {
         let unsent = self.rays(message).await?.into_iter().map(|ray| ray.id).collect();
-        self.store.change(Change::Cancel { tenant: Name::default_tenant(), message, unsent }).await
+        self.store
+            .change(Change::Cancel {
+                tenant: Name::default_tenant(),
+                message,
+                unsent,
+                delivered: Delivered::Stays,
+            })
+            .await
     }
 
     async fn rays(&self, message: MessageId) -> Result<Vec<Ray>, Fault> {

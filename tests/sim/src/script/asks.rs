@@ -5,7 +5,7 @@ use crate::mutant::Mutant;
 use crate::reach::Feat;
 use crate::recipe::Generation;
 use crate::rule::Rule;
-use contract::query::{Change, Edit, Filter};
+use contract::query::{Change, Delivered, Edit, Filter};
 use contract::{DeliveryId, Entropy, MessageId, Name};
 use engine::Engine;
 use engine::redrive::Selection;
@@ -57,7 +57,7 @@ impl Script {
     pub(super) async fn cancel(&self, engine: &Arc<Engine>) {
         let oracle = &self.stage.network.scene.oracle;
         let Some(id) = self.some_ticket() else { return };
-        match engine.cancel(&Name::default_tenant(), id).await {
+        match engine.cancel(&Name::default_tenant(), id, Delivered::Stays).await {
             Ok(changed) => oracle.book().cancelled.extend(changed.deliveries.into_iter().map(|(id, _)| id)),
             Err(fault) => oracle.book().fail(Rule::Lively, format!("{id} cannot be cancelled: {fault}")),
         }

@@ -309,11 +309,13 @@ pub enum ErrorClass {
     LocalGuard = 14,
     /// Own side: the stored bytes are damaged.
     LocalCorrupt = 15,
+    /// Own side: there is no credential for the call, or it is not for it.
+    LocalAuth = 16,
 }
 
 impl ErrorClass {
     /// Every class, in order of code.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::DnsError,
         Self::ConnectionRefused,
         Self::ConnectionReset,
@@ -329,6 +331,7 @@ impl ErrorClass {
         Self::LocalConfig,
         Self::LocalGuard,
         Self::LocalCorrupt,
+        Self::LocalAuth,
     ];
 
     /// Back from the code that a store kept.
@@ -356,6 +359,7 @@ impl ErrorClass {
             Self::LocalConfig => "local_config",
             Self::LocalGuard => "local_guard",
             Self::LocalCorrupt => "local_corrupt",
+            Self::LocalAuth => "local_auth",
         }
     }
 
@@ -364,7 +368,12 @@ impl ErrorClass {
     pub const fn is_local(self) -> bool {
         matches!(
             self,
-            Self::LocalDns | Self::LocalResources | Self::LocalConfig | Self::LocalGuard | Self::LocalCorrupt
+            Self::LocalDns
+                | Self::LocalResources
+                | Self::LocalConfig
+                | Self::LocalGuard
+                | Self::LocalCorrupt
+                | Self::LocalAuth
         )
     }
 }

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod message;
 pub mod name;
 pub mod query;
+pub mod secret;
 pub mod store;
 pub mod target;
 pub mod ticket;
@@ -24,6 +25,7 @@ pub use entropy::Entropy;
 pub use id::{DeliveryId, MessageId};
 pub use message::Message;
 pub use name::Name;
+pub use secret::Secret;
 
 use std::future::Future;
 use std::pin::Pin;

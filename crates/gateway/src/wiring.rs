@@ -55,6 +55,7 @@ impl Wiring {
         let settings = Settings {
             method: target.method.clone(),
             headers: target.headers.clone(),
+            auth: target.auth.clone(),
             timeouts: Timeouts {
                 connect: target.timeouts.connect,
                 total: target.timeouts.total,

@@ -1,5 +1,6 @@
 //! Where a target's requests go: its settings, checked and made ready once.
 
+use super::auth::{self, Credential};
 use super::fields;
 use super::settings::Settings;
 use super::tls;
@@ -26,6 +27,7 @@ pub(super) struct Destination {
     pub(super) user_agent: HeaderValue,
     /// The configured headers, without `host`.
     pub(super) fields: HeaderMap,
+    pub(super) credential: Credential,
 }
 
 /// A host as the URL names it.
@@ -47,7 +49,7 @@ pub enum Fault {
     #[error("the URL must begin with http:// or https:// and name a host")]
     NotHttp,
     /// A password in the URL would end up in logs.
-    #[error("the URL holds a user or password: send them in an `authorization` header")]
+    #[error("the URL holds a user or password: give them as `auth: {{ basic: … }}`")]
     Credentials,
     /// The host cannot be the name in a certificate.
     #[error("{host} cannot be the name in a certificate")]
@@ -64,6 +66,9 @@ pub enum Fault {
         /// Its name.
         name: String,
     },
+    /// No credential.
+    #[error(transparent)]
+    Auth(#[from] auth::Fault),
     /// No TLS.
     #[error(transparent)]
     Tls(#[from] tls::Fault),
@@ -109,6 +114,7 @@ impl Destination {
             host_field: HeaderValue::from_str(virtual_host.as_str()).map_err(|_| Fault::HostField)?,
             user_agent: settings.user_agent.clone(),
             fields,
+            credential: Credential::try_new(settings.auth.as_ref())?,
         })
     }
 }
@@ -180,7 +186,7 @@ mod tests {
         let cases: [Case; 6] = [
             ("ftp://api.example", &[], "begin with http://"),
             ("/only/a/path", &[], "begin with http://"),
-            ("http://user:secret@api.example", &[], "authorization"),
+            ("http://user:secret@api.example", &[], "auth: { basic"),
             ("http://api.example", &[("idempotency-key", "1")], "`idempotency-key`"),
             ("http://api.example", &[("transfer-encoding", "chunked")], "`transfer-encoding`"),
             ("http://api.example", &[("host", "a b")], "`host`"),

@@ -1,5 +1,6 @@
 //! What a target is told by its configuration.
 
+use super::auth::Auth;
 use super::guard::Guard;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Uri};
@@ -14,6 +15,8 @@ pub struct Settings {
     pub method: Method,
     /// Sent with every request; they win over the message's. Mark secrets with [`HeaderValue::set_sensitive`].
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Proves who calls; it wins over a header of the same name.
+    pub auth: Option<Auth>,
     /// How long what may take.
     pub timeouts: Timeouts,
     /// For `https://`.
@@ -36,6 +39,7 @@ impl Settings {
             url,
             method: Method::POST,
             headers: Vec::new(),
+            auth: None,
             timeouts: Timeouts::default(),
             tls: Tls::default(),
             connections_max_idle: 64,

@@ -7,6 +7,7 @@
 )]
 
 mod alpn;
+mod auth;
 mod body;
 mod clock;
 mod faults;

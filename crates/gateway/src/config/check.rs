@@ -1,12 +1,13 @@
 //! From the raw configuration to the valid one: every value is read, every reference checked, every problem reported.
 
+mod auth;
 mod route;
 mod target;
 
 use super::environment::Environment;
 use super::field::{Entries, Field, One, Several, Source, Written};
 use super::findings::Findings;
-use super::form::{Form, Misread};
+use super::form::{Form, Misread, Quote};
 use super::interpolate::Origin;
 use super::raw;
 use super::report::Report;
@@ -136,7 +137,8 @@ impl Check<'_> {
     }
 
     fn misread<T: Form>(&mut self, place: Place, text: &str, origin: Origin, misread: Misread) {
-        let short = text.chars().count() <= QUOTED_CHARS_MAX && !text.contains('\n');
+        let short =
+            T::QUOTE == Quote::IfShort && text.chars().count() <= QUOTED_CHARS_MAX && !text.contains('\n');
         let predicate = misread.instead.map_or_else(|| format!("is not {}", T::NAME), str::to_owned);
         let mut message = match origin {
             // What came from outside may be a secret: neither it nor a reason that quotes it is shown.
@@ -145,10 +147,10 @@ impl Check<'_> {
             Origin::Written => format!("this {predicate}"),
         };
         let mut at = self.tree.at(place);
+        if !misread.why.is_empty() && (origin == Origin::Written || T::QUOTE == Quote::Never) {
+            message = format!("{message}: {}", misread.why);
+        }
         if origin == Origin::Written {
-            if !misread.why.is_empty() {
-                message = format!("{message}: {}", misread.why);
-            }
             at = misread.part.map_or(at, |part| self.tree.part(place, part));
         }
         let help = match origin {

@@ -1,5 +1,9 @@
 //! The configuration as it is written; the comments on its keys are their reference.
 
+mod auth;
+
+pub(crate) use auth::{ApiKey, Auth, Basic};
+
 use super::field::{Either, Entries, Field, One, Several, Written};
 use super::form::{Accept, Count, Factor, Share, Statuses};
 use super::media::MediaRange;
@@ -121,6 +125,8 @@ pub(crate) struct Target {
     pub body: One<Program>,
     /// Headers of each call, by name. Use `${NAME}` or `${file:PATH}` for secrets.
     pub headers: Field<Entries<HeaderName, Written<HeaderValue>>>,
+    /// What proves to the API who calls.
+    pub auth: Field<Auth>,
     /// When and after what to try again.
     pub retry: Field<Retry>,
     /// How long a call may take: one duration until status and headers are in, or each part on its own.
@@ -239,6 +245,7 @@ impl Default for Target {
             when: Field::Absent,
             body: Field::Absent,
             headers: Field::Absent,
+            auth: Field::Absent,
             retry: Field::Absent,
             timeout: Field::Good(Either::default("15s")),
             concurrency: Written::default("64"),

@@ -5,6 +5,7 @@ use super::pattern::{Methods, Pattern, Routes};
 use super::report::Report;
 use crate::config::event_type::TypePattern;
 use bytes::Bytes;
+use connectors::http::Auth;
 use contract::Name;
 use contract::store::Retention;
 use engine::policy::{retry, statuses::Statuses};
@@ -141,6 +142,8 @@ pub struct Target {
     pub body: Option<Program>,
     /// Headers of each call. Values that came from outside, and credentials, are marked sensitive: they print as `Sensitive`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Proves who calls.
+    pub auth: Option<Auth>,
     /// When to try again.
     pub retry: retry::Policy,
     /// How to read its answers.

@@ -6,6 +6,7 @@ use crate::config::form::{Share, Statuses as Range};
 use crate::config::interpolate::Origin;
 use crate::config::raw;
 use crate::config::settings::{Target, Timeouts};
+use crate::config::tree::Place;
 use bytes::Bytes;
 use contract::Name;
 use engine::policy::{retry, statuses};
@@ -32,12 +33,12 @@ impl Check<'_> {
                 let help = "for example url: https://crm.example.com/users";
                 self.error(place, "`url` is missing", Some(help.to_owned()));
             }
-            found.extend(self.target(name, raw));
+            found.extend(self.target(name, key.place(), raw));
         }
         found
     }
 
-    fn target(&mut self, name: Option<Name>, raw: &raw::Target) -> Option<Target> {
+    fn target(&mut self, name: Option<Name>, key: Option<Place>, raw: &raw::Target) -> Option<Target> {
         let url = self.url(&raw.url);
         let method = self.one(&raw.method);
         let when = self.one(&raw.when);
@@ -45,6 +46,7 @@ impl Check<'_> {
         self.warn_unbounded(&raw.when, when.as_ref());
         self.warn_unbounded(&raw.body, body.as_ref());
         let headers = self.headers(&raw.headers);
+        let auth = self.auth(&raw.auth, &headers, key);
         let standard = raw::Retry::default();
         let retry = self.retry(raw.retry.good().unwrap_or(&standard));
         let statuses = self.statuses(&raw.success, raw.retry.good().unwrap_or(&standard));
@@ -61,6 +63,7 @@ impl Check<'_> {
             when,
             body,
             headers,
+            auth,
             retry: retry?,
             statuses,
             timeouts: timeouts?,

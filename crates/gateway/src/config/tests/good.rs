@@ -259,3 +259,22 @@ fn every_example_is_read_without_a_warning() {
         );
     }
 }
+
+#[test]
+fn each_way_to_prove_who_calls_is_read() {
+    for (lines, shown) in [
+        ("bearer: \"${MAIL_TOKEN}\"", "Bearer(***)"),
+        ("basic: { user: me, password: \"${MAIL_TOKEN}\" }", "Basic { user: ***, password: *** }"),
+        (
+            "api_key: { header: x-api-key, value: \"${file:token}\" }",
+            "Header { name: \"x-api-key\", value: *** }",
+        ),
+        ("api_key: { query: key, value: \"${MAIL_TOKEN}\" }", "Query { name: \"key\", value: *** }"),
+    ] {
+        let config = good(&with_target(&format!("    auth: {{ {lines}, methods: [POST], paths: /a/* }}\n")));
+        let auth = config.targets[0].auth.as_ref().unwrap();
+        assert_eq!(format!("{:?}", auth.proof), shown);
+        assert_eq!((auth.scope.methods.as_slice(), auth.scope.paths.len()), ([Method::POST].as_slice(), 1));
+        assert!(config.warnings.is_empty(), "{}", config.warnings);
+    }
+}

@@ -222,3 +222,36 @@ fn colours_are_only_in_the_coloured_form() {
     assert!(report.coloured().contains('\u{1b}'));
     assert!(!report.to_string().contains('\u{1b}'));
 }
+
+#[test]
+fn a_wrong_credential_says_what_is_wrong_and_never_the_credential() {
+    let told = page([
+        ("nothing", with_target("    auth: {}\n")),
+        ("a word", with_target("    auth: s3cret\n")),
+        (
+            "two ways",
+            with_target(
+                "    auth: { bearer: \"${MAIL_TOKEN}\", basic: { user: a, password: \"${MAIL_TOKEN}\" } }\n",
+            ),
+        ),
+        ("another way", with_target("    auth: { barer: \"${MAIL_TOKEN}\" }\n")),
+        ("a line break", with_target("    auth: { bearer: \"${BROKEN}\" }\n")),
+        ("a line break in the file", with_target("    auth: { bearer: \"s3cret\\nline\" }\n")),
+        ("half a user", with_target("    auth: { basic: { user: \"a:b\" } }\n")),
+        ("a colon", with_target("    auth: { basic: { user: \"a:b\", password: \"${MAIL_TOKEN}\" } }\n")),
+        ("a key without a place", with_target("    auth: { api_key: { value: \"${MAIL_TOKEN}\" } }\n")),
+        (
+            "a key in a reserved header",
+            with_target("    auth: { api_key: { header: webhook-id, value: \"${MAIL_TOKEN}\" } }\n"),
+        ),
+        (
+            "a header of the same name",
+            with_target(
+                "    auth: { bearer: \"${MAIL_TOKEN}\" }\n    headers: { authorization: \"Bearer ${MAIL_TOKEN}\" }\n",
+            ),
+        ),
+        ("a path with a query", with_target("    auth: { bearer: \"${MAIL_TOKEN}\", paths: [/a?b] }\n")),
+    ]);
+    assert!(!told.lines().any(|line| line.contains("s3cret") && !line.contains("auth:")), "{told}");
+    assert_page!(told);
+}

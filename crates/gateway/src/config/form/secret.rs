@@ -1,0 +1,68 @@
+//! The forms of what proves who calls. What is wrong with a secret is told without it.
+
+use super::{Form, Misread, Quote};
+use connectors::http::auth::scope::Paths;
+use contract::Secret;
+use serde_json::{Value as Json, json};
+
+impl Form for Secret {
+    const NAME: &'static str = "a secret";
+    const QUOTE: Quote = Quote::Never;
+
+    fn allowed() -> String {
+        "a text on one line, best from outside: \"${NAME}\" or \"${file:PATH}\"".to_owned()
+    }
+
+    fn read(text: &str) -> Result<Self, Misread> {
+        if text.is_empty() {
+            return Err(Misread::new("it is empty"));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Misread::new("it has a line break or another control character"));
+        }
+        Ok(Self::new(text))
+    }
+
+    fn schema() -> Json {
+        json!({ "type": ["string", "number"] })
+    }
+}
+
+/// The name of a parameter in a query.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiKeyQuery(pub String);
+
+impl Form for ApiKeyQuery {
+    const NAME: &'static str = "a parameter's name";
+
+    fn allowed() -> String {
+        "a text without line breaks, such as key or api_key".to_owned()
+    }
+
+    fn read(text: &str) -> Result<Self, Misread> {
+        if text.is_empty() || text.chars().any(char::is_control) {
+            return Err(Misread::default());
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    fn schema() -> Json {
+        json!({ "type": "string", "minLength": 1 })
+    }
+}
+
+impl Form for Paths {
+    const NAME: &'static str = "a path";
+
+    fn allowed() -> String {
+        "a path such as /users, or /users/* for everything below".to_owned()
+    }
+
+    fn read(text: &str) -> Result<Self, Misread> {
+        text.parse().map_err(Misread::new)
+    }
+
+    fn schema() -> Json {
+        super::text_like("^/.*$")
+    }
+}

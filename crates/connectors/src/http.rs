@@ -28,6 +28,7 @@ mod pool;
 mod request;
 pub mod settings;
 mod shared;
+pub mod sign;
 mod single;
 mod stopwatch;
 mod tasks;
@@ -110,6 +111,7 @@ async fn answer(
 /// The request for a parcel, with what proves who sends it.
 fn request(to: &Destination, parcel: &Parcel, version: Version) -> Result<Request<request::Body>, Failure> {
     let mut request = request::compose(to, parcel, version);
+    sign::sign(&to.keys, request.headers_mut(), &parcel.body);
     to.credential.prove(&mut request)?;
     Ok(request)
 }

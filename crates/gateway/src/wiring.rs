@@ -56,6 +56,7 @@ impl Wiring {
             method: target.method.clone(),
             headers: target.headers.clone(),
             auth: target.auth.clone(),
+            keys: target.keys.clone(),
             timeouts: Timeouts {
                 connect: target.timeouts.connect,
                 total: target.timeouts.total,

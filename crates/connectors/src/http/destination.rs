@@ -3,6 +3,7 @@
 use super::auth::{self, Credential};
 use super::fields;
 use super::settings::Settings;
+use super::sign::key::Key;
 use super::tls;
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
@@ -28,6 +29,7 @@ pub(super) struct Destination {
     /// The configured headers, without `host`.
     pub(super) fields: HeaderMap,
     pub(super) credential: Credential,
+    pub(super) keys: Vec<Key>,
 }
 
 /// A host as the URL names it.
@@ -115,6 +117,7 @@ impl Destination {
             user_agent: settings.user_agent.clone(),
             fields,
             credential: Credential::try_new(settings.auth.as_ref())?,
+            keys: settings.keys.clone(),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::auth::Auth;
 use super::guard::Guard;
+use super::sign::key::Key;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::time::Duration;
@@ -17,6 +18,8 @@ pub struct Settings {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Proves who calls; it wins over a header of the same name.
     pub auth: Option<Auth>,
+    /// Sign each request, one signature each.
+    pub keys: Vec<Key>,
     /// How long what may take.
     pub timeouts: Timeouts,
     /// For `https://`.
@@ -40,6 +43,7 @@ impl Settings {
             method: Method::POST,
             headers: Vec::new(),
             auth: None,
+            keys: Vec::new(),
             timeouts: Timeouts::default(),
             tls: Tls::default(),
             connections_max_idle: 64,

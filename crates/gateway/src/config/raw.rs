@@ -2,7 +2,7 @@
 
 mod auth;
 
-pub(crate) use auth::{ApiKey, Auth, Basic};
+pub(crate) use auth::{ApiKey, Auth, Basic, Sign};
 
 use super::field::{Either, Entries, Field, One, Several, Written};
 use super::form::{Accept, Count, Factor, Share, Statuses};
@@ -127,6 +127,8 @@ pub(crate) struct Target {
     pub headers: Field<Entries<HeaderName, Written<HeaderValue>>>,
     /// What proves to the API who calls.
     pub auth: Field<Auth>,
+    /// What lets the API prove that a call comes from here.
+    pub sign: Field<Sign>,
     /// When and after what to try again.
     pub retry: Field<Retry>,
     /// How long a call may take: one duration until status and headers are in, or each part on its own.
@@ -246,6 +248,7 @@ impl Default for Target {
             body: Field::Absent,
             headers: Field::Absent,
             auth: Field::Absent,
+            sign: Field::Absent,
             retry: Field::Absent,
             timeout: Field::Good(Either::default("15s")),
             concurrency: Written::default("64"),

@@ -6,6 +6,7 @@ use super::report::Report;
 use crate::config::event_type::TypePattern;
 use bytes::Bytes;
 use connectors::http::Auth;
+use connectors::http::sign::key::Key;
 use contract::Name;
 use contract::store::Retention;
 use engine::policy::{retry, statuses::Statuses};
@@ -144,6 +145,8 @@ pub struct Target {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Proves who calls.
     pub auth: Option<Auth>,
+    /// Sign each call.
+    pub keys: Vec<Key>,
     /// When to try again.
     pub retry: retry::Policy,
     /// How to read its answers.

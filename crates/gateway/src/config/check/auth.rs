@@ -2,13 +2,15 @@
 
 use super::Check;
 use crate::config::field::{Field, One, Written};
-use crate::config::form::ApiKeyQuery;
+use crate::config::form::{ApiKeyQuery, Form};
 use crate::config::interpolate::Origin;
 use crate::config::raw;
 use crate::config::tree::Place;
 use connectors::http::auth::scope::Scope;
 use connectors::http::auth::{Auth, Fault, Proof};
+use connectors::http::sign::key::Key;
 use contract::Secret;
+use contract::limits::SIGNING_KEYS_MAX;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 
@@ -86,8 +88,20 @@ impl Check<'_> {
         }
     }
 
+    /// The keys that sign.
+    pub(super) fn keys(&mut self, field: &Field<raw::Sign>, key: Option<Place>) -> Vec<Key> {
+        let Some(raw) = field.good() else { return Vec::new() };
+        let items = raw.secrets.good().map(|list| list.items.as_slice()).unwrap_or_default();
+        let keys: Vec<Key> = items.iter().filter_map(|item| self.secret(item)).collect();
+        if is_absent(&raw.secrets) || !(1..=SIGNING_KEYS_MAX).contains(&items.len()) {
+            let help = format!("1 to {SIGNING_KEYS_MAX}, for example secrets: [\"${{WEBHOOK_SECRET}}\"]");
+            self.missing(key, "`sign` needs secrets", help);
+        }
+        keys
+    }
+
     /// A secret. One that stands in the file itself is warned of.
-    pub(super) fn secret(&mut self, field: &One<Secret>) -> Option<Secret> {
+    pub(super) fn secret<T: Form>(&mut self, field: &One<T>) -> Option<T> {
         let secret = self.one(field)?;
         let place = field.good().and_then(Written::place)?;
         if self.tree.scalar(place).is_some_and(|scalar| scalar.origin == Origin::Written) {

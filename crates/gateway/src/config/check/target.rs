@@ -47,6 +47,7 @@ impl Check<'_> {
         self.warn_unbounded(&raw.body, body.as_ref());
         let headers = self.headers(&raw.headers);
         let auth = self.auth(&raw.auth, &headers, key);
+        let keys = self.keys(&raw.sign, key);
         let standard = raw::Retry::default();
         let retry = self.retry(raw.retry.good().unwrap_or(&standard));
         let statuses = self.statuses(&raw.success, raw.retry.good().unwrap_or(&standard));
@@ -64,6 +65,7 @@ impl Check<'_> {
             body,
             headers,
             auth,
+            keys,
             retry: retry?,
             statuses,
             timeouts: timeouts?,

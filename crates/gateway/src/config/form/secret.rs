@@ -2,6 +2,7 @@
 
 use super::{Form, Misread, Quote};
 use connectors::http::auth::scope::Paths;
+use connectors::http::sign::key::Key;
 use contract::Secret;
 use serde_json::{Value as Json, json};
 
@@ -25,6 +26,24 @@ impl Form for Secret {
 
     fn schema() -> Json {
         json!({ "type": ["string", "number"] })
+    }
+}
+
+impl Form for Key {
+    const NAME: &'static str = "a signing key";
+    const QUOTE: Quote = Quote::Never;
+
+    fn allowed() -> String {
+        "`whsec_` and 24 to 64 random bytes in base64, or `whsk_` and an ed25519 key; best from outside: \"${NAME}\""
+            .to_owned()
+    }
+
+    fn read(text: &str) -> Result<Self, Misread> {
+        text.parse().map_err(Misread::new)
+    }
+
+    fn schema() -> Json {
+        super::text_like("^(whsec|whsk)_[A-Za-z0-9+/]+=*$")
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::config::field::{Field, One, Several};
 use crate::config::form::ApiKeyQuery;
 use connectors::http::auth::scope::Paths;
+use connectors::http::sign::key::Key;
 use contract::Secret;
 use http::{HeaderName, Method};
 use schemars::JsonSchema;
@@ -22,6 +23,15 @@ pub(crate) struct Auth {
     pub methods: Field<Several<Method>>,
     /// The paths that it may be used for, such as `/users` or `/users/*`. Without this key: all. A call outside is not made: its delivery is dead.
     pub paths: Field<Several<Paths>>,
+}
+
+/// Signs each request as Standard Webhooks says: `webhook-signature` over `webhook-id`, `webhook-timestamp` and the body.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["secrets"]))]
+pub(crate) struct Sign {
+    /// Secrets (`whsec_…`, HMAC-SHA256) and private keys (`whsk_…`, ed25519): 1 to 8. Each signs, so that they can be exchanged one after the other.
+    pub secrets: Field<Several<Key>>,
 }
 
 /// A user and a password.

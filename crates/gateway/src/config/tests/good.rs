@@ -278,3 +278,12 @@ fn each_way_to_prove_who_calls_is_read() {
         assert!(config.warnings.is_empty(), "{}", config.warnings);
     }
 }
+
+#[test]
+fn a_secret_that_stands_in_the_file_is_warned_of_and_not_told() {
+    let config = good(&with_target(
+        "    sign: { secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, whsec_AAKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw] }\n",
+    ));
+    assert_eq!(format!("{:?}", config.targets[0].keys), "[***, ***]");
+    assert_eq!(config.warnings.to_string().matches("a secret stands in the file").count(), 2);
+}

@@ -250,6 +250,14 @@ fn a_wrong_credential_says_what_is_wrong_and_never_the_credential() {
                 "    auth: { bearer: \"${MAIL_TOKEN}\" }\n    headers: { authorization: \"Bearer ${MAIL_TOKEN}\" }\n",
             ),
         ),
+        ("no signing key", with_target("    sign: { secrets: [] }\n")),
+        ("a secret that is none", with_target("    sign: { secrets: \"${MAIL_TOKEN}\" }\n")),
+        ("a secret that is not base64", with_target("    sign: { secrets: [\"whsec_${MAIL_TOKEN}!\"] }\n")),
+        ("a short secret", with_target("    sign: { secrets: [whsec_c2VjcmV0] }\n")),
+        (
+            "a public key",
+            with_target("    sign: { secrets: [whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=] }\n"),
+        ),
         ("a path with a query", with_target("    auth: { bearer: \"${MAIL_TOKEN}\", paths: [/a?b] }\n")),
     ]);
     assert!(!told.lines().any(|line| line.contains("s3cret") && !line.contains("auth:")), "{told}");

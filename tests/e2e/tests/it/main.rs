@@ -7,5 +7,6 @@ mod examples;
 mod failed_sync;
 mod faults;
 mod integrity;
+mod signatures;
 mod soak;
 mod sync_before_answer;

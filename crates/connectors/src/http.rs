@@ -33,6 +33,7 @@ mod single;
 mod stopwatch;
 mod tasks;
 mod tls;
+mod tokens;
 mod unresolved;
 
 pub use auth::Auth;
@@ -42,21 +43,30 @@ pub use guard::Guard;
 pub use settings::Settings;
 pub use tls::Fault as TlsFault;
 
+use auth::{OAuth2, Proof};
 use classify::Failure;
 use client::Client;
-use contract::delivery::ErrorClass;
-use contract::target::{Call, Lasting, Outcome, Parcel, Reply, Target};
-use contract::{Clock, Promise, Tick};
+use contract::delivery::{ErrorClass, Timings};
+use contract::target::{Call, Lasting, Outcome, Parcel, Target};
+use contract::{Clock, Promise};
 use destination::Destination;
-use http::{Request, Version};
+use http::{Request, StatusCode, Version};
 use std::sync::Arc;
 use stopwatch::Stopwatch;
+use tokens::{Token, Tokens};
 
 /// An HTTP API as a target. Cheap per call: an open HTTP/1 connection is driven by the call itself. Tasks belong to the target and
 /// end when it is dropped; so `deliver` must be called inside a tokio runtime.
 pub struct HttpTarget {
-    client: Result<Client, Fault>,
+    ready: Result<Ready, Fault>,
     clock: Arc<dyn Clock>,
+}
+
+/// What a target with good settings sends with.
+struct Ready {
+    client: Client,
+    /// Of a target whose credential is a token.
+    tokens: Option<Tokens>,
 }
 
 impl Settings {
@@ -65,7 +75,28 @@ impl Settings {
     /// # Errors
     /// [`Fault`]: what is wrong, for the person who wrote the configuration.
     pub fn check(&self) -> Result<(), Fault> {
+        if let Some(oauth2) = self.oauth2() {
+            Destination::try_new(&tokens::endpoint(oauth2, self))?;
+        }
         Destination::try_new(self).map(drop)
+    }
+
+    fn oauth2(&self) -> Option<&OAuth2> {
+        match &self.auth.as_ref()?.proof {
+            Proof::OAuth2(oauth2) => Some(oauth2),
+            Proof::Bearer(_) | Proof::Basic { .. } | Proof::Header { .. } | Proof::Query { .. } => None,
+        }
+    }
+}
+
+impl Ready {
+    fn try_new(settings: &Settings, clock: &Arc<dyn Clock>, dial: &Arc<dyn Dial>) -> Result<Self, Fault> {
+        let to = Destination::try_new(settings)?;
+        let tokens = settings
+            .oauth2()
+            .map(|oauth2| Tokens::try_new(oauth2, settings, Arc::clone(clock), Arc::clone(dial)));
+        let client = Client::new(to, settings, Arc::clone(clock), Arc::clone(dial));
+        Ok(Self { client, tokens: tokens.transpose()? })
     }
 }
 
@@ -74,45 +105,63 @@ impl HttpTarget {
     /// `local_config`.
     #[must_use]
     pub fn new(settings: Settings, clock: Arc<dyn Clock>, dial: Arc<dyn Dial>) -> Self {
-        let to = Destination::try_new(&settings);
-        Self { client: to.map(|to| Client::new(to, &settings, Arc::clone(&clock), dial)), clock }
+        Self { ready: Ready::try_new(&settings, &clock, &dial), clock }
     }
 
     async fn attempt(&self, parcel: &Parcel) -> Outcome {
-        let client = match &self.client {
-            Ok(client) => client,
-            Err(fault) => {
-                return Outcome::Own {
-                    class: ErrorClass::LocalConfig,
-                    lasting: Lasting::Lasting,
-                    detail: fault.to_string(),
-                };
+        match &self.ready {
+            Ok(Ready { client, tokens: None }) => self.call(client, parcel, None).await,
+            // Boxed: it holds a call twice, and every call would carry its size.
+            Ok(Ready { client, tokens: Some(tokens) }) => {
+                Box::pin(self.call_with_token(client, tokens, parcel)).await
             }
-        };
+            Err(fault) => Outcome::Own {
+                class: ErrorClass::LocalConfig,
+                lasting: Lasting::Lasting,
+                detail: fault.to_string(),
+            },
+        }
+    }
+
+    async fn call(&self, client: &Client, parcel: &Parcel, token: Option<&Token>) -> Outcome {
         let began = self.clock.tick();
         let mut watch = Stopwatch::start(began);
-        match answer(client, parcel, began, &mut watch).await {
+        let write = |version| request(&client.to, parcel, token, version);
+        match client.send(&write, client.deadline(began), &mut watch).await {
             Ok(reply) => Outcome::Answered(reply),
             Err(failure) => failure.outcome(&client.to.place, watch.read(self.clock.tick())),
         }
     }
-}
 
-async fn answer(
-    client: &Client,
-    parcel: &Parcel,
-    began: Tick,
-    watch: &mut Stopwatch,
-) -> Result<Reply, Failure> {
-    let write = |version| request(&client.to, parcel, version);
-    client.send(&write, client.deadline(began), watch).await
+    /// A target that answers 401 has not acted: the call is made once more, with another token. The time that tokens take is
+    /// not the target's.
+    async fn call_with_token(&self, client: &Client, tokens: &Tokens, parcel: &Parcel) -> Outcome {
+        let own = |failure: Failure| failure.outcome(&client.to.place, Timings::default());
+        let token = match tokens.current().await {
+            Ok(token) => token,
+            Err(failure) => return own(failure),
+        };
+        match self.call(client, parcel, Some(&token)).await {
+            Outcome::Answered(reply) if reply.status == StatusCode::UNAUTHORIZED => {}
+            outcome => return outcome,
+        }
+        match tokens.instead_of(&token).await {
+            Ok(newer) => self.call(client, parcel, Some(&newer)).await,
+            Err(failure) => own(failure),
+        }
+    }
 }
 
 /// The request for a parcel, with what proves who sends it.
-fn request(to: &Destination, parcel: &Parcel, version: Version) -> Result<Request<request::Body>, Failure> {
+fn request(
+    to: &Destination,
+    parcel: &Parcel,
+    token: Option<&Token>,
+    version: Version,
+) -> Result<Request<request::Body>, Failure> {
     let mut request = request::compose(to, parcel, version);
     sign::sign(&to.keys, request.headers_mut(), &parcel.body);
-    to.credential.prove(&mut request)?;
+    to.credential.prove(&mut request, token.map(|token| &token.field))?;
     Ok(request)
 }
 

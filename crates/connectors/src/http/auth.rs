@@ -52,6 +52,34 @@ pub enum Proof {
         /// The key.
         value: Secret,
     },
+    /// A bearer token that is fetched, kept and renewed.
+    OAuth2(OAuth2),
+}
+
+/// How to get a token of the target (RFC 6749, section 4.4).
+#[derive(Clone, Debug)]
+pub struct OAuth2 {
+    /// Where tokens are given.
+    pub token_url: Uri,
+    /// Who asks.
+    pub client_id: Secret,
+    /// Its password.
+    pub client_secret: Secret,
+    /// What the token is to be good for.
+    pub scopes: Vec<String>,
+    /// For whom, where the endpoint asks for it.
+    pub audience: Option<String>,
+    /// Where the endpoint looks for id and secret.
+    pub client_auth: ClientAuth,
+}
+
+/// Where a token endpoint looks for the client's id and secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// In `authorization: Basic …`.
+    Basic,
+    /// In the form.
+    Post,
 }
 
 /// A credential that can never work. No variant quotes it.
@@ -93,6 +121,8 @@ enum Seal {
     Field(HeaderName, HeaderValue),
     /// `name=value`, encoded.
     Pair(Secret),
+    /// The token of the call.
+    Token,
 }
 
 impl Credential {
@@ -104,6 +134,7 @@ impl Credential {
             Proof::Header { name, value } if !fields::is_reserved(name.as_str()) => {
                 Seal::Field(name.clone(), covered(value.expose())?)
             }
+            Proof::OAuth2(_) => Seal::Token,
             Proof::Header { name, .. } => return Err(Fault::Reserved { name: name.as_str().to_owned() }),
             Proof::Query { name, value } => Seal::Pair(Secret::new(format!(
                 "{}={}",
@@ -114,17 +145,25 @@ impl Credential {
         Ok(Self { seal, scope: auth.scope.clone() })
     }
 
-    /// Puts the credential on a finished request; what it is not meant for is not sent at all.
-    pub(super) fn prove<B>(&self, request: &mut Request<B>) -> Result<(), Failure> {
+    /// Puts the credential, or the token that was fetched for it, on a finished request; what it is not meant for is not sent at all.
+    pub(super) fn prove<B>(
+        &self,
+        request: &mut Request<B>,
+        token: Option<&HeaderValue>,
+    ) -> Result<(), Failure> {
         match &self.seal {
             Seal::Nothing => return Ok(()),
-            Seal::Field(..) | Seal::Pair(_) => {}
+            Seal::Field(..) | Seal::Pair(_) | Seal::Token => {}
         }
         self.scope.admit(request.method(), request.uri().path()).map_err(|refusal| refused(&refusal))?;
         match &self.seal {
             Seal::Nothing => {}
             Seal::Field(name, value) => {
                 request.headers_mut().insert(name, value.clone());
+            }
+            Seal::Token => {
+                let token = token.ok_or_else(|| refused("there is no token"))?;
+                request.headers_mut().insert(AUTHORIZATION, token.clone());
             }
             Seal::Pair(pair) => {
                 let url = with_pair(request.uri(), pair).ok_or_else(|| refused("the URL is too long"))?;
@@ -177,7 +216,7 @@ mod tests {
     fn proven(proof: Proof, url: &str) -> Request<()> {
         let auth = Auth { proof, scope: Scope::default() };
         let mut request = Request::post(url).body(()).unwrap();
-        Credential::try_new(Some(&auth)).unwrap().prove(&mut request).unwrap();
+        Credential::try_new(Some(&auth)).unwrap().prove(&mut request, None).unwrap();
         request
     }
 
@@ -229,7 +268,7 @@ mod tests {
         let scope = Scope { methods: vec![Method::POST], paths: vec!["/a/*".parse().unwrap()] };
         let auth = Auth { proof: Proof::Bearer(Secret::new("t0ken")), scope };
         let mut request = Request::post("/b/c").body(()).unwrap();
-        let failure = Credential::try_new(Some(&auth)).unwrap().prove(&mut request).unwrap_err();
+        let failure = Credential::try_new(Some(&auth)).unwrap().prove(&mut request, None).unwrap_err();
         assert_eq!((failure.class, failure.lasting), (ErrorClass::LocalAuth, Lasting::Lasting));
         assert!(request.headers().is_empty());
     }

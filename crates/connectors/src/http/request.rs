@@ -54,6 +54,22 @@ pub(super) fn compose(to: &Destination, parcel: &Parcel, version: Version) -> Re
     request
 }
 
+/// A request of our own, with nothing of a message on it.
+pub(super) fn plain(to: &Destination, body: Bytes, version: Version) -> Request<Body> {
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = to.method.clone();
+    *request.version_mut() = version;
+    *request.headers_mut() = to.fields.clone();
+    if version == Version::HTTP_2 {
+        *request.uri_mut() = to.absolute_form.clone();
+    } else {
+        *request.uri_mut() = to.origin_form.clone();
+        request.headers_mut().insert(header::HOST, to.host_field.clone());
+    }
+    request.headers_mut().insert(header::USER_AGENT, to.user_agent.clone());
+    request
+}
+
 fn pass_on(fields: &mut HeaderMap, headers: &Headers, form: Form) {
     let mut nominated = None;
     for (name, value) in headers.iter() {

@@ -7,7 +7,6 @@ use connectors::http::auth::{Auth, Proof};
 use contract::Secret;
 use contract::delivery::ErrorClass;
 use contract::target::{Lasting, Outcome};
-use std::sync::{Arc, Mutex};
 
 fn key_in_query() -> Proof {
     Proof::Query { name: "key".to_owned(), value: Secret::new("s3cret&") }
@@ -17,53 +16,36 @@ fn auth(proof: Proof) -> Option<Auth> {
     Some(Auth { proof, scope: Scope::default() })
 }
 
-/// A server that keeps what it was sent.
-async fn keeping(answer: String) -> (Server, Arc<Mutex<Vec<String>>>) {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let kept = Arc::clone(&seen);
-    let server = Server::start(move |_, mut peer| {
-        let (kept, answer) = (Arc::clone(&kept), answer.clone());
-        async move {
-            while let Some(request) = peer.request().await {
-                kept.lock().unwrap().push(request);
-                peer.send(answer.as_bytes()).await;
-            }
-        }
-    })
-    .await;
-    (server, seen)
-}
-
 #[tokio::test]
 async fn a_credential_is_on_every_request() {
     for (proof, words) in [
         (Proof::Bearer(Secret::new("t0ken")), "\r\nauthorization: Bearer t0ken\r\n"),
         (key_in_query(), "POST /hook?a=b&key=s3cret%26 HTTP/1.1\r\n"),
     ] {
-        let (server, seen) = keeping(ok("")).await;
+        let (server, seen) = Server::seeing(|_| ok("")).await;
         let world = World::with(&server.url(), |settings| settings.auth = auth(proof));
         for _ in 0..2 {
             assert_eq!(world.reply().await.status, 200);
         }
-        let seen = seen.lock().unwrap();
+        let seen = seen.all();
         assert_eq!(seen.iter().filter(|request| request.contains(words)).count(), 2, "{seen:?}");
     }
 }
 
 #[tokio::test]
 async fn a_redirect_to_another_origin_gets_no_credential() {
-    let (other, seen) = keeping(ok("")).await;
+    let (other, seen) = Server::seeing(|_| ok("")).await;
     let moved = format!("HTTP/1.1 307 Moved\r\nlocation: {}\r\ncontent-length: 0\r\n\r\n", other.url());
-    let (server, _) = keeping(moved).await;
+    let (server, _) = Server::seeing(move |_| moved.clone()).await;
     let world = World::with(&server.url(), |settings| settings.auth = auth(key_in_query()));
     assert_eq!(world.reply().await.status, 307);
-    assert!(seen.lock().unwrap().is_empty());
+    assert!(seen.all().is_empty());
     assert_eq!(other.connections(), 0);
 }
 
 #[tokio::test]
 async fn outside_the_scope_of_its_credential_nothing_is_sent() {
-    let (server, seen) = keeping(ok("")).await;
+    let (server, seen) = Server::seeing(|_| ok("")).await;
     let scope = Scope { paths: vec!["/users/*".parse().unwrap()], ..Scope::default() };
     let outcome = World::with(&server.url(), |settings| {
         settings.auth = Some(Auth { proof: key_in_query(), scope });
@@ -74,5 +56,5 @@ async fn outside_the_scope_of_its_credential_nothing_is_sent() {
         panic!("{outcome:?}");
     };
     assert!(detail.contains("not for this path") && !detail.contains("s3cret"), "{detail}");
-    assert!(seen.lock().unwrap().is_empty());
+    assert!(seen.all().is_empty());
 }

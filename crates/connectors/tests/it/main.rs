@@ -12,6 +12,7 @@ mod body;
 mod clock;
 mod faults;
 mod limits;
+mod oauth2;
 mod reuse;
 mod server;
 mod world;

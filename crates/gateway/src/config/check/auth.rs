@@ -2,12 +2,12 @@
 
 use super::Check;
 use crate::config::field::{Field, One, Written};
-use crate::config::form::{ApiKeyQuery, Form};
+use crate::config::form::{Form, OAuthScope, Plain};
 use crate::config::interpolate::Origin;
 use crate::config::raw;
 use crate::config::tree::Place;
 use connectors::http::auth::scope::Scope;
-use connectors::http::auth::{Auth, Fault, Proof};
+use connectors::http::auth::{Auth, Fault, OAuth2, Proof};
 use connectors::http::sign::key::Key;
 use contract::Secret;
 use contract::limits::SIGNING_KEYS_MAX;
@@ -31,9 +31,11 @@ impl Check<'_> {
             ("bearer", self.bearer(&raw.bearer)),
             ("basic", self.basic(&raw.basic, key)),
             ("api_key", self.api_key(&raw.api_key, key)),
+            ("oauth2", self.oauth2(&raw.oauth2, key)),
         ];
-        let present = [!is_absent(&raw.bearer), !is_absent(&raw.basic), !is_absent(&raw.api_key)];
-        if present.into_iter().filter(|present| *present).count() != 1 {
+        let absent =
+            [is_absent(&raw.bearer), is_absent(&raw.basic), is_absent(&raw.api_key), is_absent(&raw.oauth2)];
+        if absent.into_iter().filter(|absent| !absent).count() != 1 {
             let names: Vec<_> = proofs.iter().map(|(name, _)| *name).collect();
             let help = format!("write one of {}", names.join(", "));
             self.missing(key, "`auth` must say one way to prove who calls", help);
@@ -77,7 +79,7 @@ impl Check<'_> {
         match (is_absent(&raw.header), is_absent(&raw.query)) {
             (false, true) => Some(Proof::Header { name: header?, value: value? }),
             (true, false) => {
-                let ApiKeyQuery(name) = query?;
+                let Plain(name) = query?;
                 Some(Proof::Query { name, value: value? })
             }
             (true, true) | (false, false) => {
@@ -86,6 +88,24 @@ impl Check<'_> {
                 None
             }
         }
+    }
+
+    fn oauth2(&mut self, field: &Field<raw::OAuth2>, key: Option<Place>) -> Option<Proof> {
+        let raw = field.good()?;
+        self.required(&raw.token_url, "oauth2.token_url", key);
+        self.required(&raw.client_id, "oauth2.client_id", key);
+        self.required(&raw.client_secret, "oauth2.client_secret", key);
+        let token_url = self.url(&raw.token_url, "the client's secret goes to this endpoint unencrypted");
+        let (client_id, client_secret) = (self.one(&raw.client_id), self.secret(&raw.client_secret));
+        let scopes = self.several(&raw.scopes).unwrap_or_default();
+        Some(Proof::OAuth2(OAuth2 {
+            token_url: token_url?,
+            client_id: client_id?,
+            client_secret: client_secret?,
+            scopes: scopes.into_iter().map(|OAuthScope(scope)| scope).collect(),
+            audience: self.one(&raw.audience).map(|Plain(audience)| audience),
+            client_auth: self.one(&raw.client_auth)?,
+        }))
     }
 
     /// The keys that sign.
@@ -136,7 +156,7 @@ pub(super) fn is_absent<T>(field: &Field<T>) -> bool {
 /// The header that a proof stands in.
 fn written_by(proof: &Proof) -> Option<HeaderName> {
     match proof {
-        Proof::Bearer(_) | Proof::Basic { .. } => Some(AUTHORIZATION),
+        Proof::Bearer(_) | Proof::Basic { .. } | Proof::OAuth2(_) => Some(AUTHORIZATION),
         Proof::Header { name, .. } => Some(name.clone()),
         Proof::Query { .. } => None,
     }

@@ -39,7 +39,7 @@ impl Check<'_> {
     }
 
     fn target(&mut self, name: Option<Name>, key: Option<Place>, raw: &raw::Target) -> Option<Target> {
-        let url = self.url(&raw.url);
+        let url = self.url(&raw.url, "messages go to this target unencrypted");
         let method = self.one(&raw.method);
         let when = self.one(&raw.when);
         let body = self.one(&raw.body);
@@ -75,12 +75,12 @@ impl Check<'_> {
         })
     }
 
-    fn url(&mut self, field: &One<Uri>) -> Option<Uri> {
+    /// A URL; one that is not encrypted on its way is warned of.
+    pub(super) fn url(&mut self, field: &One<Uri>, message: &str) -> Option<Uri> {
         let url = self.one(field)?;
         let place = field.good().and_then(Written::place)?;
         let host = url.host().unwrap_or_default();
         if url.scheme_str() == Some("http") && !is_loopback(host) {
-            let message = "messages go to this target unencrypted";
             self.warn(place, message, Some("use https:// if the API has it".to_owned()));
         }
         Some(url)

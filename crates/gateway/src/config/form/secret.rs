@@ -47,15 +47,40 @@ impl Form for Key {
     }
 }
 
-/// The name of a parameter in a query.
+/// A scope of OAuth 2 (RFC 6749, section 3.3).
 #[derive(Clone, Debug)]
-pub(crate) struct ApiKeyQuery(pub String);
+pub(crate) struct OAuthScope(pub String);
 
-impl Form for ApiKeyQuery {
-    const NAME: &'static str = "a parameter's name";
+impl Form for OAuthScope {
+    const NAME: &'static str = "a scope";
 
     fn allowed() -> String {
-        "a text without line breaks, such as key or api_key".to_owned()
+        "visible ASCII characters without spaces, quotes and backslashes, such as contacts.write".to_owned()
+    }
+
+    fn read(text: &str) -> Result<Self, Misread> {
+        if text.is_empty()
+            || !text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
+        {
+            return Err(Misread::default());
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    fn schema() -> Json {
+        super::text_like(r#"^[^ "\\]+$"#)
+    }
+}
+
+/// A text on one line.
+#[derive(Clone, Debug)]
+pub(crate) struct Plain(pub String);
+
+impl Form for Plain {
+    const NAME: &'static str = "a text";
+
+    fn allowed() -> String {
+        "one or more characters on one line".to_owned()
     }
 
     fn read(text: &str) -> Result<Self, Misread> {

@@ -4,6 +4,7 @@ use super::super::suggest::nearest;
 use super::{Form, Misread};
 use crate::config::settings::{LogFormat, LogLevel, Private};
 
+use connectors::http::auth::ClientAuth;
 use serde_json::{Value as Json, json};
 
 /// A type whose values are a few words.
@@ -53,6 +54,11 @@ impl Word for LogFormat {
     const NAME: &'static str = "a log format";
     const ALL: &'static [(&'static str, Self)] =
         &[("auto", Self::Auto), ("text", Self::Text), ("json", Self::Json)];
+}
+
+impl Word for ClientAuth {
+    const NAME: &'static str = "basic or post";
+    const ALL: &'static [(&'static str, Self)] = &[("basic", Self::Basic), ("post", Self::Post)];
 }
 
 impl Word for Private {

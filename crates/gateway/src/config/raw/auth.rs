@@ -1,15 +1,16 @@
 //! A target's credential as it is written; the comments on its keys are their reference.
 
-use crate::config::field::{Field, One, Several};
-use crate::config::form::ApiKeyQuery;
+use crate::config::field::{Field, One, Several, Written};
+use crate::config::form::{OAuthScope, Plain};
+use connectors::http::auth::ClientAuth;
 use connectors::http::auth::scope::Paths;
 use connectors::http::sign::key::Key;
 use contract::Secret;
-use http::{HeaderName, Method};
+use http::{HeaderName, Method, Uri};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What proves to the API who calls: one of `bearer`, `basic` and `api_key`. It goes to the host of `url` and nowhere else.
+/// What proves to the API who calls: one of `bearer`, `basic`, `api_key` and `oauth2`. It goes to the host of `url` and nowhere else.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Auth {
@@ -19,10 +20,44 @@ pub(crate) struct Auth {
     pub basic: Field<Basic>,
     /// A key in a header or in the query of the URL.
     pub api_key: Field<ApiKey>,
+    /// A token that is fetched with OAuth 2 client credentials, kept, and renewed before it ends.
+    pub oauth2: Field<OAuth2>,
     /// The methods that it may be used for. Without this key: all.
     pub methods: Field<Several<Method>>,
     /// The paths that it may be used for, such as `/users` or `/users/*`. Without this key: all. A call outside is not made: its delivery is dead.
     pub paths: Field<Several<Paths>>,
+}
+
+/// A token that is fetched with OAuth 2 client credentials. On a 401 of the API it is renewed once and the call made again. While there is no token, deliveries wait and use up no attempt.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["token_url", "client_id", "client_secret"]))]
+pub(crate) struct OAuth2 {
+    /// Where tokens are given. The target's `private`, `tls.ca` and `timeout` hold for it too.
+    pub token_url: One<Uri>,
+    /// Who asks.
+    pub client_id: One<Secret>,
+    /// Its secret.
+    pub client_secret: One<Secret>,
+    /// What the token is to be good for.
+    pub scopes: Field<Several<OAuthScope>>,
+    /// For whom the token is to be, where the endpoint asks for it.
+    pub audience: One<Plain>,
+    /// Where the endpoint looks for id and secret: `basic`, a header, or `post`, the form.
+    pub client_auth: One<ClientAuth>,
+}
+
+impl Default for OAuth2 {
+    fn default() -> Self {
+        Self {
+            token_url: Field::Absent,
+            client_id: Field::Absent,
+            client_secret: Field::Absent,
+            scopes: Field::Absent,
+            audience: Field::Absent,
+            client_auth: Written::default("basic"),
+        }
+    }
 }
 
 /// Signs each request as Standard Webhooks says: `webhook-signature` over `webhook-id`, `webhook-timestamp` and the body.
@@ -53,7 +88,7 @@ pub(crate) struct ApiKey {
     /// The header that carries it, such as `x-api-key`.
     pub header: One<HeaderName>,
     /// The parameter of the query that carries it, instead of `header`. A header is safer: URLs end up in logs.
-    pub query: One<ApiKeyQuery>,
+    pub query: One<Plain>,
     /// The key.
     pub value: One<Secret>,
 }

@@ -269,6 +269,10 @@ fn each_way_to_prove_who_calls_is_read() {
             "api_key: { header: x-api-key, value: \"${file:token}\" }",
             "Header { name: \"x-api-key\", value: *** }",
         ),
+        (
+            "oauth2: { token_url: https://auth.example.com/token, client_id: me, client_secret: \"${MAIL_TOKEN}\", scopes: [a, b], audience: crm, client_auth: post }",
+            "OAuth2(OAuth2 { token_url: https://auth.example.com/token, client_id: ***, client_secret: ***, scopes: [\"a\", \"b\"], audience: Some(\"crm\"), client_auth: Post })",
+        ),
         ("api_key: { query: key, value: \"${MAIL_TOKEN}\" }", "Query { name: \"key\", value: *** }"),
     ] {
         let config = good(&with_target(&format!("    auth: {{ {lines}, methods: [POST], paths: /a/* }}\n")));

@@ -250,6 +250,12 @@ fn a_wrong_credential_says_what_is_wrong_and_never_the_credential() {
                 "    auth: { bearer: \"${MAIL_TOKEN}\" }\n    headers: { authorization: \"Bearer ${MAIL_TOKEN}\" }\n",
             ),
         ),
+        (
+            "half a client",
+            with_target(
+                "    auth: { oauth2: { token_url: auth.example.com/token, client_id: me, scopes: [a b] } }\n",
+            ),
+        ),
         ("no signing key", with_target("    sign: { secrets: [] }\n")),
         ("a secret that is none", with_target("    sign: { secrets: \"${MAIL_TOKEN}\" }\n")),
         ("a secret that is not base64", with_target("    sign: { secrets: [\"whsec_${MAIL_TOKEN}!\"] }\n")),

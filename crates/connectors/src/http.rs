@@ -43,7 +43,7 @@ pub use guard::Guard;
 pub use settings::Settings;
 pub use tls::Fault as TlsFault;
 
-use auth::{OAuth2, Proof};
+use auth::{Facts, OAuth2, Proof};
 use classify::Failure;
 use client::Client;
 use contract::delivery::{ErrorClass, Timings};
@@ -84,7 +84,11 @@ impl Settings {
     fn oauth2(&self) -> Option<&OAuth2> {
         match &self.auth.as_ref()?.proof {
             Proof::OAuth2(oauth2) => Some(oauth2),
-            Proof::Bearer(_) | Proof::Basic { .. } | Proof::Header { .. } | Proof::Query { .. } => None,
+            Proof::Bearer(_)
+            | Proof::Basic { .. }
+            | Proof::Header { .. }
+            | Proof::Query { .. }
+            | Proof::Aws(_) => None,
         }
     }
 }
@@ -161,7 +165,8 @@ fn request(
 ) -> Result<Request<request::Body>, Failure> {
     let mut request = request::compose(to, parcel, version);
     sign::sign(&to.keys, request.headers_mut(), &parcel.body);
-    to.credential.prove(&mut request, token.map(|token| &token.field))?;
+    let token = token.map(|token| &token.field);
+    to.credential.prove(&mut request, &Facts { token, body: &parcel.body, at: parcel.at })?;
     Ok(request)
 }
 

@@ -3,15 +3,17 @@
 //! A credential belongs to one target. Requests of a target go to the host of its URL and nowhere else (redirects are not
 //! followed), so a credential never reaches another origin; a [`Scope`] narrows it further.
 
+pub mod aws;
 pub mod scope;
 
 use super::base64;
 use super::classify::Failure;
 use super::fields;
 use super::percent;
-use contract::Secret;
+use aws::Aws;
 use contract::delivery::ErrorClass;
 use contract::target::Lasting;
+use contract::{Secret, Timestamp};
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Request, Uri};
@@ -54,6 +56,8 @@ pub enum Proof {
     },
     /// A bearer token that is fetched, kept and renewed.
     OAuth2(OAuth2),
+    /// A signature of the request.
+    Aws(Aws),
 }
 
 /// How to get a token of the target (RFC 6749, section 4.4).
@@ -123,6 +127,16 @@ enum Seal {
     Pair(Secret),
     /// The token of the call.
     Token,
+    Signature(Box<Aws>),
+}
+
+/// What a proof may be about, besides the request.
+pub(super) struct Facts<'a> {
+    /// The token that was fetched for the call.
+    pub(super) token: Option<&'a HeaderValue>,
+    pub(super) body: &'a [u8],
+    /// When the attempt began.
+    pub(super) at: Timestamp,
 }
 
 impl Credential {
@@ -135,6 +149,7 @@ impl Credential {
                 Seal::Field(name.clone(), covered(value.expose())?)
             }
             Proof::OAuth2(_) => Seal::Token,
+            Proof::Aws(aws) => Seal::Signature(writable(aws)?),
             Proof::Header { name, .. } => return Err(Fault::Reserved { name: name.as_str().to_owned() }),
             Proof::Query { name, value } => Seal::Pair(Secret::new(format!(
                 "{}={}",
@@ -145,15 +160,11 @@ impl Credential {
         Ok(Self { seal, scope: auth.scope.clone() })
     }
 
-    /// Puts the credential, or the token that was fetched for it, on a finished request; what it is not meant for is not sent at all.
-    pub(super) fn prove<B>(
-        &self,
-        request: &mut Request<B>,
-        token: Option<&HeaderValue>,
-    ) -> Result<(), Failure> {
+    /// Puts the credential on a finished request; what it is not meant for is not sent at all.
+    pub(super) fn prove<B>(&self, request: &mut Request<B>, facts: &Facts<'_>) -> Result<(), Failure> {
         match &self.seal {
             Seal::Nothing => return Ok(()),
-            Seal::Field(..) | Seal::Pair(_) | Seal::Token => {}
+            Seal::Field(..) | Seal::Pair(_) | Seal::Token | Seal::Signature(_) => {}
         }
         self.scope.admit(request.method(), request.uri().path()).map_err(|refusal| refused(&refusal))?;
         match &self.seal {
@@ -162,8 +173,14 @@ impl Credential {
                 request.headers_mut().insert(name, value.clone());
             }
             Seal::Token => {
-                let token = token.ok_or_else(|| refused("there is no token"))?;
+                let token = facts.token.ok_or_else(|| refused("there is no token"))?;
                 request.headers_mut().insert(AUTHORIZATION, token.clone());
+            }
+            Seal::Signature(aws) => {
+                let mut value =
+                    aws.sign(request, facts.body, facts.at).map_err(|_| refused(Fault::Unwritable))?;
+                value.set_sensitive(true);
+                request.headers_mut().insert(AUTHORIZATION, value);
             }
             Seal::Pair(pair) => {
                 let url = with_pair(request.uri(), pair).ok_or_else(|| refused("the URL is too long"))?;
@@ -193,6 +210,14 @@ pub(super) fn basic(user: &Secret, password: &Secret) -> Result<HeaderValue, Fau
     covered(&format!("Basic {}", base64::encode(pair.as_bytes())))
 }
 
+/// With nothing in it that a header cannot carry.
+fn writable(aws: &Aws) -> Result<Box<Aws>, Fault> {
+    for secret in [&aws.access_key_id].into_iter().chain(&aws.session_token) {
+        covered(secret.expose())?;
+    }
+    Ok(Box::new(aws.clone()))
+}
+
 /// A value that prints as `Sensitive`, and that HTTP/2 keeps out of its table.
 pub(super) fn covered(text: &str) -> Result<HeaderValue, Fault> {
     let mut value = HeaderValue::from_str(text).map_err(|_| Fault::Unwritable)?;
@@ -213,10 +238,12 @@ mod tests {
     use super::*;
     use http::Method;
 
+    const NO_FACTS: Facts<'_> = Facts { token: None, body: b"", at: Timestamp::ZERO };
+
     fn proven(proof: Proof, url: &str) -> Request<()> {
         let auth = Auth { proof, scope: Scope::default() };
         let mut request = Request::post(url).body(()).unwrap();
-        Credential::try_new(Some(&auth)).unwrap().prove(&mut request, None).unwrap();
+        Credential::try_new(Some(&auth)).unwrap().prove(&mut request, &NO_FACTS).unwrap();
         request
     }
 
@@ -268,7 +295,7 @@ mod tests {
         let scope = Scope { methods: vec![Method::POST], paths: vec!["/a/*".parse().unwrap()] };
         let auth = Auth { proof: Proof::Bearer(Secret::new("t0ken")), scope };
         let mut request = Request::post("/b/c").body(()).unwrap();
-        let failure = Credential::try_new(Some(&auth)).unwrap().prove(&mut request, None).unwrap_err();
+        let failure = Credential::try_new(Some(&auth)).unwrap().prove(&mut request, &NO_FACTS).unwrap_err();
         assert_eq!((failure.class, failure.lasting), (ErrorClass::LocalAuth, Lasting::Lasting));
         assert!(request.headers().is_empty());
     }

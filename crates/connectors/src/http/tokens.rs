@@ -13,7 +13,7 @@ mod known;
 pub(super) use known::Token;
 
 use super::auth::scope::Scope;
-use super::auth::{Auth, ClientAuth, OAuth2, Proof};
+use super::auth::{Auth, ClientAuth, Facts, OAuth2, Proof};
 use super::classify::Failure;
 use super::client::Client;
 use super::destination::{Destination, Fault};
@@ -98,7 +98,8 @@ impl Tokens {
         let to = &self.client.to;
         let write = |version| {
             let mut request = request::plain(to, self.form.clone(), version);
-            to.credential.prove(&mut request, None)?;
+            to.credential
+                .prove(&mut request, &Facts { token: None, body: &self.form, at: self.clock.now() })?;
             Ok(request)
         };
         let reply = self.client.send(&write, self.client.deadline(now), &mut Stopwatch::start(now)).await?;

@@ -10,7 +10,7 @@ mod words;
 
 pub(crate) use quantity::{Count, Factor, Share};
 pub(crate) use request::{Accept, Statuses};
-pub(crate) use secret::{OAuthScope, Plain};
+pub(crate) use secret::{AwsWord, OAuthScope, Plain};
 
 use serde_json::{Value as Json, json};
 use std::ops::Range;

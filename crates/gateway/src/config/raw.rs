@@ -2,7 +2,7 @@
 
 mod auth;
 
-pub(crate) use auth::{ApiKey, Auth, Basic, OAuth2, Sign};
+pub(crate) use auth::{ApiKey, Auth, Aws, Basic, OAuth2, Sign};
 
 use super::field::{Either, Entries, Field, One, Several, Written};
 use super::form::{Accept, Count, Factor, Share, Statuses};

@@ -6,6 +6,7 @@ use crate::config::form::{Form, OAuthScope, Plain};
 use crate::config::interpolate::Origin;
 use crate::config::raw;
 use crate::config::tree::Place;
+use connectors::http::auth::aws::Aws;
 use connectors::http::auth::scope::Scope;
 use connectors::http::auth::{Auth, Fault, OAuth2, Proof};
 use connectors::http::sign::key::Key;
@@ -32,9 +33,15 @@ impl Check<'_> {
             ("basic", self.basic(&raw.basic, key)),
             ("api_key", self.api_key(&raw.api_key, key)),
             ("oauth2", self.oauth2(&raw.oauth2, key)),
+            ("aws", self.aws(&raw.aws, key)),
         ];
-        let absent =
-            [is_absent(&raw.bearer), is_absent(&raw.basic), is_absent(&raw.api_key), is_absent(&raw.oauth2)];
+        let absent = [
+            is_absent(&raw.bearer),
+            is_absent(&raw.basic),
+            is_absent(&raw.api_key),
+            is_absent(&raw.oauth2),
+            is_absent(&raw.aws),
+        ];
         if absent.into_iter().filter(|absent| !absent).count() != 1 {
             let names: Vec<_> = proofs.iter().map(|(name, _)| *name).collect();
             let help = format!("write one of {}", names.join(", "));
@@ -108,6 +115,25 @@ impl Check<'_> {
         }))
     }
 
+    fn aws(&mut self, field: &Field<raw::Aws>, key: Option<Place>) -> Option<Proof> {
+        let raw = field.good()?;
+        self.required(&raw.region, "aws.region", key);
+        self.required(&raw.service, "aws.service", key);
+        self.required(&raw.access_key_id, "aws.access_key_id", key);
+        self.required(&raw.secret_access_key, "aws.secret_access_key", key);
+        let (region, service) = (self.one(&raw.region), self.one(&raw.service));
+        let access_key_id = self.one(&raw.access_key_id);
+        let secret_access_key = self.secret(&raw.secret_access_key);
+        let session_token = self.secret(&raw.session_token);
+        Some(Proof::Aws(Aws {
+            region: region?.0,
+            service: service?.0,
+            access_key_id: access_key_id?,
+            secret_access_key: secret_access_key?,
+            session_token,
+        }))
+    }
+
     /// The keys that sign.
     pub(super) fn keys(&mut self, field: &Field<raw::Sign>, key: Option<Place>) -> Vec<Key> {
         let Some(raw) = field.good() else { return Vec::new() };
@@ -156,7 +182,7 @@ pub(super) fn is_absent<T>(field: &Field<T>) -> bool {
 /// The header that a proof stands in.
 fn written_by(proof: &Proof) -> Option<HeaderName> {
     match proof {
-        Proof::Bearer(_) | Proof::Basic { .. } | Proof::OAuth2(_) => Some(AUTHORIZATION),
+        Proof::Bearer(_) | Proof::Basic { .. } | Proof::OAuth2(_) | Proof::Aws(_) => Some(AUTHORIZATION),
         Proof::Header { name, .. } => Some(name.clone()),
         Proof::Query { .. } => None,
     }

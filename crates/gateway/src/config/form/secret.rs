@@ -72,6 +72,30 @@ impl Form for OAuthScope {
     }
 }
 
+/// The name of a region or of a service of AWS.
+#[derive(Clone, Debug)]
+pub(crate) struct AwsWord(pub String);
+
+impl Form for AwsWord {
+    const NAME: &'static str = "a region or a service of AWS";
+
+    fn allowed() -> String {
+        "small letters, digits and -, such as eu-central-1 or execute-api".to_owned()
+    }
+
+    fn read(text: &str) -> Result<Self, Misread> {
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if text.is_empty() || !text.bytes().all(is_plain) {
+            return Err(Misread::default());
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    fn schema() -> Json {
+        super::text_like("^[a-z0-9-]+$")
+    }
+}
+
 /// A text on one line.
 #[derive(Clone, Debug)]
 pub(crate) struct Plain(pub String);

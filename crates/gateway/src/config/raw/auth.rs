@@ -1,7 +1,7 @@
 //! A target's credential as it is written; the comments on its keys are their reference.
 
 use crate::config::field::{Field, One, Several, Written};
-use crate::config::form::{OAuthScope, Plain};
+use crate::config::form::{AwsWord, OAuthScope, Plain};
 use connectors::http::auth::ClientAuth;
 use connectors::http::auth::scope::Paths;
 use connectors::http::sign::key::Key;
@@ -10,7 +10,7 @@ use http::{HeaderName, Method, Uri};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What proves to the API who calls: one of `bearer`, `basic`, `api_key` and `oauth2`. It goes to the host of `url` and nowhere else.
+/// What proves to the API who calls: one of `bearer`, `basic`, `api_key`, `oauth2` and `aws`. It goes to the host of `url` and nowhere else.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Auth {
@@ -22,6 +22,8 @@ pub(crate) struct Auth {
     pub api_key: Field<ApiKey>,
     /// A token that is fetched with OAuth 2 client credentials, kept, and renewed before it ends.
     pub oauth2: Field<OAuth2>,
+    /// A signature of the whole request: AWS Signature Version 4.
+    pub aws: Field<Aws>,
     /// The methods that it may be used for. Without this key: all.
     pub methods: Field<Several<Method>>,
     /// The paths that it may be used for, such as `/users` or `/users/*`. Without this key: all. A call outside is not made: its delivery is dead.
@@ -58,6 +60,23 @@ impl Default for OAuth2 {
             client_auth: Written::default("basic"),
         }
     }
+}
+
+/// A signature of the whole request: AWS Signature Version 4.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["region", "service", "access_key_id", "secret_access_key"]))]
+pub(crate) struct Aws {
+    /// Such as `eu-central-1`.
+    pub region: One<AwsWord>,
+    /// Such as `sqs`, `lambda`, `execute-api` or `s3`.
+    pub service: One<AwsWord>,
+    /// Names the key.
+    pub access_key_id: One<Secret>,
+    /// The key.
+    pub secret_access_key: One<Secret>,
+    /// Of a key that was lent for a while.
+    pub session_token: One<Secret>,
 }
 
 /// Signs each request as Standard Webhooks says: `webhook-signature` over `webhook-id`, `webhook-timestamp` and the body.

@@ -270,6 +270,10 @@ fn each_way_to_prove_who_calls_is_read() {
             "Header { name: \"x-api-key\", value: *** }",
         ),
         (
+            "aws: { region: eu-central-1, service: sqs, access_key_id: \"${MAIL_TOKEN}\", secret_access_key: \"${MAIL_TOKEN}\" }",
+            "Aws(Aws { region: \"eu-central-1\", service: \"sqs\", access_key_id: ***, secret_access_key: ***, session_token: None })",
+        ),
+        (
             "oauth2: { token_url: https://auth.example.com/token, client_id: me, client_secret: \"${MAIL_TOKEN}\", scopes: [a, b], audience: crm, client_auth: post }",
             "OAuth2(OAuth2 { token_url: https://auth.example.com/token, client_id: ***, client_secret: ***, scopes: [\"a\", \"b\"], audience: Some(\"crm\"), client_auth: Post })",
         ),

@@ -256,6 +256,7 @@ fn a_wrong_credential_says_what_is_wrong_and_never_the_credential() {
                 "    auth: { oauth2: { token_url: auth.example.com/token, client_id: me, scopes: [a b] } }\n",
             ),
         ),
+        ("half a key of AWS", with_target("    auth: { aws: { region: EU, access_key_id: AKIDEXAMPLE } }\n")),
         ("no signing key", with_target("    sign: { secrets: [] }\n")),
         ("a secret that is none", with_target("    sign: { secrets: \"${MAIL_TOKEN}\" }\n")),
         ("a secret that is not base64", with_target("    sign: { secrets: [\"whsec_${MAIL_TOKEN}!\"] }\n")),

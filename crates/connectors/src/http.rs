@@ -41,7 +41,7 @@ pub use destination::Fault;
 pub use dial::Dial;
 pub use guard::Guard;
 pub use settings::Settings;
-pub use tls::Fault as TlsFault;
+pub use tls::{Fault as TlsFault, Identity, Roots};
 
 use auth::{Facts, OAuth2, Proof};
 use classify::Failure;

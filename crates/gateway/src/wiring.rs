@@ -3,8 +3,8 @@
 use crate::api::front::{Entry, Routing};
 use crate::config::{self, Config, Private};
 use aws_lc_rs::digest::{SHA256, digest};
-use connectors::http::settings::{Roots, Settings, Timeouts, Tls};
-use connectors::http::{Dial, Guard, HttpTarget, dial};
+use connectors::http::settings::{Settings, Timeouts, Tls};
+use connectors::http::{Dial, Guard, HttpTarget, Roots, dial};
 use contract::Clock;
 use contract::delivery::ShapeId;
 use contract::expression::Expression;
@@ -62,7 +62,10 @@ impl Wiring {
                 total: target.timeouts.total,
                 idle: target.timeouts.idle,
             },
-            tls: Tls { roots: target.ca.clone().map_or(Roots::System, Roots::Pem) },
+            tls: Tls {
+                roots: target.ca.clone().map_or(Roots::System, Roots::Pem),
+                identity: target.identity.clone(),
+            },
             connections_max_idle: target.concurrency,
             guard: match target.private {
                 Private::Allow => Guard::AllowAll,

@@ -95,7 +95,10 @@ impl Destination {
         let secure = if is_secure {
             let unusable = |_| Fault::Name { host: text.to_owned() };
             let name = ServerName::try_from(text.to_owned()).map_err(unusable)?;
-            Some(Secure { connector: tls::connector(&settings.tls.roots)?, name })
+            Some(Secure {
+                connector: tls::connector(&settings.tls.roots, settings.tls.identity.as_ref())?,
+                name,
+            })
         } else {
             None
         };

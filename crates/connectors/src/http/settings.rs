@@ -3,7 +3,7 @@
 use super::auth::Auth;
 use super::guard::Guard;
 use super::sign::key::Key;
-use bytes::Bytes;
+use super::tls::{Identity, Roots};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::time::Duration;
 
@@ -78,14 +78,6 @@ impl Default for Timeouts {
 pub struct Tls {
     /// Who may vouch for it.
     pub roots: Roots,
-}
-
-/// The authorities that are trusted.
-#[derive(Clone, Debug, Default)]
-pub enum Roots {
-    /// The machine's.
-    #[default]
-    System,
-    /// Those of a PEM text, and no others.
-    Pem(Bytes),
+    /// Who we are, for a target that asks.
+    pub identity: Option<Identity>,
 }

@@ -20,7 +20,7 @@ use super::destination::{Destination, Fault};
 use super::dial::Dial;
 use super::percent;
 use super::request;
-use super::settings::Settings;
+use super::settings::{Settings, Tls};
 use super::stopwatch::Stopwatch;
 use bytes::Bytes;
 use contract::delivery::ErrorClass;
@@ -132,7 +132,8 @@ pub(super) fn endpoint(oauth2: &OAuth2, target: &Settings) -> Settings {
             ClientAuth::Post => None,
         },
         timeouts: target.timeouts,
-        tls: target.tls.clone(),
+        // Our certificate is for the target's origin.
+        tls: Tls { roots: target.tls.roots.clone(), identity: None },
         guard: target.guard.clone(),
         user_agent: target.user_agent.clone(),
         ..Settings::new(oauth2.token_url.clone())

@@ -11,6 +11,7 @@ mod auth;
 mod body;
 mod clock;
 mod faults;
+mod identity;
 mod limits;
 mod oauth2;
 mod reuse;

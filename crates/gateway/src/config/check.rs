@@ -3,6 +3,7 @@
 mod auth;
 mod route;
 mod target;
+mod tls;
 
 use super::environment::Environment;
 use super::field::{Entries, Field, One, Several, Source, Written};

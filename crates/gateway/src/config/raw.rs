@@ -137,7 +137,7 @@ pub(crate) struct Target {
     pub concurrency: One<Count<1, { limits::WINDOW_ITEMS_MAX }>>,
     /// Statuses that mean success, such as `200`, `200-204` or `2xx`.
     pub success: Field<Several<Statuses>>,
-    /// How the API is recognised; only for `https://`.
+    /// How the API is recognised, and how it recognises us; only for `https://`.
     pub tls: Field<Tls>,
     /// Whether the URL may lead to loopback, private and other addresses that are not public.
     pub private: One<Private>,
@@ -185,12 +185,16 @@ pub(crate) struct Timeouts {
     pub idle: One<Duration>,
 }
 
-/// How the API is recognised.
+/// How the API is recognised, and how it recognises us.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Tls {
     /// A file of PEM certificates that are trusted instead of the system's.
     pub ca: One<PathBuf>,
+    /// A file with our PEM certificate, and those that vouch for it behind it, for an API that asks for one (mTLS). It is shown to the host of `url` only.
+    pub cert: One<PathBuf>,
+    /// A file with the PEM private key of `cert`, without a passphrase.
+    pub key: One<PathBuf>,
 }
 
 impl Default for Config {

@@ -5,8 +5,8 @@ use super::pattern::{Methods, Pattern, Routes};
 use super::report::Report;
 use crate::config::event_type::TypePattern;
 use bytes::Bytes;
-use connectors::http::Auth;
 use connectors::http::sign::key::Key;
+use connectors::http::{Auth, Identity};
 use contract::Name;
 use contract::store::Retention;
 use engine::policy::{retry, statuses::Statuses};
@@ -157,6 +157,8 @@ pub struct Target {
     pub concurrency: usize,
     /// PEM certificates that are trusted instead of the system's.
     pub ca: Option<Bytes>,
+    /// The certificate that is shown to an API that asks for one.
+    pub identity: Option<Identity>,
     /// Whether its address may be private.
     pub private: Private,
 }

@@ -7,16 +7,12 @@ use crate::config::interpolate::Origin;
 use crate::config::raw;
 use crate::config::settings::{Target, Timeouts};
 use crate::config::tree::Place;
-use bytes::Bytes;
 use contract::Name;
 use engine::policy::{retry, statuses};
 use expressions::Program;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderName, HeaderValue, Uri};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// A call that takes longer holds a slot of its target for longer than people expect.
@@ -53,7 +49,7 @@ impl Check<'_> {
         let statuses = self.statuses(&raw.success, raw.retry.good().unwrap_or(&standard));
         let timeouts = self.timeouts(&raw.timeout);
         let concurrency = self.one(&raw.concurrency);
-        let ca = raw.tls.good().and_then(|tls| self.ca(&tls.ca, url.as_ref()));
+        let (ca, identity) = raw.tls.good().map_or((None, None), |tls| self.tls(tls, url.as_ref()));
         let private = self.one(&raw.private);
         let url_shown = raw.url.good().and_then(Written::place).map(|place| self.tree.written(place));
         Some(Target {
@@ -71,6 +67,7 @@ impl Check<'_> {
             timeouts: timeouts?,
             concurrency: concurrency?.0,
             ca,
+            identity,
             private: private?,
         })
     }
@@ -218,30 +215,6 @@ impl Check<'_> {
             }
         }
         Some(time)
-    }
-
-    fn ca(&mut self, field: &One<PathBuf>, url: Option<&Uri>) -> Option<Bytes> {
-        let path = self.one(field)?;
-        let place = field.good().and_then(Written::place)?;
-        if url.is_some_and(|url| url.scheme_str() == Some("http")) {
-            self.error(place, "certificates are only used with an https:// URL", None);
-        }
-        let shown = self.shown(place, &path.to_string_lossy()).to_owned();
-        let content = match self.env.file(&path) {
-            Ok(content) => content,
-            Err(error) => {
-                let help = "a relative path starts at the working directory";
-                self.error(place, format!("`{shown}` cannot be read: {error}"), Some(help.to_owned()));
-                return None;
-            }
-        };
-        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
-        if certificates.is_ok_and(|certificates| !certificates.is_empty()) {
-            return Some(content.into());
-        }
-        let help = "such a file holds one or more blocks that begin with -----BEGIN CERTIFICATE-----";
-        self.error(place, format!("`{shown}` is not a file of PEM certificates"), Some(help.to_owned()));
-        None
     }
 }
 

@@ -102,7 +102,7 @@ targets:
     private: deny
   stock-2:
     url: https://stock.example.com/
-    tls: { ca: ca.pem }
+    tls: { ca: ca.pem, cert: client.pem, key: client.key }
 "#,
     );
     assert_eq!(config.listen.to_string(), "[::1]:9000");

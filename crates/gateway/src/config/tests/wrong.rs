@@ -173,6 +173,10 @@ fn a_wrong_target_says_what_is_wrong() {
         ("a status twice", with_target("    retry: { on: [404, 204], never: 4xx }\n")),
         ("a missing certificate", with_target("    tls: { ca: gone.pem }\n")),
         ("no certificate", with_target("    tls: { ca: empty.pem }\n")),
+        ("a certificate without its key", with_target("    tls: { cert: client.pem }\n")),
+        ("a key without its certificate", with_target("    tls: { key: client.key }\n")),
+        ("a key that is none", with_target("    tls: { cert: client.pem, key: ca.pem }\n")),
+        ("a key of another certificate", with_target("    tls: { cert: ca.pem, key: client.key }\n")),
         ("a certificate without tls", url("http://localhost/\n    tls: { ca: ca.pem }")),
     ]));
 }

@@ -22,9 +22,11 @@ mod exchange;
 mod fields;
 pub mod guard;
 pub mod hints;
+mod host;
 pub mod line;
 mod percent;
 mod pool;
+pub mod proxy;
 mod request;
 pub mod settings;
 mod shared;
@@ -40,6 +42,7 @@ pub use auth::Auth;
 pub use destination::Fault;
 pub use dial::Dial;
 pub use guard::Guard;
+pub use proxy::Proxy;
 pub use settings::Settings;
 pub use tls::{Fault as TlsFault, Identity, Roots};
 
@@ -132,6 +135,13 @@ impl HttpTarget {
         let mut watch = Stopwatch::start(began);
         let write = |version| request(&client.to, parcel, token, version);
         match client.send(&write, client.deadline(began), &mut watch).await {
+            // Only a proxy says so.
+            Ok(reply)
+                if reply.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED && client.to.via.is_some() =>
+            {
+                proxy::own("the proxy answered with 407")
+                    .outcome(&client.to.place, watch.read(self.clock.tick()))
+            }
             Ok(reply) => Outcome::Answered(reply),
             Err(failure) => failure.outcome(&client.to.place, watch.read(self.clock.tick())),
         }

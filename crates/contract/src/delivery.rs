@@ -311,11 +311,13 @@ pub enum ErrorClass {
     LocalCorrupt = 15,
     /// Own side: there is no credential for the call, or it is not for it.
     LocalAuth = 16,
+    /// Own side: the proxy cannot be reached, or refuses.
+    LocalProxy = 17,
 }
 
 impl ErrorClass {
     /// Every class, in order of code.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::DnsError,
         Self::ConnectionRefused,
         Self::ConnectionReset,
@@ -332,6 +334,7 @@ impl ErrorClass {
         Self::LocalGuard,
         Self::LocalCorrupt,
         Self::LocalAuth,
+        Self::LocalProxy,
     ];
 
     /// Back from the code that a store kept.
@@ -360,6 +363,7 @@ impl ErrorClass {
             Self::LocalGuard => "local_guard",
             Self::LocalCorrupt => "local_corrupt",
             Self::LocalAuth => "local_auth",
+            Self::LocalProxy => "local_proxy",
         }
     }
 
@@ -374,6 +378,7 @@ impl ErrorClass {
                 | Self::LocalGuard
                 | Self::LocalCorrupt
                 | Self::LocalAuth
+                | Self::LocalProxy
         )
     }
 }

@@ -56,6 +56,7 @@ impl Wiring {
             method: target.method.clone(),
             headers: target.headers.clone(),
             auth: target.auth.clone(),
+            proxy: target.proxy.clone(),
             keys: target.keys.clone(),
             timeouts: Timeouts {
                 connect: target.timeouts.connect,
@@ -67,9 +68,10 @@ impl Wiring {
                 identity: target.identity.clone(),
             },
             connections_max_idle: target.concurrency,
-            guard: match target.private {
+            guard: match &target.private {
                 Private::Allow => Guard::AllowAll,
                 Private::Deny => Guard::GlobalOnly { allow: Vec::new() },
+                Private::Only(networks) => Guard::GlobalOnly { allow: networks.clone() },
             },
             ..Settings::new(target.url.clone())
         };

@@ -9,6 +9,7 @@ use super::dial::Dial;
 use super::exchange::{self, Stopped};
 use super::guard::Guard;
 use super::pool::{self, Connection, Pool, Sweep};
+use super::proxy::{self, Via};
 use super::request::Body;
 use super::settings::{Settings, Timeouts};
 use super::shared::{Driven, Shared};
@@ -107,7 +108,8 @@ impl Client {
             }
         })
         .await;
-        let made = made.unwrap_or_else(|| Err(unconnected_in_time(watch.phase())))?;
+        let late = || Err(unconnected_in_time(watch.phase(), self.to.via.as_ref()));
+        let made = made.unwrap_or_else(late)?;
         watch.enter(Phase::Answer, self.clock.tick());
         Ok(made)
     }
@@ -266,8 +268,9 @@ impl Unmet {
     }
 }
 
-fn unconnected_in_time(phase: Phase) -> Failure {
+fn unconnected_in_time(phase: Phase, via: Option<&Via>) -> Failure {
     match phase {
+        Phase::Name | Phase::Connect if via.is_some() => proxy::own("no connection to the proxy in time"),
         Phase::Name => Failure::unsent(ErrorClass::LocalDns, "the resolver did not answer in time"),
         Phase::Tls => Failure::unsent(ErrorClass::TimeoutConnect, "the TLS handshake did not end in time"),
         Phase::Connect | Phase::Answer | Phase::Body => {

@@ -2,6 +2,7 @@
 
 use super::auth::Auth;
 use super::guard::Guard;
+use super::proxy::Proxy;
 use super::sign::key::Key;
 use super::tls::{Identity, Roots};
 use http::{HeaderName, HeaderValue, Method, Uri};
@@ -28,7 +29,9 @@ pub struct Settings {
     pub connections_max_idle: usize,
     /// How long an unused connection is kept.
     pub idle_timeout: Duration,
-    /// Which addresses may be dialled.
+    /// The way out, if it is not the direct one.
+    pub proxy: Option<Proxy>,
+    /// Which addresses may be dialled. A proxy may be anywhere, and finds the address of a name itself.
     pub guard: Guard,
     /// Who we say we are.
     pub user_agent: HeaderValue,
@@ -49,6 +52,7 @@ impl Settings {
             connections_max_idle: 64,
             // Common load balancers close after 60 s: we want to be first.
             idle_timeout: Duration::from_secs(45),
+            proxy: None,
             guard: Guard::AllowAll,
             user_agent: HeaderValue::from_static(concat!("fanlight/", env!("CARGO_PKG_VERSION"))),
         }

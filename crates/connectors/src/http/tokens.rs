@@ -134,6 +134,7 @@ pub(super) fn endpoint(oauth2: &OAuth2, target: &Settings) -> Settings {
         timeouts: target.timeouts,
         // Our certificate is for the target's origin.
         tls: Tls { roots: target.tls.roots.clone(), identity: None },
+        proxy: target.proxy.clone(),
         guard: target.guard.clone(),
         user_agent: target.user_agent.clone(),
         ..Settings::new(oauth2.token_url.clone())

@@ -14,6 +14,7 @@ mod faults;
 mod identity;
 mod limits;
 mod oauth2;
+mod proxy;
 mod reuse;
 mod server;
 mod world;

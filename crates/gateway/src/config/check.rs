@@ -1,6 +1,7 @@
 //! From the raw configuration to the valid one: every value is read, every reference checked, every problem reported.
 
 mod auth;
+mod reach;
 mod route;
 mod target;
 mod tls;
@@ -45,7 +46,7 @@ impl Check<'_> {
         let log = (self.one(&log.level), self.one(&log.format));
         let (raw_routes, raw_targets) = (entries(raw.routes), entries(raw.targets));
         let body_max = limits.map_or(limits::BODY_BYTES_DEFAULT, |limits| limits.body);
-        let targets = self.targets(raw_targets.as_deref().unwrap_or_default());
+        let targets = self.targets(raw_targets.as_deref().unwrap_or_default(), &raw.proxy);
         let routes = self.routes(raw_routes.as_deref(), raw_targets.as_deref(), body_max);
         // What is missing now has been reported.
         if raw_routes?.len() != routes.len() || raw_targets?.len() != targets.len() {

@@ -2,12 +2,14 @@
 
 mod jq;
 mod naming;
+mod network;
 mod quantity;
 mod request;
 mod secret;
 mod url;
 mod words;
 
+pub(crate) use network::{Reach, Way};
 pub(crate) use quantity::{Count, Factor, Share};
 pub(crate) use request::{Accept, Statuses};
 pub(crate) use secret::{AwsWord, OAuthScope, Plain};

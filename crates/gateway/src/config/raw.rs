@@ -1,13 +1,15 @@
 //! The configuration as it is written; the comments on its keys are their reference.
 
 mod auth;
+mod proxy;
 
 pub(crate) use auth::{ApiKey, Auth, Aws, Basic, OAuth2, Sign};
+pub(crate) use proxy::Proxy;
 
 use super::field::{Either, Entries, Field, One, Several, Written};
-use super::form::{Accept, Count, Factor, Share, Statuses};
+use super::form::{Accept, Count, Factor, Reach, Share, Statuses, Way};
 use super::media::MediaRange;
-use super::settings::{LogFormat, LogLevel, Private, StoreLocation};
+use super::settings::{LogFormat, LogLevel, StoreLocation};
 use super::units::ByteSize;
 use crate::config::event_type::TypePattern;
 use contract::{Name, limits};
@@ -39,6 +41,8 @@ pub(crate) struct Config {
     pub shutdown: Field<Shutdown>,
     /// What is logged, and how.
     pub log: Field<Log>,
+    /// The way out to all targets, if it is not the direct one: `http://`, a host and a port, or more.
+    pub proxy: Field<Either<Way, Proxy>>,
     /// What comes in, and where it goes: one entry per route, under a name of your choice.
     pub routes: Field<Entries<Name, Route>>,
     /// The APIs that messages go to: one entry per target, under a name of your choice.
@@ -139,8 +143,10 @@ pub(crate) struct Target {
     pub success: Field<Several<Statuses>>,
     /// How the API is recognised, and how it recognises us; only for `https://`.
     pub tls: Field<Tls>,
-    /// Whether the URL may lead to loopback, private and other addresses that are not public.
-    pub private: One<Private>,
+    /// The way to it, instead of the file's `proxy`; `none` is the direct one.
+    pub proxy: Field<Either<Way, Proxy>>,
+    /// Whether the URL may lead to loopback, private and other addresses that are not public: `allow`, `deny`, or a list of the networks that it may lead to. The address that is dialled counts.
+    pub private: Field<Several<Reach>>,
 }
 
 /// When and after what to try again.
@@ -208,6 +214,7 @@ impl Default for Config {
             limits: Field::Absent,
             shutdown: Field::Absent,
             log: Field::Absent,
+            proxy: Field::Absent,
             routes: Field::Absent,
             targets: Field::Absent,
         }
@@ -258,7 +265,8 @@ impl Default for Target {
             concurrency: Written::default("64"),
             success: Several::default(&["2xx"]),
             tls: Field::Absent,
-            private: Written::default("allow"),
+            proxy: Field::Absent,
+            private: Several::default(&["allow"]),
         }
     }
 }

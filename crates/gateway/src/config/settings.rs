@@ -5,8 +5,9 @@ use super::pattern::{Methods, Pattern, Routes};
 use super::report::Report;
 use crate::config::event_type::TypePattern;
 use bytes::Bytes;
+use connectors::http::guard::Cidr;
 use connectors::http::sign::key::Key;
-use connectors::http::{Auth, Identity};
+use connectors::http::{Auth, Identity, Proxy};
 use contract::Name;
 use contract::store::Retention;
 use engine::policy::{retry, statuses::Statuses};
@@ -159,6 +160,8 @@ pub struct Target {
     pub ca: Option<Bytes>,
     /// The certificate that is shown to an API that asks for one.
     pub identity: Option<Identity>,
+    /// The way to it, if it is not the direct one.
+    pub proxy: Option<Proxy>,
     /// Whether its address may be private.
     pub private: Private,
 }
@@ -175,12 +178,14 @@ pub struct Timeouts {
 }
 
 /// Whether loopback, private and other non-global addresses may be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Private {
     /// They may.
     Allow,
     /// They may not.
     Deny,
+    /// Only those of these networks may.
+    Only(Vec<Cidr>),
 }
 
 impl fmt::Debug for Target {

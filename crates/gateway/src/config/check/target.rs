@@ -1,6 +1,7 @@
 //! Checks of targets: URL, headers, retries, time-outs, certificates.
 
 use super::Check;
+use super::reach::RawProxy;
 use crate::config::field::{Either, Entries, Field, One, Several, Written};
 use crate::config::form::{Share, Statuses as Range};
 use crate::config::interpolate::Origin;
@@ -20,7 +21,11 @@ const TIMEOUT_WARN: Duration = Duration::from_secs(300);
 
 impl Check<'_> {
     /// The targets that can be used.
-    pub(super) fn targets(&mut self, targets: &[(Written<Name>, Field<raw::Target>)]) -> Vec<Target> {
+    pub(super) fn targets(
+        &mut self,
+        targets: &[(Written<Name>, Field<raw::Target>)],
+        proxy: &RawProxy,
+    ) -> Vec<Target> {
         let mut found = Vec::new();
         for (key, field) in targets {
             let name = self.written(key);
@@ -29,12 +34,18 @@ impl Check<'_> {
                 let help = "for example url: https://crm.example.com/users";
                 self.error(place, "`url` is missing", Some(help.to_owned()));
             }
-            found.extend(self.target(name, key.place(), raw));
+            found.extend(self.target(name, key.place(), raw, proxy));
         }
         found
     }
 
-    fn target(&mut self, name: Option<Name>, key: Option<Place>, raw: &raw::Target) -> Option<Target> {
+    fn target(
+        &mut self,
+        name: Option<Name>,
+        key: Option<Place>,
+        raw: &raw::Target,
+        proxy: &RawProxy,
+    ) -> Option<Target> {
         let url = self.url(&raw.url, "messages go to this target unencrypted");
         let method = self.one(&raw.method);
         let when = self.one(&raw.when);
@@ -50,7 +61,8 @@ impl Check<'_> {
         let timeouts = self.timeouts(&raw.timeout);
         let concurrency = self.one(&raw.concurrency);
         let (ca, identity) = raw.tls.good().map_or((None, None), |tls| self.tls(tls, url.as_ref()));
-        let private = self.one(&raw.private);
+        let private = self.private(&raw.private);
+        let proxy = self.proxy(&raw.proxy, proxy, private.as_ref());
         let url_shown = raw.url.good().and_then(Written::place).map(|place| self.tree.written(place));
         Some(Target {
             name: name?,
@@ -68,6 +80,7 @@ impl Check<'_> {
             concurrency: concurrency?.0,
             ca,
             identity,
+            proxy,
             private: private?,
         })
     }

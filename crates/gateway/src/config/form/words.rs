@@ -2,7 +2,7 @@
 
 use super::super::suggest::nearest;
 use super::{Form, Misread};
-use crate::config::settings::{LogFormat, LogLevel, Private};
+use crate::config::settings::{LogFormat, LogLevel};
 
 use connectors::http::auth::ClientAuth;
 use serde_json::{Value as Json, json};
@@ -59,9 +59,4 @@ impl Word for LogFormat {
 impl Word for ClientAuth {
     const NAME: &'static str = "basic or post";
     const ALL: &'static [(&'static str, Self)] = &[("basic", Self::Basic), ("post", Self::Post)];
-}
-
-impl Word for Private {
-    const NAME: &'static str = "allow or deny";
-    const ALL: &'static [(&'static str, Self)] = &[("allow", Self::Allow), ("deny", Self::Deny)];
 }

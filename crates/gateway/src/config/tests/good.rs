@@ -127,7 +127,7 @@ targets:
     let target = &config.targets[0];
     assert_eq!(target.url, "http://localhost:9000/in?x=1");
     assert_eq!(target.url_shown, "http://localhost:${PORT}/in?x=1");
-    assert_eq!((&target.method, target.private), (&Method::PUT, Private::Deny));
+    assert_eq!((&target.method, &target.private), (&Method::PUT, &Private::Deny));
     assert_eq!(target.when.as_ref().map(|when| when.text()), Some("true"));
     let headers: Vec<_> =
         target.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
@@ -294,4 +294,25 @@ fn a_secret_that_stands_in_the_file_is_warned_of_and_not_told() {
     ));
     assert_eq!(format!("{:?}", config.targets[0].keys), "[***, ***]");
     assert_eq!(config.warnings.to_string().matches("a secret stands in the file").count(), 2);
+}
+
+#[test]
+fn a_target_takes_the_files_proxy_its_own_or_none() {
+    let global = "proxy: { url: http://proxy:3128, user: me, password: \"${MAIL_TOKEN}\", except: [.corp, 10.0.0.0/8] }\n";
+    let proxy = |lines: &str| {
+        let config = good(&format!("{global}{}", with_target(lines)));
+        assert!(config.warnings.is_empty(), "{}", config.warnings);
+        config.targets[0].proxy.as_ref().map(|proxy| (proxy.host.clone(), proxy.port, proxy.except.len()))
+    };
+    assert_eq!(proxy(""), Some(("proxy".to_owned(), 3128, 2)));
+    assert_eq!(proxy("    proxy: http://10.0.0.1:8080\n"), Some(("10.0.0.1".to_owned(), 8080, 0)));
+    assert_eq!(proxy("    proxy: none\n"), None);
+}
+
+#[test]
+fn a_target_may_lead_to_some_private_networks() {
+    let private = |lines: &str| good(&with_target(lines)).targets[0].private.clone();
+    let networks = ["10.0.0.0/8", "fd00::/8"].map(|text| text.parse().unwrap()).to_vec();
+    assert_eq!(private("    private: [10.0.0.0/8, fd00::/8]\n"), Private::Only(networks));
+    assert_eq!(private("    private: deny\n"), Private::Deny);
 }

@@ -177,6 +177,15 @@ fn a_wrong_target_says_what_is_wrong() {
         ("a key without its certificate", with_target("    tls: { key: client.key }\n")),
         ("a key that is none", with_target("    tls: { cert: client.pem, key: ca.pem }\n")),
         ("a key of another certificate", with_target("    tls: { cert: ca.pem, key: client.key }\n")),
+        ("a mistyped reach", with_target("    private: alow\n")),
+        ("a network that is none", with_target("    private: [10.0.0.0/33]\n")),
+        ("a word among networks", with_target("    private: [deny, 10.0.0.0/8]\n")),
+        ("a proxy with a password", with_target("    proxy: http://me:s3cret@proxy:3128\n")),
+        ("a proxy with TLS", with_target("    proxy: https://proxy:3128\n")),
+        (
+            "half a user of a proxy",
+            with_target("    proxy: { url: http://proxy:3128, user: me, except: [\"a b\"] }\n")
+        ),
         ("a certificate without tls", url("http://localhost/\n    tls: { ca: ca.pem }")),
     ]));
 }

@@ -284,6 +284,21 @@ mod tests {
     }
 
     #[test]
+    fn a_message_cannot_write_a_line_of_its_own_into_the_request() {
+        let evil = [
+            ("x-a", "b\r\nx-evil: 1"),
+            ("x-b", "b\nx-evil: 1"),
+            ("x-c", "b\0"),
+            ("x-d\r\nx-evil", "1"),
+            ("x-e x-evil", "1"),
+            ("x-good", "1"),
+        ];
+        let lines = lines(&settings(&[]), &parcel(&evil, Form::Untouched));
+        assert!(lines.contains(&"x-good: 1".to_owned()), "{lines:?}");
+        assert!(!lines.iter().any(|line| line.contains("evil") || line.contains("x-c")), "{lines:?}");
+    }
+
+    #[test]
     fn a_trace_goes_on_with_a_new_parent_for_each_attempt() {
         let received = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let mut parcel = parcel(&[("traceparent", received), ("tracestate", "a=b")], Form::Untouched);

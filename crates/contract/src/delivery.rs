@@ -322,11 +322,15 @@ pub enum ErrorClass {
     LocalGuard = 14,
     /// Own side: the stored bytes are damaged.
     LocalCorrupt = 15,
+    /// Own side: there is no credential for the call, or it is not for it.
+    LocalAuth = 16,
+    /// Own side: the proxy cannot be reached, or refuses.
+    LocalProxy = 17,
 }
 
 impl ErrorClass {
     /// Every class, in order of code.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::DnsError,
         Self::ConnectionRefused,
         Self::ConnectionReset,
@@ -342,6 +346,8 @@ impl ErrorClass {
         Self::LocalConfig,
         Self::LocalGuard,
         Self::LocalCorrupt,
+        Self::LocalAuth,
+        Self::LocalProxy,
     ];
 
     /// Back from the code that a store kept.
@@ -369,6 +375,8 @@ impl ErrorClass {
             Self::LocalConfig => "local_config",
             Self::LocalGuard => "local_guard",
             Self::LocalCorrupt => "local_corrupt",
+            Self::LocalAuth => "local_auth",
+            Self::LocalProxy => "local_proxy",
         }
     }
 
@@ -377,7 +385,13 @@ impl ErrorClass {
     pub const fn is_local(self) -> bool {
         matches!(
             self,
-            Self::LocalDns | Self::LocalResources | Self::LocalConfig | Self::LocalGuard | Self::LocalCorrupt
+            Self::LocalDns
+                | Self::LocalResources
+                | Self::LocalConfig
+                | Self::LocalGuard
+                | Self::LocalCorrupt
+                | Self::LocalAuth
+                | Self::LocalProxy
         )
     }
 }

@@ -18,6 +18,7 @@ pub mod moved;
 pub mod name;
 pub mod part;
 pub mod query;
+pub mod secret;
 pub mod store;
 pub mod target;
 pub mod ticket;
@@ -27,6 +28,7 @@ pub use entropy::Entropy;
 pub use id::{DeliveryId, MessageId};
 pub use message::Message;
 pub use name::Name;
+pub use secret::Secret;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const NAME_CHARS_MAX: usize = 64;
 /// Targets of one route. The ordinal of a delivery has 16 bits; this keeps one accept small.
 pub const FAN_OUT_MAX: usize = 256;
+/// Keys that sign the requests of one target, each with a signature of its own.
+pub const SIGNING_KEYS_MAX: usize = 8;
 /// A message body, unless the configuration says otherwise (Standard Webhooks and AWS limit near here).
 pub const BODY_BYTES_DEFAULT: usize = 256 * 1024;
 /// The largest body that a configuration may allow.

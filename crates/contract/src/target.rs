@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Makes one attempt.
 pub trait Target: Send + Sync {
     /// Sends the call within its own time-outs and reports one outcome per parcel, in the same order. Never panics, never
-    /// retries after a byte was written. Dropping the promise ends the attempt.
+    /// retries after a byte was written, but for one 401 that another token may mend. Dropping the promise ends the attempt.
     fn deliver<'a>(&'a self, call: &'a Call) -> Promise<'a, Vec<Outcome>>;
 }
 

@@ -5,8 +5,8 @@ use crate::api::view::TicketView;
 use crate::config::{self, Config, Private};
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
-use connectors::http::settings::{Roots, Settings, Timeouts, Tls};
-use connectors::http::{Dial, Guard, HttpTarget, dial};
+use connectors::http::settings::{Settings, Timeouts, Tls};
+use connectors::http::{Dial, Guard, HttpTarget, Roots, dial};
 use contract::Clock;
 use contract::delivery::ShapeId;
 use contract::expression::Expression;
@@ -60,16 +60,23 @@ impl Wiring {
         let settings = Settings {
             method: target.method.clone(),
             headers: target.headers.clone(),
+            auth: target.auth.clone(),
+            proxy: target.proxy.clone(),
+            keys: target.keys.clone(),
             timeouts: Timeouts {
                 connect: target.timeouts.connect,
                 total: target.timeouts.total,
                 idle: target.timeouts.idle,
             },
-            tls: Tls { roots: target.ca.clone().map_or(Roots::System, Roots::Pem) },
+            tls: Tls {
+                roots: target.ca.clone().map_or(Roots::System, Roots::Pem),
+                identity: target.identity.clone(),
+            },
             connections_max_idle: target.concurrency,
-            guard: match target.private {
+            guard: match &target.private {
                 Private::Allow => Guard::AllowAll,
                 Private::Deny => Guard::GlobalOnly { allow: Vec::new() },
+                Private::Only(networks) => Guard::GlobalOnly { allow: networks.clone() },
             },
             ..Settings::new(target.url.clone())
         };

@@ -2,13 +2,17 @@
 
 mod jq;
 mod naming;
+mod network;
 mod quantity;
 mod request;
+mod secret;
 mod url;
 mod words;
 
+pub(crate) use network::{Reach, Way};
 pub(crate) use quantity::{Count, Factor, Share};
 pub(crate) use request::{Accept, Statuses};
+pub(crate) use secret::{AwsWord, OAuthScope, Plain};
 
 use serde_json::{Value as Json, json};
 use std::ops::Range;
@@ -17,6 +21,8 @@ use std::ops::Range;
 pub(crate) trait Form: Sized {
     /// What it is called, with its article: "a duration".
     const NAME: &'static str;
+    /// Whether a message may show the text.
+    const QUOTE: Quote = Quote::IfShort;
 
     /// What is allowed, for the help of a message.
     fn allowed() -> String;
@@ -26,6 +32,15 @@ pub(crate) trait Form: Sized {
 
     /// What an editor may check: JSON Schema keywords. A reference `${…}` must stay allowed.
     fn schema() -> Json;
+}
+
+/// Whether a message about a wrong text may show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quote {
+    /// It helps to see it.
+    IfShort,
+    /// It is a secret wherever it stands; so no reason quotes it, and each may be told.
+    Never,
 }
 
 /// Why a text is not of a form.

@@ -1,9 +1,15 @@
 //! The configuration as it is written; the comments on its keys are their reference.
 
+mod auth;
+mod proxy;
+
+pub(crate) use auth::{ApiKey, Auth, Aws, Basic, OAuth2, Sign};
+pub(crate) use proxy::Proxy;
+
 use super::field::{Either, Entries, Field, One, Several, Written};
-use super::form::{Accept, Count, Factor, Share, Statuses};
+use super::form::{Accept, Count, Factor, Reach, Share, Statuses, Way};
 use super::media::MediaRange;
-use super::settings::{LogFormat, LogLevel, Private, StoreLocation};
+use super::settings::{LogFormat, LogLevel, StoreLocation};
 use super::units::ByteSize;
 use crate::config::event_type::TypePattern;
 use contract::part::Rule;
@@ -36,6 +42,8 @@ pub(crate) struct Config {
     pub shutdown: Field<Shutdown>,
     /// What is logged, and how.
     pub log: Field<Log>,
+    /// The way out to all targets, if it is not the direct one: `http://`, a host and a port, or more.
+    pub proxy: Field<Either<Way, Proxy>>,
     /// What comes in, and where it goes: one entry per route, under a name of your choice.
     pub routes: Field<Entries<Name, Route>>,
     /// The APIs that messages go to: one entry per target, under a name of your choice.
@@ -132,6 +140,10 @@ pub(crate) struct Target {
     pub undo: One<Name>,
     /// Headers of each call, by name. Use `${NAME}` or `${file:PATH}` for secrets.
     pub headers: Field<Entries<HeaderName, Written<HeaderValue>>>,
+    /// What proves to the API who calls.
+    pub auth: Field<Auth>,
+    /// What lets the API prove that a call comes from here.
+    pub sign: Field<Sign>,
     /// When and after what to try again.
     pub retry: Field<Retry>,
     /// How long a call may take: one duration until status and headers are in, or each part on its own.
@@ -140,10 +152,12 @@ pub(crate) struct Target {
     pub concurrency: One<Count<1, { limits::WINDOW_ITEMS_MAX }>>,
     /// Statuses that mean success, such as `200`, `200-204` or `2xx`.
     pub success: Field<Several<Statuses>>,
-    /// How the API is recognised; only for `https://`.
+    /// How the API is recognised, and how it recognises us; only for `https://`.
     pub tls: Field<Tls>,
-    /// Whether the URL may lead to loopback, private and other addresses that are not public.
-    pub private: One<Private>,
+    /// The way to it, instead of the file's `proxy`; `none` is the direct one.
+    pub proxy: Field<Either<Way, Proxy>>,
+    /// Whether the URL may lead to loopback, private and other addresses that are not public: `allow`, `deny`, or a list of the networks that it may lead to. The address that is dialled counts.
+    pub private: Field<Several<Reach>>,
 }
 
 /// When and after what to try again.
@@ -188,12 +202,16 @@ pub(crate) struct Timeouts {
     pub idle: One<Duration>,
 }
 
-/// How the API is recognised.
+/// How the API is recognised, and how it recognises us.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Tls {
     /// A file of PEM certificates that are trusted instead of the system's.
     pub ca: One<PathBuf>,
+    /// A file with our PEM certificate, and those that vouch for it behind it, for an API that asks for one (mTLS). It is shown to the host of `url` only.
+    pub cert: One<PathBuf>,
+    /// A file with the PEM private key of `cert`, without a passphrase.
+    pub key: One<PathBuf>,
 }
 
 impl Default for Config {
@@ -207,6 +225,7 @@ impl Default for Config {
             limits: Field::Absent,
             shutdown: Field::Absent,
             log: Field::Absent,
+            proxy: Field::Absent,
             routes: Field::Absent,
             targets: Field::Absent,
         }
@@ -269,12 +288,15 @@ impl Default for Target {
             body: Field::Absent,
             undo: Field::Absent,
             headers: Field::Absent,
+            auth: Field::Absent,
+            sign: Field::Absent,
             retry: Field::Absent,
             timeout: Field::Good(Either::default("15s")),
             concurrency: Written::default("64"),
             success: Several::default(&["2xx"]),
             tls: Field::Absent,
-            private: Written::default("allow"),
+            proxy: Field::Absent,
+            private: Several::default(&["allow"]),
         }
     }
 }

@@ -5,6 +5,9 @@ use super::pattern::{Methods, Pattern, Routes};
 use super::report::Report;
 use crate::config::event_type::TypePattern;
 use bytes::Bytes;
+use connectors::http::guard::Cidr;
+use connectors::http::sign::key::Key;
+use connectors::http::{Auth, Identity, Proxy};
 use contract::Name;
 use contract::part::{Part, Rule};
 use contract::store::Retention;
@@ -150,6 +153,10 @@ pub struct Target {
     pub undo: Option<Name>,
     /// Headers of each call. Values that came from outside, and credentials, are marked sensitive: they print as `Sensitive`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Proves who calls.
+    pub auth: Option<Auth>,
+    /// Sign each call.
+    pub keys: Vec<Key>,
     /// When to try again.
     pub retry: retry::Policy,
     /// How to read its answers.
@@ -160,6 +167,10 @@ pub struct Target {
     pub concurrency: usize,
     /// PEM certificates that are trusted instead of the system's.
     pub ca: Option<Bytes>,
+    /// The certificate that is shown to an API that asks for one.
+    pub identity: Option<Identity>,
+    /// The way to it, if it is not the direct one.
+    pub proxy: Option<Proxy>,
     /// Whether its address may be private.
     pub private: Private,
 }
@@ -176,12 +187,14 @@ pub struct Timeouts {
 }
 
 /// Whether loopback, private and other non-global addresses may be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Private {
     /// They may.
     Allow,
     /// They may not.
     Deny,
+    /// Only those of these networks may.
+    Only(Vec<Cidr>),
 }
 
 impl fmt::Debug for Target {

@@ -7,5 +7,7 @@ mod examples;
 mod failed_sync;
 mod faults;
 mod integrity;
+mod secrets;
+mod signatures;
 mod soak;
 mod sync_before_answer;

@@ -1,21 +1,19 @@
 //! Checks of targets: URL, headers, retries, time-outs, certificates.
 
 use super::Check;
+use super::reach::RawProxy;
 use crate::config::field::{Either, Entries, Field, One, Several, Written};
 use crate::config::form::{Share, Statuses as Range};
 use crate::config::interpolate::Origin;
 use crate::config::raw;
 use crate::config::settings::{Target, Timeouts};
-use bytes::Bytes;
+use crate::config::tree::Place;
 use contract::Name;
 use engine::policy::{retry, statuses};
 use expressions::Program;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderName, HeaderValue, Uri};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// A call that takes longer holds a slot of its target for longer than people expect.
@@ -23,7 +21,11 @@ const TIMEOUT_WARN: Duration = Duration::from_secs(300);
 
 impl Check<'_> {
     /// The targets that can be used.
-    pub(super) fn targets(&mut self, targets: &[(Written<Name>, Field<raw::Target>)]) -> Vec<Target> {
+    pub(super) fn targets(
+        &mut self,
+        targets: &[(Written<Name>, Field<raw::Target>)],
+        proxy: &RawProxy,
+    ) -> Vec<Target> {
         let mut found = Vec::new();
         for (key, field) in targets {
             let name = self.written(key);
@@ -32,13 +34,19 @@ impl Check<'_> {
                 let help = "for example url: https://crm.example.com/users";
                 self.error(place, "`url` is missing", Some(help.to_owned()));
             }
-            found.extend(self.target(name, raw));
+            found.extend(self.target(name, key.place(), raw, proxy));
         }
         found
     }
 
-    fn target(&mut self, name: Option<Name>, raw: &raw::Target) -> Option<Target> {
-        let url = self.url(&raw.url);
+    fn target(
+        &mut self,
+        name: Option<Name>,
+        key: Option<Place>,
+        raw: &raw::Target,
+        proxy: &RawProxy,
+    ) -> Option<Target> {
+        let url = self.url(&raw.url, "messages go to this target unencrypted");
         let method = self.one(&raw.method);
         let when = self.one(&raw.when);
         let body = self.one(&raw.body);
@@ -46,13 +54,16 @@ impl Check<'_> {
         self.warn_unbounded(&raw.body, body.as_ref());
         let undo = raw.undo.good().and_then(|undo| self.written(undo));
         let headers = self.headers(&raw.headers);
+        let auth = self.auth(&raw.auth, &headers, key);
+        let keys = self.keys(&raw.sign, key);
         let standard = raw::Retry::default();
         let retry = self.retry(raw.retry.good().unwrap_or(&standard));
         let statuses = self.statuses(&raw.success, raw.retry.good().unwrap_or(&standard));
         let timeouts = self.timeouts(&raw.timeout);
         let concurrency = self.one(&raw.concurrency);
-        let ca = raw.tls.good().and_then(|tls| self.ca(&tls.ca, url.as_ref()));
-        let private = self.one(&raw.private);
+        let (ca, identity) = raw.tls.good().map_or((None, None), |tls| self.tls(tls, url.as_ref()));
+        let private = self.private(&raw.private);
+        let proxy = self.proxy(&raw.proxy, proxy, private.as_ref());
         let url_shown = raw.url.good().and_then(Written::place).map(|place| self.tree.written(place));
         Some(Target {
             name: name?,
@@ -63,21 +74,25 @@ impl Check<'_> {
             body,
             undo,
             headers,
+            auth,
+            keys,
             retry: retry?,
             statuses,
             timeouts: timeouts?,
             concurrency: concurrency?.0,
             ca,
+            identity,
+            proxy,
             private: private?,
         })
     }
 
-    fn url(&mut self, field: &One<Uri>) -> Option<Uri> {
+    /// A URL; one that is not encrypted on its way is warned of.
+    pub(super) fn url(&mut self, field: &One<Uri>, message: &str) -> Option<Uri> {
         let url = self.one(field)?;
         let place = field.good().and_then(Written::place)?;
         let host = url.host().unwrap_or_default();
         if url.scheme_str() == Some("http") && !is_loopback(host) {
-            let message = "messages go to this target unencrypted";
             self.warn(place, message, Some("use https:// if the API has it".to_owned()));
         }
         Some(url)
@@ -215,30 +230,6 @@ impl Check<'_> {
             }
         }
         Some(time)
-    }
-
-    fn ca(&mut self, field: &One<PathBuf>, url: Option<&Uri>) -> Option<Bytes> {
-        let path = self.one(field)?;
-        let place = field.good().and_then(Written::place)?;
-        if url.is_some_and(|url| url.scheme_str() == Some("http")) {
-            self.error(place, "certificates are only used with an https:// URL", None);
-        }
-        let shown = self.shown(place, &path.to_string_lossy()).to_owned();
-        let content = match self.env.file(&path) {
-            Ok(content) => content,
-            Err(error) => {
-                let help = "a relative path starts at the working directory";
-                self.error(place, format!("`{shown}` cannot be read: {error}"), Some(help.to_owned()));
-                return None;
-            }
-        };
-        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
-        if certificates.is_ok_and(|certificates| !certificates.is_empty()) {
-            return Some(content.into());
-        }
-        let help = "such a file holds one or more blocks that begin with -----BEGIN CERTIFICATE-----";
-        self.error(place, format!("`{shown}` is not a file of PEM certificates"), Some(help.to_owned()));
-        None
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::super::suggest::nearest;
 use super::{Form, Misread};
-use crate::config::settings::{LogFormat, LogLevel, Private};
+use crate::config::settings::{LogFormat, LogLevel};
 
+use connectors::http::auth::ClientAuth;
 use serde_json::{Value as Json, json};
 
 /// A type whose values are a few words.
@@ -55,7 +56,7 @@ impl Word for LogFormat {
         &[("auto", Self::Auto), ("text", Self::Text), ("json", Self::Json)];
 }
 
-impl Word for Private {
-    const NAME: &'static str = "allow or deny";
-    const ALL: &'static [(&'static str, Self)] = &[("allow", Self::Allow), ("deny", Self::Deny)];
+impl Word for ClientAuth {
+    const NAME: &'static str = "basic or post";
+    const ALL: &'static [(&'static str, Self)] = &[("basic", Self::Basic), ("post", Self::Post)];
 }

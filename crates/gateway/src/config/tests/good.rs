@@ -102,7 +102,7 @@ targets:
     private: deny
   stock-2:
     url: https://stock.example.com/
-    tls: { ca: ca.pem }
+    tls: { ca: ca.pem, cert: client.pem, key: client.key }
 "#,
     );
     assert_eq!(config.listen.to_string(), "[::1]:9000");
@@ -127,7 +127,7 @@ targets:
     let target = &config.targets[0];
     assert_eq!(target.url, "http://localhost:9000/in?x=1");
     assert_eq!(target.url_shown, "http://localhost:${PORT}/in?x=1");
-    assert_eq!((&target.method, target.private), (&Method::PUT, Private::Deny));
+    assert_eq!((&target.method, &target.private), (&Method::PUT, &Private::Deny));
     assert_eq!(target.when.as_ref().map(|when| when.text()), Some("true"));
     let headers: Vec<_> =
         target.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
@@ -258,4 +258,61 @@ fn every_example_is_read_without_a_warning() {
             "{name} in {read:?}"
         );
     }
+}
+
+#[test]
+fn each_way_to_prove_who_calls_is_read() {
+    for (lines, shown) in [
+        ("bearer: \"${MAIL_TOKEN}\"", "Bearer(***)"),
+        ("basic: { user: me, password: \"${MAIL_TOKEN}\" }", "Basic { user: ***, password: *** }"),
+        (
+            "api_key: { header: x-api-key, value: \"${file:token}\" }",
+            "Header { name: \"x-api-key\", value: *** }",
+        ),
+        (
+            "aws: { region: eu-central-1, service: sqs, access_key_id: \"${MAIL_TOKEN}\", secret_access_key: \"${MAIL_TOKEN}\" }",
+            "Aws(Aws { region: \"eu-central-1\", service: \"sqs\", access_key_id: ***, secret_access_key: ***, session_token: None })",
+        ),
+        (
+            "oauth2: { token_url: https://auth.example.com/token, client_id: me, client_secret: \"${MAIL_TOKEN}\", scopes: [a, b], audience: crm, client_auth: post }",
+            "OAuth2(OAuth2 { token_url: https://auth.example.com/token, client_id: ***, client_secret: ***, scopes: [\"a\", \"b\"], audience: Some(\"crm\"), client_auth: Post })",
+        ),
+        ("api_key: { query: key, value: \"${MAIL_TOKEN}\" }", "Query { name: \"key\", value: *** }"),
+    ] {
+        let config = good(&with_target(&format!("    auth: {{ {lines}, methods: [POST], paths: /a/* }}\n")));
+        let auth = config.targets[0].auth.as_ref().unwrap();
+        assert_eq!(format!("{:?}", auth.proof), shown);
+        assert_eq!((auth.scope.methods.as_slice(), auth.scope.paths.len()), ([Method::POST].as_slice(), 1));
+        assert!(config.warnings.is_empty(), "{}", config.warnings);
+    }
+}
+
+#[test]
+fn a_secret_that_stands_in_the_file_is_warned_of_and_not_told() {
+    let config = good(&with_target(
+        "    sign: { secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, whsec_AAKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw] }\n",
+    ));
+    assert_eq!(format!("{:?}", config.targets[0].keys), "[***, ***]");
+    assert_eq!(config.warnings.to_string().matches("a secret stands in the file").count(), 2);
+}
+
+#[test]
+fn a_target_takes_the_files_proxy_its_own_or_none() {
+    let global = "proxy: { url: http://proxy:3128, user: me, password: \"${MAIL_TOKEN}\", except: [.corp, 10.0.0.0/8] }\n";
+    let proxy = |lines: &str| {
+        let config = good(&format!("{global}{}", with_target(lines)));
+        assert!(config.warnings.is_empty(), "{}", config.warnings);
+        config.targets[0].proxy.as_ref().map(|proxy| (proxy.host.clone(), proxy.port, proxy.except.len()))
+    };
+    assert_eq!(proxy(""), Some(("proxy".to_owned(), 3128, 2)));
+    assert_eq!(proxy("    proxy: http://10.0.0.1:8080\n"), Some(("10.0.0.1".to_owned(), 8080, 0)));
+    assert_eq!(proxy("    proxy: none\n"), None);
+}
+
+#[test]
+fn a_target_may_lead_to_some_private_networks() {
+    let private = |lines: &str| good(&with_target(lines)).targets[0].private.clone();
+    let networks = ["10.0.0.0/8", "fd00::/8"].map(|text| text.parse().unwrap()).to_vec();
+    assert_eq!(private("    private: [10.0.0.0/8, fd00::/8]\n"), Private::Only(networks));
+    assert_eq!(private("    private: deny\n"), Private::Deny);
 }

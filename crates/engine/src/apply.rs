@@ -24,7 +24,11 @@ impl Engine {
             lane.set_plan(None);
         }
         for target in &targets {
-            self.lane(&tenant, &target.name).set_plan(Some(Arc::clone(target)));
+            let lane = self.lane(&tenant, &target.name);
+            if target.breaker.is_none() && lane.hold().breaker.is_some() {
+                self.hold(&lane, |hold| hold.breaker = None);
+            }
+            lane.set_plan(Some(Arc::clone(target)));
         }
         let routes = plan.routes.into_iter().map(|route| {
             let rays = route.to.iter().filter_map(|name| {

@@ -3,6 +3,8 @@
 use crate::dispatch::lane::Lane;
 use crate::engine::Engine;
 use crate::happened::Happened;
+use crate::plan::TargetPlan;
+use crate::policy::breaker::{End, Forced};
 use crate::policy::hold::{Auth, Hold};
 use crate::verdict::Effect;
 use contract::store::{Fault, Scope};
@@ -38,7 +40,11 @@ impl Engine {
     /// # Errors
     /// [`HoldError`]
     pub async fn resume(&self, target: &Name) -> Result<(), HoldError> {
-        self.change_hold(target, |hold| *hold = Hold { proven: hold.proven, ..Hold::default() }).await
+        let resumed = |hold: &mut Hold| {
+            let forced = hold.forced.filter(|forced| *forced == Forced::Closed);
+            *hold = Hold { proven: hold.proven, forced, ..Hold::default() };
+        };
+        self.change_hold(target, resumed).await
     }
 
     async fn change_hold(&self, target: &Name, change: impl FnOnce(&mut Hold)) -> Result<(), HoldError> {
@@ -49,27 +55,31 @@ impl Engine {
         Ok(())
     }
 
-    /// What an attempt means for its target.
-    pub(crate) fn apply_effect(&self, lane: &Arc<Lane>, effect: Effect) {
-        let now = self.doors.clock.now();
+    /// What the end of an attempt means for its target.
+    pub(crate) fn apply_effect(&self, lane: &Arc<Lane>, plan: &TargetPlan, end: End, effect: Effect) {
+        let now = end.now;
+        let felt = lane.feel(end, plan, || self.doors.entropy.bits());
+        if let (Some(turn), Some(hold)) = (felt.turn, &felt.hold) {
+            self.tell(&Happened::Switched { target: &lane.name, turn, hold });
+            self.wake.wake();
+            self.keep.wake();
+        }
         match effect {
             Effect::None => {}
-            Effect::Succeeded => {
-                let hold = lane.hold();
-                if !hold.proven || hold.auth.is_some() {
-                    self.hold(lane, |hold| {
-                        hold.proven = true;
-                        hold.auth = None;
-                    });
-                }
+            Effect::Succeeded if felt.hold.is_some_and(|hold| !hold.proven || hold.auth.is_some()) => {
+                self.hold(lane, |hold| {
+                    hold.proven = true;
+                    hold.auth = None;
+                });
             }
+            Effect::Succeeded => {}
             Effect::HoldUntil(until) => self.hold(lane, |hold| throttle(hold, until)),
             Effect::AuthFailed { probe_at } => self.hold(lane, |hold| refuse_auth(hold, probe_at, now)),
             Effect::Disable => self.hold(lane, |hold| hold.disabled = true),
         }
     }
 
-    fn hold(&self, lane: &Lane, change: impl FnOnce(&mut Hold)) {
+    pub(crate) fn hold(&self, lane: &Lane, change: impl FnOnce(&mut Hold)) {
         let (before, after) = lane.change_hold(change);
         if before == after {
             return;

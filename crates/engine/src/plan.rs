@@ -1,5 +1,6 @@
 //! What the configuration asks of the engine: routes and targets, ready to use.
 
+use crate::policy::breaker;
 use crate::policy::retry;
 use crate::policy::statuses::Statuses;
 use contract::Name;
@@ -39,6 +40,8 @@ pub struct TargetPlan {
     pub statuses: Statuses,
     /// Calls in flight at once.
     pub concurrency: usize,
+    /// When it is left alone because it fails; none: never.
+    pub breaker: Option<breaker::Policy>,
     /// Whether a message goes there at all.
     pub when: Option<Arc<dyn Expression>>,
     /// How the body is made.

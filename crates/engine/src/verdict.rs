@@ -1,5 +1,6 @@
 //! What follows from an attempt: done, again later, or dead; and what it means for the whole target. Pure.
 
+use crate::policy::breaker::{Reach, Sign};
 use crate::policy::retry::{self, LOCAL_WAIT, jittered};
 use crate::policy::statuses::{Statuses, Weight};
 use contract::delivery::{Death, ErrorClass, Standing};
@@ -125,6 +126,41 @@ pub fn judge(outcome: &Outcome, facts: &Facts<'_>) -> Judgement {
             let at = facts.now + jittered(LOCAL_WAIT, 0.2, facts.random);
             failure(in_time(at, facts), Effect::None, *class)
         }
+    }
+}
+
+/// What an outcome says about the target's health, whatever becomes of the delivery.
+#[must_use]
+pub fn sign(outcome: &Outcome, statuses: &Statuses) -> Sign {
+    match outcome {
+        Outcome::Answered(reply) => match (statuses.weigh(reply.status), reply.status) {
+            (Weight::Success, _) => Sign::Well,
+            // It is well, and says how much is too much.
+            (_, 429) => Sign::Nothing,
+            (_, 500..=599) => Sign::Ill(Reach::Host),
+            _ => Sign::Well,
+        },
+        Outcome::Broken { class, .. } => Sign::Ill(reach(*class)),
+        Outcome::Own { .. } => Sign::Nothing,
+    }
+}
+
+/// Whether there was a connection.
+const fn reach(class: ErrorClass) -> Reach {
+    match class {
+        ErrorClass::DnsError | ErrorClass::ConnectionRefused | ErrorClass::TimeoutConnect => Reach::Nowhere,
+        ErrorClass::ConnectionReset
+        | ErrorClass::TimeoutTotal
+        | ErrorClass::TimeoutIdle
+        | ErrorClass::TlsError
+        | ErrorClass::ProtocolError
+        | ErrorClass::Status
+        | ErrorClass::Redirect
+        | ErrorClass::LocalDns
+        | ErrorClass::LocalResources
+        | ErrorClass::LocalConfig
+        | ErrorClass::LocalGuard
+        | ErrorClass::LocalCorrupt => Reach::Host,
     }
 }
 

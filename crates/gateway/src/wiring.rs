@@ -75,6 +75,7 @@ impl Wiring {
             retry: target.retry.clone(),
             statuses: target.statuses.clone(),
             concurrency: target.concurrency,
+            breaker: target.breaker,
             when: target.when.clone().map(|when| self.runner.expression(when)),
             shape: target.body.clone().map(|body| self.shape(body)),
             target: Arc::new(http),

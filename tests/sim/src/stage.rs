@@ -90,6 +90,7 @@ impl Stage {
             retry: target.policy.clone(),
             statuses: Statuses::default(),
             concurrency: target.concurrency + usize::from(self.has(Mutant::ConcurrencyPlusOne)),
+            breaker: None,
             when: filtered.then(wants),
             shape: generation.shapes.get(number).copied().flatten().map(shape),
             target: self.call(number, target)?,

@@ -111,6 +111,21 @@ pub enum Turn {
     Closed,
 }
 
+impl Turn {
+    /// Every turn.
+    pub const ALL: [Self; 3] = [Self::Opened, Self::Ramping, Self::Closed];
+
+    /// The word in metrics and logs.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Ramping => "ramping",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// The window slides by this part of itself.
 const BUCKETS: usize = 6;
 /// An opening is longer or shorter by at most this share, so that targets that failed together do not come back together.

@@ -180,3 +180,29 @@ proptest! {
         prop_assert_eq!(judged.verdict == Verdict::Done, (200..300).contains(&status));
     }
 }
+
+#[test]
+fn only_what_the_target_fails_at_speaks_against_it() {
+    let broken = |class| Outcome::Broken {
+        class,
+        written: Written::Nothing,
+        detail: String::new(),
+        timings: Timings::default(),
+    };
+    let statuses = Statuses { success: Set(vec![200..=299, 503..=503]), ..Statuses::default() };
+    let answers = [(200, Sign::Well), (503, Sign::Well), (400, Sign::Well), (404, Sign::Well), (302, Sign::Well)];
+    let answers = answers.into_iter().chain([(401, Sign::Well), (429, Sign::Nothing)]);
+    let answers = answers.chain([500, 501, 504].map(|status| (status, Sign::Ill(Reach::Host))));
+    for (status, expected) in answers {
+        assert_eq!(sign(&reply(status, wait(1)), &statuses), expected, "{status}");
+    }
+    for class in ErrorClass::ALL.into_iter().filter(|class| !class.is_local()) {
+        assert!(matches!(sign(&broken(class), &statuses), Sign::Ill(_)), "{class:?}");
+    }
+    for class in ErrorClass::ALL.into_iter().filter(|class| class.is_local()) {
+        for lasting in [Lasting::Passing, Lasting::Lasting] {
+            let own = Outcome::Own { class, lasting, detail: String::new() };
+            assert_eq!(sign(&own, &statuses), Sign::Nothing, "{class:?}");
+        }
+    }
+}

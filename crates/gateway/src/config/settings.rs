@@ -7,7 +7,7 @@ use crate::config::event_type::TypePattern;
 use bytes::Bytes;
 use contract::Name;
 use contract::store::Retention;
-use engine::policy::{retry, statuses::Statuses};
+use engine::policy::{breaker, retry, statuses::Statuses};
 use expressions::Program;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::fmt;
@@ -149,6 +149,10 @@ pub struct Target {
     pub timeouts: Timeouts,
     /// Calls in flight at once.
     pub concurrency: usize,
+    /// When it is left alone because it fails; none: never.
+    pub breaker: Option<breaker::Policy>,
+    /// It is disabled when it has failed for so long.
+    pub disable_after: Option<Duration>,
     /// PEM certificates that are trusted instead of the system's.
     pub ca: Option<Bytes>,
     /// Whether its address may be private.
@@ -173,6 +177,15 @@ pub enum Private {
     Allow,
     /// They may not.
     Deny,
+}
+
+/// Whether something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
 }
 
 impl fmt::Debug for Target {

@@ -12,6 +12,7 @@ use contract::{Clock, DeliveryId, Entropy, MessageId, Name, Promise, Timestamp};
 use engine::happened::{Happened, Listener};
 use engine::offer::{Offer, Receipt};
 use engine::plan::{Compile, Plan, RoutePlan, Shape, TargetPlan};
+use engine::policy::breaker;
 use engine::policy::retry::{Policy, Schedule};
 use engine::policy::statuses::Statuses;
 use engine::{Doors, Engine, Settings};
@@ -121,6 +122,16 @@ pub(crate) struct Small {
 
 impl Small {
     pub(crate) async fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>, retention: Retention) -> Self {
+        Self::protected(store, clock, retention, None).await
+    }
+
+    /// With a breaker, if there is one; then with eight calls at a time.
+    pub(crate) async fn protected(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        retention: Retention,
+        breaker: Option<breaker::Policy>,
+    ) -> Self {
         let (tell, settled) = mpsc::unbounded_channel();
         let (call, called) = mpsc::unbounded_channel();
         let doors = Doors {
@@ -137,13 +148,13 @@ impl Small {
             may_answer: Semaphore::new(0),
             called: call,
         });
-        let route = configure(&engine, &hand, None).await;
+        let route = configure(&engine, &hand, None, breaker).await;
         Self { engine, hand, called, settled, route }
     }
 
     /// Another configuration, which shapes the body like this.
     pub(crate) async fn shape(&mut self, id: Option<u64>) {
-        self.route = configure(&self.engine, &self.hand, id).await;
+        self.route = configure(&self.engine, &self.hand, id, None).await;
     }
 
     pub(crate) async fn send(&self) -> Receipt {
@@ -176,7 +187,12 @@ impl Small {
     }
 }
 
-async fn configure(engine: &Arc<Engine>, hand: &Arc<Hand>, shape: Option<u64>) -> Arc<engine::route::Route> {
+async fn configure(
+    engine: &Arc<Engine>,
+    hand: &Arc<Hand>,
+    shape: Option<u64>,
+    breaker: Option<breaker::Policy>,
+) -> Arc<engine::route::Route> {
     let shape = shape.map(|id| Shape {
         id: ShapeId(id),
         text: format!("shape {id}").into(),
@@ -186,7 +202,8 @@ async fn configure(engine: &Arc<Engine>, hand: &Arc<Hand>, shape: Option<u64>) -
         name: crm(),
         retry: Policy::try_new(Schedule::List(vec![Duration::ZERO, Duration::from_secs(5)]), 0.0).unwrap(),
         statuses: Statuses::default(),
-        concurrency: 1,
+        concurrency: if breaker.is_some() { 8 } else { 1 },
+        breaker,
         when: None,
         shape,
         target: Arc::<Hand>::clone(hand),

@@ -1,12 +1,39 @@
 //! A lane's hold: as it is, as it is saved, and whose credentials were refused.
 
-use super::Lane;
+use super::{Lane, State};
+use crate::plan::TargetPlan;
+use crate::policy::breaker::{End, Turn};
 use crate::policy::hold::Hold;
 use crate::verdict::Refused;
 use contract::{DeliveryId, limits};
 use std::sync::atomic::Ordering;
 
+/// What the end of a call has changed.
+pub(crate) struct Felt {
+    /// Of the breaker.
+    pub(crate) turn: Option<Turn>,
+    /// The hold as it is now, if that is worth a look.
+    pub(crate) hold: Option<Hold>,
+}
+
 impl Lane {
+    /// Takes the end of a call into account. Allocates nothing, and on most days changes two numbers.
+    pub(crate) fn feel(&self, end: End, plan: &TargetPlan, random: impl FnOnce() -> u64) -> Felt {
+        let mut state = self.state.lock();
+        let State { hold, pulse, .. } = &mut *state;
+        let turn = match (&plan.breaker, hold.forced) {
+            (Some(policy), None) => pulse.note(&mut hold.breaker, end, policy, plan.concurrency, random),
+            (Some(_), Some(_)) | (None, _) => None,
+        };
+        match turn {
+            // The width of a ramp is not kept.
+            Some(Turn::Ramping) | None => {}
+            Some(Turn::Opened | Turn::Closed) => self.unsaved.store(true, Ordering::SeqCst),
+        }
+        let changes = turn.is_some() || !hold.proven || hold.auth.is_some();
+        Felt { turn, hold: changes.then(|| hold.clone()) }
+    }
+
     /// The hold as it is now, and whether this delivery's credentials were refused before.
     pub(crate) fn hold_and_refused(&self, delivery: DeliveryId) -> (Hold, Refused) {
         let state = self.state.lock();
@@ -32,6 +59,9 @@ impl Lane {
         let mut state = self.state.lock();
         let before = state.hold.clone();
         change(&mut state.hold);
+        if before.breaker != state.hold.breaker || before.forced != state.hold.forced {
+            state.pulse.restart();
+        }
         if before != state.hold {
             self.unsaved.store(true, Ordering::SeqCst);
         }

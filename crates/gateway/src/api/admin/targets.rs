@@ -63,11 +63,11 @@ async fn show(admin: &Admin, name: &Name) -> Result<Response, Problem> {
 
 async fn views(admin: &Admin) -> Result<Vec<TargetView>, Problem> {
     let backlog = admin.front.engine.store().backlog().await.map_err(|fault| internal(&fault))?;
+    let now = admin.front.engine.clock().now();
     let views = admin.front.engine.views().into_iter().map(|view| {
         let waits = backlog.iter().find(|backlog| backlog.target == view.name);
         let until = match view.reason {
-            Some(Reason::Throttled) => view.hold.throttled_until,
-            Some(Reason::Auth) => view.hold.auth.as_ref().map(|auth| auth.probe_at),
+            Some(Reason::Throttled | Reason::Auth | Reason::Breaker) => view.hold.until(now),
             Some(Reason::Paused | Reason::Disabled | Reason::NoTarget) | None => None,
         };
         TargetView {

@@ -50,6 +50,8 @@ impl Check<'_> {
         let statuses = self.statuses(&raw.success, raw.retry.good().unwrap_or(&standard));
         let timeouts = self.timeouts(&raw.timeout);
         let concurrency = self.one(&raw.concurrency);
+        let breaker = self.breaker(&raw.breaker);
+        let disable_after = self.disable_after(&raw.disable_after, breaker);
         let ca = raw.tls.good().and_then(|tls| self.ca(&tls.ca, url.as_ref()));
         let private = self.one(&raw.private);
         let url_shown = raw.url.good().and_then(Written::place).map(|place| self.tree.written(place));
@@ -65,6 +67,8 @@ impl Check<'_> {
             statuses,
             timeouts: timeouts?,
             concurrency: concurrency?.0,
+            breaker: breaker?,
+            disable_after,
             ca,
             private: private?,
         })

@@ -2,7 +2,7 @@
 
 use super::super::suggest::nearest;
 use super::{Form, Misread};
-use crate::config::settings::{LogFormat, LogLevel, Private};
+use crate::config::settings::{LogFormat, LogLevel, Private, Switch};
 
 use serde_json::{Value as Json, json};
 
@@ -53,6 +53,11 @@ impl Word for LogFormat {
     const NAME: &'static str = "a log format";
     const ALL: &'static [(&'static str, Self)] =
         &[("auto", Self::Auto), ("text", Self::Text), ("json", Self::Json)];
+}
+
+impl Word for Switch {
+    const NAME: &'static str = "on or off";
+    const ALL: &'static [(&'static str, Self)] = &[("on", Self::On), ("off", Self::Off)];
 }
 
 impl Word for Private {

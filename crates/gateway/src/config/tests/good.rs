@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::pattern::{Lookup, Methods};
 use contract::limits;
-use engine::policy::{retry, statuses};
+use engine::policy::{breaker, retry, statuses};
 use http::Method;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -53,6 +53,7 @@ fn what_is_not_said_has_the_published_defaults() {
     assert_eq!(target.method, Method::POST);
     assert_eq!(target.retry, retry::Policy::default());
     assert_eq!(target.concurrency, 64);
+    assert_eq!((target.breaker, target.disable_after), (Some(breaker::Policy::default()), None));
     assert_eq!(target.private, Private::Allow);
     let seconds = Duration::from_secs;
     assert_eq!(target.timeouts, Timeouts { connect: seconds(5), total: seconds(15), idle: seconds(5) });

@@ -17,7 +17,7 @@ impl Engine {
             self.use_shape(shape.id, &shape.text).await?;
             self.shapes.lock().insert(shape.id, Arc::clone(&shape.expression));
         }
-        let tenant = Name::default_tenant();
+        let (tenant, now) = (Name::default_tenant(), self.doors.clock.now());
         let targets: Vec<_> = plan.targets.into_iter().map(Arc::new).collect();
         for lane in self.lanes().iter().filter(|lane| !targets.iter().any(|target| target.name == lane.name))
         {
@@ -27,6 +27,10 @@ impl Engine {
             let lane = self.lane(&tenant, &target.name);
             if target.breaker.is_none() && lane.hold().breaker.is_some() {
                 self.hold(&lane, |hold| hold.breaker = None);
+            }
+            // A first configuration is no change.
+            if lane.plan().is_some_and(|old| old.credentials != target.credentials) && lane.hold().auth.is_some() {
+                self.hold(&lane, |hold| hold.look_now(now));
             }
             lane.set_plan(Some(Arc::clone(target)));
         }

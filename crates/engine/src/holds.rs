@@ -47,6 +47,14 @@ impl Engine {
         self.change_hold(target, resumed).await
     }
 
+    /// What a person wants of a target's breaker; none: it opens and closes by itself again, and begins closed.
+    ///
+    /// # Errors
+    /// [`HoldError`]
+    pub async fn force_breaker(&self, target: &Name, forced: Option<Forced>) -> Result<(), HoldError> {
+        self.change_hold(target, |hold| (hold.forced, hold.breaker) = (forced, None)).await
+    }
+
     async fn change_hold(&self, target: &Name, change: impl FnOnce(&mut Hold)) -> Result<(), HoldError> {
         let lanes = self.lanes();
         let lane = lanes.iter().find(|lane| lane.name == *target).ok_or(HoldError::Unknown)?;
@@ -63,7 +71,11 @@ impl Engine {
             self.tell(&Happened::Switched { target: &lane.name, turn, hold });
             self.wake.wake();
             self.keep.wake();
+            if plan.disable_after.is_some_and(|limit| hold.has_failed_for(limit, now)) {
+                self.hold(lane, |hold| hold.disabled = true);
+            }
         }
+        self.note_host(plan, end);
         match effect {
             Effect::None => {}
             Effect::Succeeded if felt.hold.is_some_and(|hold| !hold.proven || hold.auth.is_some()) => {
@@ -74,7 +86,10 @@ impl Engine {
             }
             Effect::Succeeded => {}
             Effect::HoldUntil(until) => self.hold(lane, |hold| throttle(hold, until)),
-            Effect::AuthFailed { probe_at } => self.hold(lane, |hold| refuse_auth(hold, probe_at, now)),
+            Effect::AuthFailed { probe_at } => self.hold(lane, |hold| {
+                refuse_auth(hold, probe_at, now);
+                hold.disabled |= plan.disable_after.is_some_and(|limit| hold.has_failed_for(limit, now));
+            }),
             Effect::Disable => self.hold(lane, |hold| hold.disabled = true),
         }
     }
@@ -123,8 +138,8 @@ fn throttle(hold: &mut Hold, until: Timestamp) {
 /// Only a probe's failure is a step further: the others were under way when the first failed.
 fn refuse_auth(hold: &mut Hold, probe_at: Timestamp, now: Timestamp) {
     hold.auth = match hold.auth.take() {
-        None => Some(Auth { step: 1, probe_at }),
-        Some(auth) if auth.probe_at <= now => Some(Auth { step: auth.step + 1, probe_at }),
+        None => Some(Auth { step: 1, probe_at, since: Some(now) }),
+        Some(auth) if auth.probe_at <= now => Some(Auth { step: auth.step + 1, probe_at, ..auth }),
         Some(auth) => Some(auth),
     };
 }

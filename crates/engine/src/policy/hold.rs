@@ -11,6 +11,7 @@
 use super::breaker::{Forced, Trip};
 use contract::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// What keeps a target from being called. Goes to disk as JSON: fields are only ever added, with a default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +40,9 @@ pub struct Auth {
     pub step: u32,
     /// When the next one may go.
     pub probe_at: Timestamp,
+    /// When they were refused first. A version before this did not note it.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
 }
 
 /// Whether a call may go.
@@ -140,6 +144,34 @@ impl Hold {
         self.is_shut() || self.tripped().is_some_and(|trip| trip.is_open(now))
     }
 
+    /// What a person has shut.
+    #[must_use]
+    pub fn shut_by_person(&self) -> Option<Reason> {
+        match self.forced {
+            _ if self.paused => Some(Reason::Paused),
+            Some(Forced::Open) => Some(Reason::Breaker),
+            Some(Forced::Closed) | None => None,
+        }
+    }
+
+    /// From now on a call may say how the target is: nothing waits for its time any more but what the target has asked for.
+    pub fn look_now(&mut self, now: Timestamp) {
+        if let Some(trip) = &mut self.breaker {
+            trip.until = trip.until.min(now);
+        }
+        if let Some(auth) = &mut self.auth {
+            auth.probe_at = auth.probe_at.min(now);
+        }
+    }
+
+    /// Whether nothing has succeeded for so long: since its breaker opened, or its credentials were refused.
+    #[must_use]
+    pub fn has_failed_for(&self, limit: Duration, now: Timestamp) -> bool {
+        let auth = self.auth.as_ref().and_then(|auth| auth.since);
+        let since = auth.into_iter().chain(self.breaker.map(|trip| trip.since)).min();
+        since.is_some_and(|since| now.since(since) >= limit)
+    }
+
     /// The breaker, unless a person keeps it closed.
     fn tripped(&self) -> Option<Trip> {
         self.breaker.filter(|_| self.forced.is_none())
@@ -160,7 +192,7 @@ mod tests {
         let at = Timestamp::from_micros;
         let now = at(100);
         let throttled = Hold { throttled_until: Some(at(150)), ..Hold::default() };
-        let refused = Hold { auth: Some(Auth { step: 1, probe_at: at(120) }), ..Hold::default() };
+        let refused = Hold { auth: Some(Auth { step: 1, probe_at: at(120), since: Some(now) }), ..Hold::default() };
         let paused = Hold { paused: true, ..throttled.clone() };
         let trip = Trip { since: now, until: at(130), step: 0, width: 1 };
         let tripped = Hold { breaker: Some(trip), ..Hold::default() };

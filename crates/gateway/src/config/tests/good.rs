@@ -99,10 +99,13 @@ targets:
       never: 500-502
     timeout: { connect: 1s, total: "${WAIT}", idle: 3s }
     concurrency: 1
+    breaker: { failures: 25%, calls: 8, window: 1m, consecutive: 4, open: 5s, open_max: 1h, host: off }
+    disable_after: 5d
     success: [200-204, 3xx]
     private: deny
   stock-2:
     url: https://stock.example.com/
+    breaker: off
     tls: { ca: ca.pem }
 "#,
     );
@@ -145,6 +148,17 @@ targets:
     assert_eq!(target.statuses.refused, statuses::Set(vec![500..=502]));
     let seconds = Duration::from_secs;
     assert_eq!(target.timeouts, Timeouts { connect: seconds(1), total: seconds(20), idle: seconds(3) });
+    let breaker = breaker::Policy {
+        failures: 0.25,
+        calls: 8,
+        window: seconds(60),
+        consecutive: 4,
+        open: seconds(5),
+        open_max: seconds(3600),
+        host: breaker::Host::Alone,
+    };
+    assert_eq!((target.breaker, target.disable_after), (Some(breaker), Some(seconds(5 * 24 * 3600))));
+    assert_eq!(config.targets[1].breaker, None);
     assert!(config.targets[1].ca.as_ref().is_some_and(|pem| pem.starts_with(b"-----BEGIN CERTIFICATE")));
 }
 

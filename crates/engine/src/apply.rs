@@ -29,7 +29,9 @@ impl Engine {
                 self.hold(&lane, |hold| hold.breaker = None);
             }
             // A first configuration is no change.
-            if lane.plan().is_some_and(|old| old.credentials != target.credentials) && lane.hold().auth.is_some() {
+            if lane.plan().is_some_and(|old| old.credentials != target.credentials)
+                && lane.hold().auth.is_some()
+            {
                 self.hold(&lane, |hold| hold.look_now(now));
             }
             lane.set_plan(Some(Arc::clone(target)));

@@ -26,8 +26,8 @@ pub enum Probed {
 pub(crate) enum Place {
     /// It waited in memory.
     Lease(Lease),
-    /// The earliest on disk is due then.
-    Disk(Timestamp),
+    /// Something waits on disk.
+    Disk,
 }
 
 impl Engine {
@@ -51,7 +51,7 @@ impl Engine {
     async fn fill(self: &Arc<Self>, lane: &Arc<Lane>, place: Place) -> Probed {
         let lease = match place {
             Place::Lease(lease) => Some(lease),
-            Place::Disk(due) => self.claim_one(lane, due).await,
+            Place::Disk => self.claim_one(lane).await,
         };
         let Some(lease) = lease else {
             lane.end_probe();
@@ -63,10 +63,9 @@ impl Engine {
     }
 
     /// The earliest delivery on disk, although it may be due only later.
-    async fn claim_one(&self, lane: &Lane, due: Timestamp) -> Option<Lease> {
+    async fn claim_one(&self, lane: &Lane) -> Option<Lease> {
         let ask = Ask { tenant: lane.tenant.clone(), target: lane.name.clone(), items: 1, bytes: 1 };
-        let when = due.max(self.doors.clock.now());
-        let claimed = self.doors.store.claim(self.session(), vec![ask], when).await;
+        let claimed = self.doors.store.claim(self.session(), vec![ask], Timestamp::NEVER).await;
         let claimed = claimed.inspect_err(|fault| self.store_failed(fault)).ok()?.pop()?;
         if let Some(next) = claimed.next_due {
             self.put_on_disk(lane, next);

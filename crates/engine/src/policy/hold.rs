@@ -192,7 +192,8 @@ mod tests {
         let at = Timestamp::from_micros;
         let now = at(100);
         let throttled = Hold { throttled_until: Some(at(150)), ..Hold::default() };
-        let refused = Hold { auth: Some(Auth { step: 1, probe_at: at(120), since: Some(now) }), ..Hold::default() };
+        let refused =
+            Hold { auth: Some(Auth { step: 1, probe_at: at(120), since: Some(now) }), ..Hold::default() };
         let paused = Hold { paused: true, ..throttled.clone() };
         let trip = Trip { since: now, until: at(130), step: 0, width: 1 };
         let tripped = Hold { breaker: Some(trip), ..Hold::default() };

@@ -190,7 +190,8 @@ fn only_what_the_target_fails_at_speaks_against_it() {
         timings: Timings::default(),
     };
     let statuses = Statuses { success: Set(vec![200..=299, 503..=503]), ..Statuses::default() };
-    let answers = [(200, Sign::Well), (503, Sign::Well), (400, Sign::Well), (404, Sign::Well), (302, Sign::Well)];
+    let answers =
+        [(200, Sign::Well), (503, Sign::Well), (400, Sign::Well), (404, Sign::Well), (302, Sign::Well)];
     let answers = answers.into_iter().chain([(401, Sign::Well), (429, Sign::Nothing)]);
     let answers = answers.chain([500, 501, 504].map(|status| (status, Sign::Ill(Reach::Host))));
     for (status, expected) in answers {

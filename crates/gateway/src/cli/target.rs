@@ -176,8 +176,18 @@ fn shown(targets: &[Answer]) -> String {
     if targets.is_empty() {
         return format!("{}\n", styled(FAINT, "the configuration has no targets"));
     }
-    let mut table =
-        Table::new(["target", "state", "reason", "until", "breaker", "failing since", "in flight", "waiting", "oldest due", "dead"]);
+    let mut table = Table::new([
+        "target",
+        "state",
+        "reason",
+        "until",
+        "breaker",
+        "failing since",
+        "in flight",
+        "waiting",
+        "oldest due",
+        "dead",
+    ]);
     for target in targets {
         table.row([
             Cell::text(&target.name),

@@ -120,7 +120,9 @@ impl Listener for Log {
             Happened::Switched { target, turn: Turn::Ramping, .. } => {
                 info!(%target, "a first call has succeeded; more follow as they succeed");
             }
-            Happened::Switched { target, turn: Turn::Closed, .. } => info!(%target, "the target is well again"),
+            Happened::Switched { target, turn: Turn::Closed, .. } => {
+                info!(%target, "the target is well again")
+            }
             Happened::Refused { route, why } => debug!(%route, ?why, "refused"),
             Happened::Turned(Readiness::Full) => {
                 error!(

@@ -39,6 +39,12 @@ impl Breaker {
         Self { open, ..Self::default() }
     }
 
+    /// A person lets calls go on: what speaks against a target whose breaker is closed still does.
+    pub(super) fn resumed(&self) -> Self {
+        let in_row = if self.open.is_some() { 0 } else { self.in_row };
+        Self { in_row, open: None, last: self.last }
+    }
+
     pub(super) fn is_tripped(&self) -> bool {
         self.open.is_some()
     }

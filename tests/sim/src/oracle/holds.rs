@@ -166,8 +166,7 @@ impl Book {
         let now = self.now();
         self.lanes.get(target).is_some_and(|lane| {
             let Held { paused, disabled, throttled, auth, breaker, .. } = &lane.hold;
-            let waits =
-                throttled.is_some_and(|until| now < until) || auth.is_some() || breaker.is_open(now);
+            let waits = throttled.is_some_and(|until| now < until) || auth.is_some() || breaker.is_open(now);
             !lane.configured || *paused || *disabled || waits
         })
     }
@@ -218,7 +217,8 @@ impl Book {
     /// The engine is about to resume the target.
     pub(crate) fn resuming(&mut self, target: usize) {
         if let Some(lane) = self.lanes.get_mut(target) {
-            lane.hold = Held { proven: lane.hold.proven, ..Held::default() };
+            let breaker = lane.hold.breaker.resumed();
+            lane.hold = Held { proven: lane.hold.proven, breaker, ..Held::default() };
             lane.late = 0;
         }
     }
@@ -252,7 +252,9 @@ impl Book {
                 let Some(lane) = self.lanes.get_mut(target) else { return };
                 lane.durable = Held::of(&hold);
                 let cause = lane.tripped || hold.breaker.is_none();
-                self.check(Rule::Holding, cause, || format!("the breaker of {name} has opened without cause"));
+                self.check(Rule::Holding, cause, || {
+                    format!("the breaker of {name} has opened without cause")
+                });
             }
             Err(error) => self.fail(Rule::Holding, format!("the hold of {name} is kept unreadable: {error}")),
         }

@@ -54,7 +54,7 @@ impl Lane {
         }
         let place = match (state.window.pop_front(), state.next_due) {
             (Some(lease), _) => Ok(Place::Lease(lease)),
-            (None, Some(due)) => Ok(Place::Disk(due)),
+            (None, Some(_)) => Ok(Place::Disk),
             (None, None) => Err(Probed::Nothing),
         }?;
         state.in_flight += 1;

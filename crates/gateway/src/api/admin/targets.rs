@@ -73,8 +73,7 @@ struct ProbeView {
 
 impl BreakerView {
     fn new(hold: &Hold, now: Timestamp) -> Option<Self> {
-        let forced =
-            |state| Some(Self { state, forced: true, since: None, next_probe: None, calls: None });
+        let forced = |state| Some(Self { state, forced: true, since: None, next_probe: None, calls: None });
         match (hold.forced, hold.breaker) {
             (Some(Forced::Open), _) => forced("open"),
             (Some(Forced::Closed), _) => forced("closed"),
@@ -150,7 +149,9 @@ pub(super) async fn probe(
     match admin.front.engine.probe(&name).await.map_err(|error| refused(&name, &error))? {
         Probed::Sent(delivery) => json(StatusCode::ACCEPTED, &ProbeView { delivery }),
         Probed::Nothing => no(format!("nothing waits for `{name}`")),
-        Probed::Busy => no(format!("as many calls to `{name}` as may go are on their way; look again when they have ended")),
+        Probed::Busy => no(format!(
+            "as many calls to `{name}` as may go are on their way; look again when they have ended"
+        )),
         Probed::Shut(Reason::Paused) => no(format!("`{name}` is paused; `resume` lets calls go on")),
         Probed::Shut(Reason::NoTarget) => no(format!("the configuration does not have `{name}`")),
         Probed::Shut(Reason::Breaker | Reason::Disabled | Reason::Throttled | Reason::Auth) => {

@@ -4,7 +4,7 @@ use crate::dispatch::lane::Lane;
 use crate::engine::Engine;
 use crate::happened::Happened;
 use crate::plan::TargetPlan;
-use crate::policy::breaker::{End, Forced};
+use crate::policy::breaker::{End, Forced, Host, Policy, Turn};
 use crate::policy::hold::{Auth, Hold};
 use crate::verdict::Effect;
 use contract::store::{Fault, Scope};
@@ -94,6 +94,32 @@ impl Engine {
         }
     }
 
+    /// What the end of a call means for the other targets of its host.
+    fn note_host(&self, plan: &TargetPlan, end: End) {
+        let (Some(host), Some(policy)) = (&plan.host, shared(plan)) else { return };
+        if self.hosts.note(host, end, policy) {
+            self.open_all(host, end);
+        }
+    }
+
+    fn open_all(&self, host: &Arc<str>, end: End) {
+        for lane in self.lanes().iter() {
+            let Some(plan) = lane.plan().filter(|plan| plan.host.as_ref() == Some(host)) else { continue };
+            let Some(policy) = shared(&plan) else { continue };
+            let trip = policy.trip(end.now, 0, end.now, self.doors.entropy.bits());
+            let (before, hold) = lane.change_hold(|hold| {
+                if hold.forced.is_none() {
+                    hold.breaker = hold.breaker.or(Some(trip));
+                }
+            });
+            if before != hold {
+                self.tell(&Happened::Switched { target: &lane.name, turn: Turn::Opened, hold: &hold });
+            }
+        }
+        self.wake.wake();
+        self.keep.wake();
+    }
+
     pub(crate) fn hold(&self, lane: &Lane, change: impl FnOnce(&mut Hold)) {
         let (before, after) = lane.change_hold(change);
         if before == after {
@@ -142,4 +168,8 @@ fn refuse_auth(hold: &mut Hold, probe_at: Timestamp, now: Timestamp) {
         Some(auth) if auth.probe_at <= now => Some(Auth { step: auth.step + 1, probe_at, ..auth }),
         Some(auth) => Some(auth),
     };
+}
+
+fn shared(plan: &TargetPlan) -> Option<&Policy> {
+    plan.breaker.as_ref().filter(|policy| policy.host == Host::Shared)
 }

@@ -3,10 +3,7 @@
 //! A host has no breaker of its own: when there is no connection to it, the breakers of all its targets open, and each tries again by
 //! itself. So a host that is well costs one look at a number, and what is kept, shown and forced belongs to targets.
 
-use crate::engine::Engine;
-use crate::happened::Happened;
-use crate::plan::TargetPlan;
-use crate::policy::breaker::{End, Host, Policy, Pulse, Reach, Sign, Turn};
+use crate::policy::breaker::{End, Policy, Pulse, Reach, Sign};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +18,7 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     /// Takes the end of a call into account; true: nobody answers at this host. A success of a host that is well is not counted.
-    fn note(&self, host: &Arc<str>, end: End, policy: &Policy) -> bool {
+    pub(crate) fn note(&self, host: &Arc<str>, end: End, policy: &Policy) -> bool {
         let sign = match end.sign {
             Sign::Nothing => return false,
             // Somebody was there, whatever became of the call.
@@ -41,38 +38,6 @@ impl Hosts {
         self.count.store(pulses.len(), Ordering::Relaxed);
         gone
     }
-}
-
-impl Engine {
-    /// What the end of a call means for the other targets of its host.
-    pub(crate) fn note_host(&self, plan: &TargetPlan, end: End) {
-        let (Some(host), Some(policy)) = (&plan.host, shared(plan)) else { return };
-        if self.hosts.note(host, end, policy) {
-            self.open_all(host, end);
-        }
-    }
-
-    fn open_all(&self, host: &Arc<str>, end: End) {
-        for lane in self.lanes().iter() {
-            let Some(plan) = lane.plan().filter(|plan| plan.host.as_ref() == Some(host)) else { continue };
-            let Some(policy) = shared(&plan) else { continue };
-            let trip = policy.trip(end.now, 0, end.now, self.doors.entropy.bits());
-            let (before, hold) = lane.change_hold(|hold| {
-                if hold.forced.is_none() {
-                    hold.breaker = hold.breaker.or(Some(trip));
-                }
-            });
-            if before != hold {
-                self.tell(&Happened::Switched { target: &lane.name, turn: Turn::Opened, hold: &hold });
-            }
-        }
-        self.wake.wake();
-        self.keep.wake();
-    }
-}
-
-fn shared(plan: &TargetPlan) -> Option<&Policy> {
-    plan.breaker.as_ref().filter(|policy| policy.host == Host::Shared)
 }
 
 #[cfg(test)]

@@ -99,6 +99,19 @@ async fn a_probe_sends_what_is_due_only_later_and_says_when_nothing_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn targets_of_a_host_that_is_gone_are_left_alone_together() {
+    let world = World::without_api(", breaker: {consecutive: 3}").await;
+    for _ in 0..3 {
+        world.signup().await;
+    }
+    mailing(&world, |target| target["reason"] == "breaker").await;
+    let list = world.admin(&["target", "list", "--json"]).await.json();
+    assert_eq!(list["targets"][0]["name"], "crm");
+    assert_eq!(list["targets"][0]["reason"], "breaker", "it would take ten failures of its own");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn other_credentials_are_tried_at_once() {
     let world = World::start().await;
     world.settled(&world.signup().await).await;

@@ -135,3 +135,21 @@ async fn a_configuration_without_a_breaker_closes_it() {
     world.wait(SECOND).await;
     assert!(world.called.try_recv().is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_has_failed_for_so_long_is_disabled_and_keeps_its_backlog() {
+    let mut world = Worlds::new().begin().await;
+    let waiting = break_it(&mut world, 20).await;
+    world.hand.may_answer.add_permits(100);
+    world.wait(SECOND * 3000).await;
+    assert_eq!(world.engine.held(&crm()), Some(Reason::Breaker), "not yet");
+    world.wait(SECOND * 1500).await;
+    assert_eq!(world.engine.held(&crm()), Some(Reason::Disabled));
+    let last = waiting[19].id;
+    assert!(matches!(world.standing(last).await, Some(Standing::Due(_))));
+    world.hand.status.store(200, Ordering::SeqCst);
+    world.engine.resume(&crm()).await.unwrap();
+    world.wait(SECOND).await;
+    assert_eq!(world.standing(last).await, Some(Standing::Delivered));
+    assert_eq!(world.engine.held(&crm()), None);
+}

@@ -125,7 +125,7 @@ impl Small {
         Self::protected(store, clock, retention, None).await
     }
 
-    /// With a breaker, if there is one; then with eight calls at a time.
+    /// With a breaker, if there is one; then with eight calls at a time, and disabled after an hour of failing.
     pub(crate) async fn protected(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -204,7 +204,7 @@ async fn configure(
         statuses: Statuses::default(),
         concurrency: if breaker.is_some() { 8 } else { 1 },
         breaker,
-        disable_after: None,
+        disable_after: breaker.map(|_| Duration::from_hours(1)),
         credentials: 0,
         host: None,
         when: None,

@@ -79,12 +79,13 @@ impl Engine {
         match effect {
             Effect::None => {}
             Effect::Succeeded if felt.hold.is_some_and(|hold| !hold.proven || hold.auth.is_some()) => {
-                self.hold(lane, |hold| {
-                    hold.proven = true;
-                    hold.auth = None;
-                });
+                self.hold(lane, prove);
             }
             Effect::Succeeded => {}
+            Effect::Spent(until) => self.hold(lane, |hold| {
+                prove(hold);
+                throttle(hold, until);
+            }),
             Effect::HoldUntil(until) => self.hold(lane, |hold| throttle(hold, until)),
             Effect::AuthFailed { probe_at } => self.hold(lane, |hold| {
                 refuse_auth(hold, probe_at, now);
@@ -153,6 +154,11 @@ impl Engine {
             }
         }
     }
+}
+
+fn prove(hold: &mut Hold) {
+    hold.proven = true;
+    hold.auth = None;
 }
 
 fn throttle(hold: &mut Hold, until: Timestamp) {

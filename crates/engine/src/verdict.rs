@@ -6,6 +6,7 @@ use crate::policy::statuses::{Statuses, Weight};
 use contract::delivery::{Death, ErrorClass, Standing};
 use contract::target::{Lasting, Outcome, Reply, Word};
 use contract::{Timestamp, limits};
+use std::time::Duration;
 
 /// What the judgement needs to know besides the outcome.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +75,8 @@ pub enum Effect {
     None,
     /// It works, whatever was held against it.
     Succeeded,
+    /// It works, and its rate limit has nothing left before this time.
+    Spent(Timestamp),
     /// No call before this time.
     HoldUntil(Timestamp),
     /// It refuses the credentials: one probe at this time.
@@ -178,7 +181,7 @@ fn answered(reply: &Reply, facts: &Facts<'_>) -> Judgement {
         Weight::Retry => next(facts, held_until(reply, facts).unwrap_or(facts.now)),
         Weight::Auth => match effect {
             Effect::AuthFailed { probe_at } => in_time(probe_at, facts),
-            Effect::None | Effect::Succeeded | Effect::HoldUntil(_) | Effect::Disable => {
+            Effect::None | Effect::Succeeded | Effect::Spent(_) | Effect::HoldUntil(_) | Effect::Disable => {
                 Verdict::Dead { why: Death::Refused }
             }
         },
@@ -189,7 +192,7 @@ fn answered(reply: &Reply, facts: &Facts<'_>) -> Judgement {
 
 fn effect(weight: Weight, reply: &Reply, facts: &Facts<'_>) -> Effect {
     match (weight, facts.proven) {
-        (Weight::Success, _) => Effect::Succeeded,
+        (Weight::Success, _) => asked(reply.hints.spent, facts).map_or(Effect::Succeeded, Effect::Spent),
         (Weight::Gone, _) => Effect::Disable,
         // Others have been taken since: it is this message that is not allowed, and no reason to hold the target.
         (Weight::Auth, Proven::Yes) if facts.probes == 0 && facts.refused == Refused::Before => Effect::None,
@@ -209,7 +212,11 @@ fn auth_failed(facts: &Facts<'_>) -> Effect {
 }
 
 fn held_until(reply: &Reply, facts: &Facts<'_>) -> Option<Timestamp> {
-    let wait = reply.hints.wait.filter(|wait| !wait.is_zero())?;
+    asked(reply.hints.wait, facts)
+}
+
+fn asked(wait: Option<Duration>, facts: &Facts<'_>) -> Option<Timestamp> {
+    let wait = wait.filter(|wait| !wait.is_zero())?;
     Some(facts.now + wait.min(limits::RETRY_AFTER_MAX))
 }
 

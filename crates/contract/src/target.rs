@@ -116,6 +116,8 @@ pub struct Hints {
     /// `Retry-After`, or the reset time of an exhausted rate limit: wait this long. Not yet capped, and read whatever the status is: on a
     /// success it means nothing.
     pub wait: Option<Duration>,
+    /// The reset time of an exhausted rate limit alone: on a success too, the next call would be one too many.
+    pub spent: Option<Duration>,
     /// `webhook-delivery`.
     pub word: Option<Word>,
 }

@@ -17,14 +17,24 @@ impl Engine {
             self.use_shape(shape.id, &shape.text).await?;
             self.shapes.lock().insert(shape.id, Arc::clone(&shape.expression));
         }
-        let tenant = Name::default_tenant();
+        let (tenant, now) = (Name::default_tenant(), self.doors.clock.now());
         let targets: Vec<_> = plan.targets.into_iter().map(Arc::new).collect();
         for lane in self.lanes().iter().filter(|lane| !targets.iter().any(|target| target.name == lane.name))
         {
             lane.set_plan(None);
         }
         for target in &targets {
-            self.lane(&tenant, &target.name).set_plan(Some(Arc::clone(target)));
+            let lane = self.lane(&tenant, &target.name);
+            if target.breaker.is_none() && lane.hold().breaker.is_some() {
+                self.hold(&lane, |hold| hold.breaker = None);
+            }
+            // A first configuration is no change.
+            if lane.plan().is_some_and(|old| old.credentials != target.credentials)
+                && lane.hold().auth.is_some()
+            {
+                self.hold(&lane, |hold| hold.look_now(now));
+            }
+            lane.set_plan(Some(Arc::clone(target)));
         }
         let routes = plan.routes.into_iter().map(|route| {
             let own = route.to.iter().filter(|way| way.part.is_main());

@@ -5,6 +5,7 @@ use crate::done::Done;
 use crate::engine::Engine;
 use crate::happened::Happened;
 use crate::plan::TargetPlan;
+use crate::policy::breaker::End;
 use crate::policy::statuses::Weight;
 use crate::shape::own;
 use crate::verdict::{self, Facts, Judgement, Proven, Refused};
@@ -59,7 +60,9 @@ async fn carry(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) -> Done {
     }
     let outcome = attempt(engine, &plan, &lease, began).await;
     let judgement = judge(engine, lane, &plan, &lease, &outcome);
-    engine.apply_effect(lane, judgement.effect);
+    let sign = verdict::sign(&outcome, &plan.statuses);
+    let end = End { sign, began, now: engine.doors.clock.now() };
+    engine.apply_effect(lane, &plan, end, judgement.effect);
     record(engine, lane, lease, began, outcome, judgement)
 }
 

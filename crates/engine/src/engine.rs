@@ -5,6 +5,7 @@ use crate::dispatch::lane::{Lane, View};
 use crate::dispatch::memory::Memory;
 use crate::done::Done;
 use crate::happened::{Happened, Listener};
+use crate::hosts::Hosts;
 use crate::offer::Offered;
 use crate::plan::{Compile, Report};
 use crate::policy::hold::Reason;
@@ -70,6 +71,7 @@ pub struct Engine {
     pub(crate) session: Session,
     pub(crate) all_lanes: ArcSwap<Vec<Arc<Lane>>>,
     pub(crate) memory: Arc<Memory>,
+    pub(crate) hosts: Hosts,
     pub(crate) shapes: Mutex<HashMap<ShapeId, Arc<dyn Expression>>>,
     pub(crate) retention: Retention,
     pub(crate) offers: mpsc::Sender<Offered>,
@@ -101,6 +103,7 @@ impl Engine {
             session,
             all_lanes: ArcSwap::default(),
             memory: Arc::new(Memory::new(settings.memory)),
+            hosts: Hosts::default(),
             shapes: Mutex::default(),
             retention: settings.retention,
             offers,

@@ -1,5 +1,6 @@
 //! Everything observable, in one enum: metrics, logs, `tail` and the dashboard listen to it and to nothing else.
 
+use crate::policy::breaker::Turn;
 use crate::policy::hold::{Hold, Reason};
 use contract::delivery::{Attempt, ErrorClass, Standing};
 use contract::store::{Commit, Readiness};
@@ -73,6 +74,15 @@ pub enum Happened<'a> {
         hold: &'a Hold,
         /// The reason now; none: it is open.
         reason: Option<Reason>,
+    },
+    /// A target's breaker has opened, lets more calls through, or has closed.
+    Switched {
+        /// The target.
+        target: &'a Name,
+        /// What became of it.
+        turn: Turn,
+        /// The hold as it is now.
+        hold: &'a Hold,
     },
     /// A group commit is durable.
     Committed(Commit),

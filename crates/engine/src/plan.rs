@@ -1,5 +1,6 @@
 //! What the configuration asks of the engine: routes and targets, ready to use.
 
+use crate::policy::breaker;
 use crate::policy::retry;
 use crate::policy::statuses::Statuses;
 use bytes::Bytes;
@@ -60,6 +61,14 @@ pub struct TargetPlan {
     pub statuses: Statuses,
     /// Calls in flight at once.
     pub concurrency: usize,
+    /// When it is left alone because it fails; none: never.
+    pub breaker: Option<breaker::Policy>,
+    /// It is disabled when it has failed for so long.
+    pub disable_after: Option<Duration>,
+    /// A hash of what it is sent as credentials: another one may be worth a try.
+    pub credentials: u64,
+    /// Host and port: targets with the same learn from each other that nobody answers there.
+    pub host: Option<Arc<str>>,
     /// Whether a message goes there at all.
     pub when: Option<Arc<dyn Expression>>,
     /// How the body is made.

@@ -15,6 +15,8 @@ use contract::ticket::Ticket;
 use engine::plan::{Compile, Plan, Report, RoutePlan, Shape, TargetPlan, Way};
 use engine::route::Route;
 use expressions::{Program, Runner};
+use http::Uri;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// Builds plans from configurations, with what all of them share.
@@ -87,6 +89,10 @@ impl Wiring {
             retry: target.retry.clone(),
             statuses: target.statuses.clone(),
             concurrency: target.concurrency,
+            breaker: target.breaker,
+            disable_after: target.disable_after,
+            credentials: credentials(target),
+            host: Some(host(&target.url)),
             when: target.when.clone().map(|when| self.runner.expression(when)),
             shape: target.body.clone().map(|body| self.shape(body)),
             target: Arc::new(http),
@@ -120,6 +126,23 @@ impl Report for Wiring {
         // Plain data with string keys: it always has a JSON form.
         serde_json::to_vec(&TicketView::new(&ticket, &|_| None)).unwrap_or_default().into()
     }
+}
+
+/// Compared within this process only.
+fn credentials(target: &config::Target) -> u64 {
+    let mut hash = DefaultHasher::new();
+    for (name, value) in &target.headers {
+        (name.as_str(), value.as_bytes()).hash(&mut hash);
+    }
+    target.auth.hash(&mut hash);
+    hash.finish()
+}
+
+/// Host and port, however the URL spells them.
+fn host(url: &Uri) -> Arc<str> {
+    let standard = if url.scheme_str() == Some("https") { 443 } else { 80 };
+    let host = url.host().unwrap_or_default().to_ascii_lowercase();
+    format!("{host}:{}", url.port_u16().unwrap_or(standard)).into()
 }
 
 impl Compile for Wiring {

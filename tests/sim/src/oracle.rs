@@ -3,6 +3,7 @@
 //! It has its own picture of every delivery, made from what the store has committed, and its own reading of the published
 //! rules. It sits directly at the store, the targets and the APIs; so whatever lies above them is judged.
 
+mod breaker;
 mod deadlines;
 mod fate;
 mod holds;
@@ -188,6 +189,9 @@ impl Book {
         self.late.clear();
         for lane in &mut self.lanes {
             lane.begin_life();
+        }
+        if self.lanes.iter().any(Lane::is_tripped) {
+            self.reached.note(Feat::BreakerRestored);
         }
         let life = self.life;
         self.say(|| format!("life {life} begins"));

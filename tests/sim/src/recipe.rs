@@ -4,6 +4,7 @@ use crate::random::Random;
 use bytes::Bytes;
 use contract::store::Once;
 use contract::{Name, Timestamp, limits};
+use engine::policy::breaker;
 use engine::policy::retry::{Policy, Schedule};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -45,6 +46,7 @@ pub(crate) struct TargetRecipe {
     /// The same as the engine knows it.
     pub(crate) policy: Policy,
     pub(crate) concurrency: usize,
+    pub(crate) breaker: Option<breaker::Policy>,
     pub(crate) filtered: bool,
     pub(crate) timeout: Duration,
     pub(crate) temper: Temper,
@@ -132,6 +134,7 @@ fn target(number: u64, random: &Random) -> Option<TargetRecipe> {
         jitter,
         policy: Policy::try_new(schedule, jitter).ok()?,
         concurrency: usize::try_from(random.within(1..=8)).ok()?,
+        breaker: if random.chance(60) { Some(breaker(random)?) } else { None },
         filtered: random.chance(40),
         timeout: random.millis(1_000..=15_000),
         temper: random.weighted(&[
@@ -142,6 +145,18 @@ fn target(number: u64, random: &Random) -> Option<TargetRecipe> {
             (2, Temper::Suspicious),
             (2, Temper::Dead),
         ])?,
+    })
+}
+
+/// Failures in a row open it: how a share is counted is tested where it is decided.
+fn breaker(random: &Random) -> Option<breaker::Policy> {
+    let open = Duration::from_secs(*random.pick(&[2, 5, 20])?);
+    Some(breaker::Policy {
+        consecutive: u32::try_from(random.within(2..=5)).ok()?,
+        calls: u32::MAX,
+        open,
+        open_max: open * u32::try_from(random.within(1..=8)).ok()?,
+        ..breaker::Policy::default()
     })
 }
 

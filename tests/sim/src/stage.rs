@@ -16,10 +16,12 @@ use contract::store::Store;
 use contract::target::Target;
 use contract::{Clock, Entropy, Name};
 use engine::plan::{Plan, RoutePlan, TargetPlan, Way};
+use engine::policy::breaker;
 use engine::policy::statuses::Statuses;
 use engine::{Doors, Engine, Settings};
 use http::Uri;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What an engine is made of in one life.
 #[derive(Clone)]
@@ -94,9 +96,23 @@ impl Stage {
             retry: target.policy.clone(),
             statuses: Statuses::default(),
             concurrency: target.concurrency + usize::from(self.has(Mutant::ConcurrencyPlusOne)),
+            breaker: self.breaker(target),
+            disable_after: None,
+            credentials: 0,
+            host: None,
             when: filtered.then(wants),
             shape: generation.shapes.get(number).copied().flatten().map(shape),
             target: self.call(number, target)?,
+        })
+    }
+
+    fn breaker(&self, target: &TargetRecipe) -> Option<breaker::Policy> {
+        let policy = target.breaker.filter(|_| !self.has(Mutant::IgnoredBreaker))?;
+        let at_once = Duration::from_millis(1);
+        Some(match self.mutant {
+            Some(Mutant::NervousBreaker) => breaker::Policy { consecutive: 1, ..policy },
+            Some(Mutant::HastyBreaker) => breaker::Policy { open: at_once, open_max: at_once, ..policy },
+            Some(_) | None => policy,
         })
     }
 

@@ -20,7 +20,7 @@ use http::{Request, Uri};
 use scope::Scope;
 
 /// A target's credential.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Auth {
     /// How it proves who calls.
     pub proof: Proof,
@@ -29,7 +29,7 @@ pub struct Auth {
 }
 
 /// How a call proves who makes it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub enum Proof {
     /// `authorization: Bearer …` (RFC 6750).
     Bearer(Secret),
@@ -61,7 +61,7 @@ pub enum Proof {
 }
 
 /// How to get a token of the target (RFC 6749, section 4.4).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct OAuth2 {
     /// Where tokens are given.
     pub token_url: Uri,
@@ -78,7 +78,7 @@ pub struct OAuth2 {
 }
 
 /// Where a token endpoint looks for the client's id and secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ClientAuth {
     /// In `authorization: Basic …`.
     Basic,

@@ -10,6 +10,7 @@ mod held;
 
 use super::memory::{Memory, Share};
 use crate::plan::TargetPlan;
+use crate::policy::breaker::Pulse;
 use crate::policy::hold::{Gate, Hold, Reason};
 use arc_swap::ArcSwapOption;
 use contract::store::{Ask, Lease};
@@ -35,6 +36,8 @@ struct State {
     promised: usize,
     window: VecDeque<Lease>,
     hold: Hold,
+    /// What was seen of the target's health.
+    pulse: Pulse,
     /// When the earliest delivery on disk is due; none: nothing is on disk.
     next_due: Option<Timestamp>,
     /// The earliest that was put on disk since the claim under way began, which that claim may not have seen.
@@ -85,6 +88,7 @@ impl State {
             promised: 0,
             window: VecDeque::new(),
             hold: Hold::default(),
+            pulse: Pulse::default(),
             next_due: None,
             noted: None,
             share,
@@ -118,7 +122,12 @@ impl Lane {
         let mut state = self.state.lock();
         let room = state.in_flight + state.promised + state.window.len() < limits::WINDOW_ITEMS_MAX;
         let backlog = state.next_due.is_some_and(|due| due <= now);
-        let open = state.hold.gate(now) == Gate::Admit && !state.stopped && self.plan.load().is_some();
+        let open = match state.hold.gate(now) {
+            Gate::Admit => true,
+            Gate::Few(few) => state.in_flight + state.promised + state.window.len() < few,
+            Gate::Refuse(_) => false,
+        };
+        let open = open && !state.stopped && self.plan.load().is_some();
         let admitted = room && !backlog && open && bytes <= state.share.room();
         if admitted {
             state.promised += 1;
@@ -175,8 +184,13 @@ impl Lane {
     pub(crate) fn ask(&self, now: Timestamp) -> Option<Ask> {
         let mut state = self.state.lock();
         state.told = false;
-        let probing = state.hold.gate(now) == Gate::Probe;
-        if !self.is_hungry(&state, now) || (probing && state.in_flight + state.window.len() > 0) {
+        let items = match state.hold.gate(now) {
+            Gate::Admit | Gate::Refuse(_) => limits::CLAIM_ITEMS_MAX,
+            Gate::Few(few) => {
+                few.saturating_sub(state.in_flight + state.window.len()).min(limits::CLAIM_ITEMS_MAX)
+            }
+        };
+        if !self.is_hungry(&state, now) || items == 0 {
             return None;
         }
         state.noted = None;
@@ -184,7 +198,6 @@ impl Lane {
         state.asked = state.share.room().div_ceil(2);
         let bytes = state.asked;
         state.share.take(bytes);
-        let items = if probing { 1 } else { limits::CLAIM_ITEMS_MAX };
         Some(Ask { tenant: self.tenant.clone(), target: self.name.clone(), items, bytes: bytes.max(1) })
     }
 
@@ -222,9 +235,9 @@ impl Lane {
         match state.hold.gate(now) {
             _ if state.stopped || !waiting || self.plan.load().is_none() => None,
             Gate::Refuse(until) => until,
-            Gate::Probe if in_hand > 0 => later,
-            Gate::Admit | Gate::Probe if state.window.len() >= HUNGRY_BELOW || !has_memory(&state) => later,
-            Gate::Admit | Gate::Probe => state.next_due,
+            Gate::Few(few) if in_hand >= few => later,
+            Gate::Admit | Gate::Few(_) if state.window.len() >= HUNGRY_BELOW || !has_memory(&state) => later,
+            Gate::Admit | Gate::Few(_) => state.next_due,
         }
     }
 
@@ -242,8 +255,8 @@ impl Lane {
         self.state.lock().stopped = true;
     }
 
-    /// What waits in memory although the target may not be called before a person acts, or is not configured: it belongs on the disk, where
-    /// a crash does not make it suspect.
+    /// What waits in memory although the target may not be called for long, or is not configured: it belongs on the disk, where a crash does
+    /// not make it suspect.
     pub(crate) fn shut_out(&self, now: Timestamp) -> Vec<Lease> {
         let mut state = self.state.lock();
         if !self.is_shut(&state, now) {
@@ -306,7 +319,7 @@ impl Lane {
     }
 
     fn is_shut(&self, state: &State, now: Timestamp) -> bool {
-        state.hold.gate(now) == Gate::Refuse(None) || self.plan.load().is_none()
+        state.hold.is_long(now) || self.plan.load().is_none()
     }
 
     fn place(&self, state: &mut State, lease: Lease, now: Timestamp) -> Option<Lease> {
@@ -334,7 +347,7 @@ impl Lane {
         };
         match state.hold.gate(now) {
             Gate::Admit => state.in_flight < concurrency,
-            Gate::Probe => state.in_flight == 0 && concurrency > 0,
+            Gate::Few(few) => state.in_flight < few.min(concurrency),
             Gate::Refuse(_) => false,
         }
     }

@@ -150,6 +150,20 @@ pub(super) struct Target {
     pub(super) waiting_on_disk: u64,
     pub(super) oldest_due: Option<Moment>,
     pub(super) dead: u64,
+    pub(super) breaker: Option<Breaker>,
+}
+
+/// A target's breaker.
+#[derive(Debug, Deserialize)]
+pub(super) struct Breaker {
+    pub(super) state: String,
+    pub(super) since: Option<Moment>,
+}
+
+/// A delivery that was let through.
+#[derive(Debug, Deserialize)]
+pub(super) struct Probe {
+    pub(super) delivery: String,
 }
 
 /// One attempt of the live tail.

@@ -9,7 +9,7 @@ pub(crate) use proxy::Proxy;
 use super::field::{Either, Entries, Field, One, Several, Written};
 use super::form::{Accept, Count, Factor, Reach, Share, Statuses, Way};
 use super::media::MediaRange;
-use super::settings::{LogFormat, LogLevel, StoreLocation};
+use super::settings::{LogFormat, LogLevel, StoreLocation, Switch};
 use super::units::ByteSize;
 use crate::config::event_type::TypePattern;
 use contract::part::Rule;
@@ -150,6 +150,10 @@ pub(crate) struct Target {
     pub timeout: Field<Either<Duration, Timeouts>>,
     /// Calls in flight at once.
     pub concurrency: One<Count<1, { limits::WINDOW_ITEMS_MAX }>>,
+    /// When a target that fails is left alone: `on`, `off`, or each part on its own. It is then tried with one call, and with more as they succeed.
+    pub breaker: Field<Either<Switch, Breaker>>,
+    /// A target that has failed for this long, with nothing that succeeded in between, is disabled until somebody resumes it. Its backlog is kept. Without this key it is tried for ever.
+    pub disable_after: One<Duration>,
     /// Statuses that mean success, such as `200`, `200-204` or `2xx`.
     pub success: Field<Several<Statuses>>,
     /// How the API is recognised, and how it recognises us; only for `https://`.
@@ -200,6 +204,26 @@ pub(crate) struct Timeouts {
     pub total: One<Duration>,
     /// Between two pieces of the answer's body.
     pub idle: One<Duration>,
+}
+
+/// When a target that fails is left alone. A failure is a connection that fails, a time-out or a 5xx.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Breaker {
+    /// It opens at this share of failures, if there were `calls` in `window`.
+    pub failures: One<Share>,
+    /// The fewest calls that a share is taken of.
+    pub calls: One<Count<1, 1_000_000>>,
+    /// The time that a share is taken of.
+    pub window: One<Duration>,
+    /// It also opens at so many failures in a row.
+    pub consecutive: One<Count<1, 1_000_000>>,
+    /// How long no call goes; twice as long each time it opens again. A fifth longer or shorter, by chance.
+    pub open: One<Duration>,
+    /// The longest time without a call.
+    pub open_max: One<Duration>,
+    /// Whether targets with the same host and port are left alone together when there is no connection to it.
+    pub host: One<Switch>,
 }
 
 /// How the API is recognised, and how it recognises us.
@@ -293,6 +317,8 @@ impl Default for Target {
             retry: Field::Absent,
             timeout: Field::Good(Either::default("15s")),
             concurrency: Written::default("64"),
+            breaker: Field::Good(Either::default("on")),
+            disable_after: Field::Absent,
             success: Several::default(&["2xx"]),
             tls: Field::Absent,
             proxy: Field::Absent,
@@ -309,6 +335,20 @@ impl Default for Retry {
             jitter: Written::default("20%"),
             on: Field::Absent,
             never: Field::Absent,
+        }
+    }
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self {
+            failures: Written::default("50%"),
+            calls: Written::default("20"),
+            window: Written::default("30s"),
+            consecutive: Written::default("10"),
+            open: Written::default("30s"),
+            open_max: Written::default("10m"),
+            host: Written::default("on"),
         }
     }
 }

@@ -11,7 +11,7 @@ use connectors::http::{Auth, Identity, Proxy};
 use contract::Name;
 use contract::part::{Part, Rule};
 use contract::store::Retention;
-use engine::policy::{retry, statuses::Statuses};
+use engine::policy::{breaker, retry, statuses::Statuses};
 use expressions::Program;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::fmt;
@@ -165,6 +165,10 @@ pub struct Target {
     pub timeouts: Timeouts,
     /// Calls in flight at once.
     pub concurrency: usize,
+    /// When it is left alone because it fails; none: never.
+    pub breaker: Option<breaker::Policy>,
+    /// It is disabled when it has failed for so long.
+    pub disable_after: Option<Duration>,
     /// PEM certificates that are trusted instead of the system's.
     pub ca: Option<Bytes>,
     /// The certificate that is shown to an API that asks for one.
@@ -195,6 +199,15 @@ pub enum Private {
     Deny,
     /// Only those of these networks may.
     Only(Vec<Cidr>),
+}
+
+/// Whether something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
 }
 
 impl fmt::Debug for Target {

@@ -43,6 +43,7 @@ pub struct Metrics {
     dead: Family<Target, Gauge>,
     oldest_due: Family<Target, Gauge<f64, AtomicU64>>,
     held: Family<TargetReason, Gauge>,
+    breaker: Family<TargetTurn, Counter>,
     ready: Gauge,
     hot: ArcSwap<HashMap<Name, Hot>>,
 }
@@ -105,6 +106,12 @@ struct TargetReason {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TargetTurn {
+    target: Label,
+    turn: &'static str,
+}
+
 fn seconds() -> Histogram {
     // 1 ms to 65 s.
     Histogram::new(exponential_buckets(0.001, 2.0, 17))
@@ -133,6 +140,7 @@ impl Default for Metrics {
             dead: Family::default(),
             oldest_due: Family::default(),
             held: Family::default(),
+            breaker: Family::default(),
             ready: Gauge::default(),
             hot: ArcSwap::default(),
         };
@@ -185,6 +193,11 @@ impl Metrics {
             self.oldest_due.clone(),
         );
         r.register("target_held", "1 while a target is not called, by reason", self.held.clone());
+        r.register(
+            "breaker",
+            "Turns of breakers: opened, ramping (a first call has succeeded), closed",
+            self.breaker.clone(),
+        );
         r.register("ready", "1 while messages can be kept", self.ready.clone());
     }
 
@@ -299,6 +312,10 @@ impl Listener for Metrics {
             }
             Happened::Fenced { .. } => {
                 self.fenced.inc();
+            }
+            Happened::Switched { target, turn, .. } => {
+                let labels = TargetTurn { target: Label((*target).clone()), turn: turn.word() };
+                self.breaker.get_or_create(&labels).inc();
             }
             Happened::Held { .. } | Happened::Turned(_) => {}
         }

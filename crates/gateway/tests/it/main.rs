@@ -8,6 +8,7 @@
 )]
 
 mod arguments;
+mod breaker;
 mod commands;
 mod damaged;
 mod dead_letters;

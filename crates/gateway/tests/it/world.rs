@@ -51,6 +51,18 @@ impl World {
     pub(crate) async fn with_mailing(more: &str) -> Self {
         let api = Arc::new(Api { status: AtomicU16::new(200), ..Api::default() });
         let url = format!("http://{}", serve(router(&api)).await);
+        Self::at(url, api, more).await
+    }
+
+    /// Nobody listens where both targets are.
+    pub(crate) async fn without_api(more: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        drop(listener);
+        Self::at(url, Arc::default(), more).await
+    }
+
+    async fn at(url: String, api: Arc<Api>, more: &str) -> Self {
         let config = configuration(&url, more);
         let app = App::start(config::parse(&config, "world.yaml", &Process).expect("valid"))
             .await

@@ -7,7 +7,7 @@ use crate::rule::Rule;
 use bytes::Bytes;
 use contract::delivery::{ErrorClass, Standing, Suspicion};
 use contract::target::{Outcome, Parcel};
-use contract::{DeliveryId, limits};
+use contract::{DeliveryId, Timestamp, limits};
 
 /// A request as an API sees it.
 #[derive(Debug)]
@@ -68,8 +68,9 @@ impl Book {
     }
 
     /// An attempt has ended.
-    pub(crate) fn ended(&mut self, target: usize, id: DeliveryId, outcome: &Outcome) {
+    pub(crate) fn ended(&mut self, target: usize, (id, began): (DeliveryId, Timestamp), outcome: &Outcome) {
         let seen = Seen::of(outcome);
+        self.feel(target, seen, began);
         self.next_event();
         let word = self.word(id);
         self.say(|| format!("ended {word}: {seen:?}"));

@@ -1,6 +1,7 @@
 //! The simulation as a test: many worlds, each of which must keep every promise; and small worlds for single promises.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
 
+mod breaker;
 mod forget;
 mod hang_up;
 mod held;

@@ -13,6 +13,7 @@ use contract::{Clock, DeliveryId, Entropy, MessageId, Name, Promise, Timestamp};
 use engine::happened::{Happened, Listener};
 use engine::offer::{Offer, Receipt};
 use engine::plan::{Compile, Plan, Report, RoutePlan, Shape, TargetPlan, Way};
+use engine::policy::breaker;
 use engine::policy::retry::{Policy, Schedule};
 use engine::policy::statuses::Statuses;
 use engine::{Doors, Engine, Settings};
@@ -97,7 +98,7 @@ impl Target for Hand {
             let wait = Duration::from_secs(self.retry_after.load(Ordering::SeqCst));
             let reply = Reply {
                 status: self.status.load(Ordering::SeqCst),
-                hints: Hints { wait: (!wait.is_zero()).then_some(wait), word: None },
+                hints: Hints { wait: (!wait.is_zero()).then_some(wait), ..Hints::default() },
                 location: None,
                 capture: Capture::default(),
                 timings: Timings::default(),
@@ -128,6 +129,16 @@ pub(crate) struct Small {
 
 impl Small {
     pub(crate) async fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>, retention: Retention) -> Self {
+        Self::protected(store, clock, retention, None).await
+    }
+
+    /// With a breaker, if there is one; then with eight calls at a time, and disabled after an hour of failing.
+    pub(crate) async fn protected(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        retention: Retention,
+        breaker: Option<breaker::Policy>,
+    ) -> Self {
         let (tell, settled) = mpsc::unbounded_channel();
         let (call, called) = mpsc::unbounded_channel();
         let doors = Doors {
@@ -145,13 +156,13 @@ impl Small {
             may_answer: Semaphore::new(0),
             called: call,
         });
-        let route = configure(&engine, &hand, None).await;
+        let route = configure(&engine, &hand, None, breaker).await;
         Self { engine, hand, called, settled, route }
     }
 
     /// Another configuration, which shapes the body like this.
     pub(crate) async fn shape(&mut self, id: Option<u64>) {
-        self.route = configure(&self.engine, &self.hand, id).await;
+        self.route = configure(&self.engine, &self.hand, id, None).await;
     }
 
     pub(crate) async fn send(&self) -> Receipt {
@@ -184,7 +195,12 @@ impl Small {
     }
 }
 
-async fn configure(engine: &Arc<Engine>, hand: &Arc<Hand>, shape: Option<u64>) -> Arc<engine::route::Route> {
+async fn configure(
+    engine: &Arc<Engine>,
+    hand: &Arc<Hand>,
+    shape: Option<u64>,
+    breaker: Option<breaker::Policy>,
+) -> Arc<engine::route::Route> {
     let shape = shape.map(|id| Shape {
         id: ShapeId(id),
         text: format!("shape {id}").into(),
@@ -194,7 +210,11 @@ async fn configure(engine: &Arc<Engine>, hand: &Arc<Hand>, shape: Option<u64>) -
         name: crm(),
         retry: Policy::try_new(Schedule::List(vec![Duration::ZERO, Duration::from_secs(5)]), 0.0).unwrap(),
         statuses: Statuses::default(),
-        concurrency: 1,
+        concurrency: if breaker.is_some() { 8 } else { 1 },
+        breaker,
+        disable_after: breaker.map(|_| Duration::from_hours(1)),
+        credentials: 0,
+        host: None,
         when: None,
         shape,
         target: Arc::<Hand>::clone(hand),

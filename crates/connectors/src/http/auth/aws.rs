@@ -13,7 +13,7 @@ const AMZ_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 const AMZ_CONTENT: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 
 /// Whose signature, and for what.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Aws {
     /// Such as `eu-central-1`.
     pub region: String,

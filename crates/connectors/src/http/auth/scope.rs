@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// What a credential may be used for. By default everything that its target sends.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Scope {
     /// None: all.
     pub methods: Vec<Method>,
@@ -15,7 +15,7 @@ pub struct Scope {
 }
 
 /// Paths of a URL: one, or with `/*` at the end everything below.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Paths {
     text: String,
 }

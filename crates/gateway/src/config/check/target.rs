@@ -64,6 +64,8 @@ impl Check<'_> {
         let (ca, identity) = raw.tls.good().map_or((None, None), |tls| self.tls(tls, url.as_ref()));
         let private = self.private(&raw.private);
         let proxy = self.proxy(&raw.proxy, proxy, private.as_ref());
+        let breaker = self.breaker(&raw.breaker);
+        let disable_after = self.disable_after(&raw.disable_after, breaker);
         let url_shown = raw.url.good().and_then(Written::place).map(|place| self.tree.written(place));
         Some(Target {
             name: name?,
@@ -80,6 +82,8 @@ impl Check<'_> {
             statuses,
             timeouts: timeouts?,
             concurrency: concurrency?.0,
+            breaker: breaker?,
+            disable_after,
             ca,
             identity,
             proxy,

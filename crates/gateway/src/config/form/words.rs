@@ -2,7 +2,7 @@
 
 use super::super::suggest::nearest;
 use super::{Form, Misread};
-use crate::config::settings::{LogFormat, LogLevel};
+use crate::config::settings::{LogFormat, LogLevel, Switch};
 
 use connectors::http::auth::ClientAuth;
 use serde_json::{Value as Json, json};
@@ -59,4 +59,9 @@ impl Word for LogFormat {
 impl Word for ClientAuth {
     const NAME: &'static str = "basic or post";
     const ALL: &'static [(&'static str, Self)] = &[("basic", Self::Basic), ("post", Self::Post)];
+}
+
+impl Word for Switch {
+    const NAME: &'static str = "on or off";
+    const ALL: &'static [(&'static str, Self)] = &[("on", Self::On), ("off", Self::Off)];
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::pattern::{Lookup, Methods};
 use contract::limits;
-use engine::policy::{retry, statuses};
+use engine::policy::{breaker, retry, statuses};
 use http::Method;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -53,6 +53,7 @@ fn what_is_not_said_has_the_published_defaults() {
     assert_eq!(target.method, Method::POST);
     assert_eq!(target.retry, retry::Policy::default());
     assert_eq!(target.concurrency, 64);
+    assert_eq!((target.breaker, target.disable_after), (Some(breaker::Policy::default()), None));
     assert_eq!(target.private, Private::Allow);
     let seconds = Duration::from_secs;
     assert_eq!(target.timeouts, Timeouts { connect: seconds(5), total: seconds(15), idle: seconds(5) });
@@ -98,10 +99,13 @@ targets:
       never: 500-502
     timeout: { connect: 1s, total: "${WAIT}", idle: 3s }
     concurrency: 1
+    breaker: { failures: 25%, calls: 8, window: 1m, consecutive: 4, open: 5s, open_max: 1h, host: off }
+    disable_after: 5d
     success: [200-204, 3xx]
     private: deny
   stock-2:
     url: https://stock.example.com/
+    breaker: off
     tls: { ca: ca.pem, cert: client.pem, key: client.key }
 "#,
     );
@@ -144,6 +148,17 @@ targets:
     assert_eq!(target.statuses.refused, statuses::Set(vec![500..=502]));
     let seconds = Duration::from_secs;
     assert_eq!(target.timeouts, Timeouts { connect: seconds(1), total: seconds(20), idle: seconds(3) });
+    let breaker = breaker::Policy {
+        failures: 0.25,
+        calls: 8,
+        window: seconds(60),
+        consecutive: 4,
+        open: seconds(5),
+        open_max: seconds(3600),
+        host: breaker::Host::Alone,
+    };
+    assert_eq!((target.breaker, target.disable_after), (Some(breaker), Some(seconds(5 * 24 * 3600))));
+    assert_eq!(config.targets[1].breaker, None);
     assert!(config.targets[1].ca.as_ref().is_some_and(|pem| pem.starts_with(b"-----BEGIN CERTIFICATE")));
 }
 

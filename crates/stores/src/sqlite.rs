@@ -2,7 +2,7 @@
 //!
 //! - [`core`]: groups of work in transactions; [`Sqlite`] runs it on a thread, [`Inline`] in the caller (for simulations).
 //! - [`admit`]: whether a folder is a store, before anything is made in it.
-//! - [`files`]: a catalog, a file per slice of time, `carried.db`. No transaction depends on two files.
+//! - [`files`], each [`opening`] under its name of [`naming`]: a catalog, a file per slice of time, `carried.db`. No transaction depends on two files.
 //! - [`heal`]: a damaged page costs what it covers; [`verify`] and [`patrol`] look for damage before it is needed.
 //! - [`ledger`]: what was leased at accept has no row until something happens to it; so most deliveries are written once.
 
@@ -29,6 +29,8 @@ mod ledger;
 mod list;
 mod load;
 mod mend;
+mod naming;
+mod opening;
 mod order;
 mod pack;
 mod patrol;
@@ -36,6 +38,7 @@ mod place;
 mod prune;
 mod queue;
 mod read;
+mod removal;
 mod reserve;
 mod salvage;
 mod schema;
@@ -53,10 +56,10 @@ pub mod work;
 pub use self::core::Core;
 pub use admit::look;
 pub use error::OpenError;
-pub use files::Sync;
 pub use front::{Desk, Front};
 pub use inline::Locked;
 pub(crate) use list::matches;
+pub use opening::Sync;
 pub use patrol::Pace;
 pub use threads::Threads;
 

@@ -2,7 +2,9 @@
 
 use super::OpenError;
 use super::catalog;
-use super::files::{self, Held, Opened};
+use super::files::Held;
+use super::naming::slices_in;
+use super::opening::{Opened, open_to_verify};
 use super::place::Number;
 use rusqlite::Connection;
 use std::fs::File;
@@ -25,7 +27,7 @@ pub fn look(folder: &Path) -> Result<(), OpenError> {
         if !path.exists() {
             return Err(OpenError::Missing { path });
         }
-        if matches!(files::open_to_verify(folder, Some(number))?, Opened::Empty) {
+        if matches!(open_to_verify(folder, Some(number))?, Opened::Empty) {
             return Err(OpenError::Empty { path });
         }
     }
@@ -54,7 +56,7 @@ fn admit(folder: &Path) -> Result<Option<Connection>, OpenError> {
             Ok(None)
         };
     }
-    match files::open_to_verify(folder, None) {
+    match open_to_verify(folder, None) {
         Ok(Opened::Sound(catalog)) => Ok(Some(catalog)),
         Ok(Opened::Empty) if was_store => Err(OpenError::Empty { path }),
         // What a crash left of the first start.
@@ -93,7 +95,7 @@ pub(super) fn hold(folder: &Path) -> Result<Held, OpenError> {
 
 /// Whether there are files that are made after the catalog.
 pub(super) fn has_data(folder: &Path) -> Result<bool, OpenError> {
-    Ok(Number::CARRIED.path(folder).exists() || !files::slices_in(folder)?.is_empty())
+    Ok(Number::CARRIED.path(folder).exists() || !slices_in(folder)?.is_empty())
 }
 
 fn has_others(folder: &Path) -> Result<bool, OpenError> {

@@ -3,9 +3,11 @@
 //! Only tables are read, never an index. What cannot be read is lost, and said; the damaged file is kept beside the new one as evidence.
 //! The order makes a crash harmless: until the new file has its name, the old one is whole as it was.
 
-use super::files::{self, Files};
+use super::files::Files;
+use super::naming::{MENDING, beside, size};
 use super::pack::Form;
 use super::place::{Number, Spot};
+use super::removal::{keep_evidence, remove, remove_log};
 use super::slice::{Row, Slice};
 use super::trouble::{Result, Trouble};
 use super::verify::beyond;
@@ -54,7 +56,7 @@ impl Files {
     /// Replaces the file of a slice by a new one with everything that can be read. No reader may open it meanwhile.
     pub(super) fn mend(&mut self, number: Number, now: Timestamp, may_lack: MayLackRow<'_>) -> Result<Loss> {
         let path = number.path(&self.folder);
-        let draft = files::beside(&path, files::MENDING);
+        let draft = beside(&path, MENDING);
         let broken = |trouble: Trouble| {
             if let Trouble::Damaged(detail) = trouble {
                 return Trouble::Fatal(format!("{}: {detail}", path.display()));
@@ -62,10 +64,10 @@ impl Files {
             trouble
         };
         let loss = self.draft(number, &draft, now, may_lack).map_err(broken);
-        let loss = loss.inspect_err(|_| drop(files::remove(&draft)))?;
+        let loss = loss.inspect_err(|_| drop(remove(&draft)))?;
         // All of the log must be in the file: beside the new one, it would be taken for that one's.
         self.empty_log(number, &path).map_err(broken)?;
-        files::keep_evidence(&path)?;
+        keep_evidence(&path)?;
         self.replace(number, &path, &draft).map_err(|trouble| Trouble::Fatal(trouble.fault().to_string()))?;
         Ok(loss)
     }
@@ -76,7 +78,7 @@ impl Files {
             if let Some(slice) = self.slices.get(&number) {
                 slice.checkpoint(CheckpointMode::TRUNCATE)?;
             }
-            if files::size(&files::beside(path, "-wal")) == 0 {
+            if size(&beside(path, "-wal")) == 0 {
                 return Ok(());
             }
         }
@@ -88,7 +90,7 @@ impl Files {
     /// From here on there is no way back but a new start, which finds one of the two files whole.
     fn replace(&mut self, number: Number, path: &Path, draft: &Path) -> Result<()> {
         let generation = self.slices.remove(&number).map_or(0, |slice| slice.generation + 1);
-        files::remove_log(path)?;
+        remove_log(path)?;
         std::fs::rename(draft, path)?;
         self.sync_folder()?;
         let file = self.open_slice(number)?;
@@ -100,7 +102,7 @@ impl Files {
 
     /// Writes the new file, whole and synced, under another name.
     fn draft(&self, number: Number, path: &Path, now: Timestamp, may_lack: MayLackRow<'_>) -> Result<Loss> {
-        files::remove(path)?;
+        remove(path)?;
         let gone = || Trouble::Failed(format!("slice {} is gone", number.0));
         let from = self.slices.get(&number).ok_or_else(gone)?;
         let file = self.open_draft(path)?;

@@ -4,7 +4,7 @@
 
 use super::catalog::Names;
 use super::core::Open;
-use super::files;
+use super::opening::open_slice_to_read;
 use super::place::Number;
 use super::queue::Queue;
 use super::slice::Slice;
@@ -89,7 +89,7 @@ impl Patrol {
         let opened = {
             // Held while the file is opened: mending replaces it.
             let _open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-            files::open_slice_to_read(&self.folder, number)
+            open_slice_to_read(&self.folder, number)
         };
         let slice: Slice = opened.map_err(|error| Trouble::Failed(error.to_string()))?;
         let mut pages_are_damaged = false;

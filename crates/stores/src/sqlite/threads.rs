@@ -1,7 +1,7 @@
 //! The store for production: one thread writes, a few read.
 
 use super::core::{Core, Open};
-use super::files;
+use super::opening::{open_catalog_to_read, open_slice_to_read};
 use super::patrol::Patrol;
 use super::place::Number;
 use super::queue::{Closed, Queue};
@@ -95,7 +95,7 @@ impl Sqlite {
         for _ in 0..READERS {
             let reader = Reader {
                 folder: folder.to_path_buf(),
-                catalog: files::open_catalog_to_read(folder)?,
+                catalog: open_catalog_to_read(folder)?,
                 slices: BTreeMap::new(),
                 open: Arc::clone(&open),
                 names: Arc::clone(&names),
@@ -213,7 +213,7 @@ impl Reader {
             self.slices.retain(|number, slice| open.get(number) == Some(&slice.generation));
             for (number, generation) in open.iter() {
                 if let Entry::Vacant(place) = self.slices.entry(*number) {
-                    let slice = files::open_slice_to_read(&self.folder, *number);
+                    let slice = open_slice_to_read(&self.folder, *number);
                     let mut slice = slice.map_err(|error| Trouble::Failed(error.to_string()))?;
                     slice.generation = *generation;
                     place.insert(slice);

@@ -167,7 +167,7 @@ async fn a_copy_on_a_read_only_disk_is_verified() {
     let mut world = World::new(Kind::Sqlite).await;
     world.keep(vec![leased("crm")]).await;
     let place = tempfile::tempdir().unwrap();
-    let disk = crate::sqlite::SmallDisk::mount(&place.path().join("50% of #1?"));
+    let disk = crate::disk::SmallDisk::mount(&place.path().join("50% of #1?"));
     let copy = |world: &World| {
         disk.remount("rw");
         for entry in std::fs::read_dir(world.path()).unwrap() {

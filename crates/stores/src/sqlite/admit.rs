@@ -2,7 +2,6 @@
 
 use super::OpenError;
 use super::catalog;
-use super::files::Held;
 use super::naming::slices_in;
 use super::opening::{Opened, open_to_verify};
 use super::place::Number;
@@ -72,6 +71,22 @@ fn admit(folder: &Path) -> Result<Option<Connection>, OpenError> {
     }
 }
 
+/// A folder that nobody else can open for writing.
+pub(super) struct Held {
+    lock: File,
+    /// There are files that are made after the catalog.
+    pub(super) has_data: bool,
+}
+
+impl Drop for Held {
+    /// Closing the file is not enough: a child process has it too, between its fork and the start of its program.
+    fn drop(&mut self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "the lock of the store's folder may be held until this process ends");
+        }
+    }
+}
+
 /// Makes the folder if it is not there, and takes its lock; what is none of ours is left alone.
 pub(super) fn hold(folder: &Path) -> Result<Held, OpenError> {
     admit(folder)?;
@@ -87,7 +102,7 @@ pub(super) fn hold(folder: &Path) -> Result<Held, OpenError> {
     let path = folder.join("lock");
     let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
     match file.try_lock() {
-        Ok(()) => Ok(Held { _lock: file, has_data: has_data(folder)? }),
+        Ok(()) => Ok(Held { lock: file, has_data: has_data(folder)? }),
         Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse { path: folder.to_path_buf() }),
         Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
     }
@@ -107,4 +122,19 @@ fn has_others(folder: &Path) -> Result<bool, OpenError> {
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_process_that_has_the_lock_file_too_does_not_keep_the_folder_locked() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = hold(folder.path()).unwrap();
+        let childs = held.lock.try_clone().unwrap();
+        drop(held);
+        assert!(hold(folder.path()).is_ok());
+        drop(childs);
+    }
 }

@@ -1,6 +1,7 @@
 //! The folder of a store: a lock, a catalog, a file per slice of time, and what was carried out of dropped slices.
 
 use super::OpenError;
+use super::admit::Held;
 use super::catalog::{self, Catalog, Listed};
 use super::naming::{MENDING, beside, size};
 use super::opening::{Access, Opened, Sync, open_file, open_to_verify};
@@ -16,13 +17,6 @@ use rusqlite::{Connection, OptionalExtension};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-
-/// A folder that nobody else can open for writing.
-pub(super) struct Held {
-    pub(super) _lock: File,
-    /// There are files that are made after the catalog.
-    pub(super) has_data: bool,
-}
 
 /// Everything open for writing.
 pub(super) struct Files {

@@ -17,12 +17,12 @@ use super::read::Shelf;
 use super::reserve::Reserve;
 use super::salvage::salvage;
 use super::seen::Seen;
-use super::take_up::{Loaded, take_up};
+use super::take_up::{Loaded, take_up, tell_buried};
 use super::trouble::{Result, Trouble};
 use super::work::{Answered, Query, Reply, Work};
 use super::{OpenError, Options, Pace, admit};
+use contract::Timestamp;
 use contract::store::{Commit, Fault, Readiness, Session, Watcher};
-use contract::{MessageId, Timestamp, delivery::Death};
 use rusqlite::wal::CheckpointMode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -320,17 +320,17 @@ impl Core {
             admission,
             clock: self.options.clock.as_ref(),
             hot: None,
-            damaged: Vec::new(),
+            buried: Vec::new(),
             space: Vec::new(),
         };
         let done = work(&mut batch).and_then(|done| Ok((done, batch.keep_short(self.mark)?)));
-        let damaged: Vec<MessageId> = std::mem::take(&mut batch.damaged);
+        let buried = std::mem::take(&mut batch.buried);
         drop(batch);
         match done.and_then(|done| self.commit().map(|()| done)) {
             Ok((done, mark)) => {
                 self.mark = mark;
                 self.ledger.commit();
-                damaged.into_iter().for_each(|id| self.options.watcher.corrupt(id, Death::Corrupt));
+                buried.iter().for_each(|one| tell_buried(&self.options, one));
                 Ok(done)
             }
             Err(trouble) => {

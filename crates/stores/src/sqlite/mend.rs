@@ -274,7 +274,7 @@ fn kill_the_unknown(
             }
             Err(other) => return Err(other),
         };
-        let rank = slice.labels(position)?.1;
+        let rank = slice.labels(position)?.map(|(_, rank)| rank);
         for (ordinal, beginning) in (0..).zip(&head.beginnings) {
             let Some(spot) = Spot::new(position, ordinal) else { continue };
             let known = match slice.row(spot) {
@@ -290,7 +290,7 @@ fn kill_the_unknown(
             if !known {
                 slice.file.execute("DELETE FROM delivery WHERE spot = ?1", [slice.local(spot)])?;
                 let dead = Row::new(spot, beginning.lane, Code::Dead);
-                let (death, at, rank) = (Death::Corrupt as u8, Some(now), Some(rank));
+                let (death, at) = (Death::Corrupt as u8, Some(now));
                 slice.insert(&Row { death, at, rank, ..dead }, None)?;
                 if killed.last() != Some(&head.id) {
                     killed.push(head.id);

@@ -1,5 +1,6 @@
 //! Takes up what an earlier process left in the files; mends those that cannot be read.
 
+use super::batch::Buried;
 use super::files::Files;
 use super::ledger::Ledger;
 use super::mend::{Loss, Sight};
@@ -98,4 +99,16 @@ pub(super) fn tell(options: &Options, number: Number, fault: &str, loss: &Loss) 
     };
     options.watcher.damaged(&number.file_name(), &detail);
     killed.iter().for_each(|id| options.watcher.corrupt(*id, Death::Corrupt));
+}
+
+/// Tells what was found dead by damage.
+pub(super) fn tell_buried(options: &Options, buried: &Buried) {
+    match buried {
+        Buried::Message(id) => options.watcher.corrupt(*id, Death::Corrupt),
+        Buried::Orphan(number, target) => {
+            let detail =
+                format!("the message of a delivery to {target} is gone; the delivery is dead(corrupt)");
+            options.watcher.damaged(&number.file_name(), &detail);
+        }
+    }
 }

@@ -1,10 +1,9 @@
 //! What damage costs: itself, and nothing beside it.
 
 use crate::world::{Kind, World, ask, due, keyed, leased, tenant};
+use contract::MessageId;
 use contract::delivery::{Death, Standing};
 use contract::query::Filter;
-use contract::store::Store;
-use contract::{Clock, MessageId};
 use std::collections::BTreeMap;
 
 pub(crate) const SLICE: &str = "slice-000001.db";
@@ -74,4 +73,28 @@ async fn a_row_that_makes_no_sense_costs_itself_and_neither_its_target_nor_the_s
         let left = claimed.iter().map(|claimed| claimed.leases.len()).sum::<usize>();
         assert!(left >= 4, "{senseless}: {left}");
     }
+}
+
+#[tokio::test]
+async fn a_delivery_whose_message_is_gone_costs_itself_and_is_told() {
+    let mut world = World::unsynced(Kind::Inline).await;
+    for _ in 0..3 {
+        world
+            .accept_one(world.item(vec![keyed(due("crm", world.now()), "ada"), due("mailing", world.now())]))
+            .await;
+    }
+    world.stop();
+    let database = rusqlite::Connection::open(world.path().join(SLICE)).unwrap();
+    database.execute("DELETE FROM message WHERE row = 1", []).unwrap();
+    drop(database);
+    world.crash().await;
+    assert_eq!(world.claim("mailing", 9).await.leases.len(), 2);
+    assert_eq!(world.claim("crm", 9).await.leases.len(), 1, "the next of its key goes on");
+    let told = world.notes.damaged.lock().unwrap().clone();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().any(|told| told.contains("mailing") && told.contains("dead(corrupt)")), "{told:?}");
+    let dead: Vec<u64> = world.store().backlog().await.unwrap().iter().map(|one| one.dead).collect();
+    assert_eq!(dead, [1, 1]);
+    world.crash().await;
+    assert_eq!(world.notes.damaged.lock().unwrap().len(), 2, "told once");
 }

@@ -18,7 +18,7 @@ use super::reserve::Reserve;
 use super::salvage::salvage;
 use super::seen::Seen;
 use super::take_up::{Loaded, take_up, tell_buried};
-use super::trouble::{Result, Trouble};
+use super::trouble::{Result, Stumble, Trouble};
 use super::work::{Answered, Query, Reply, Work};
 use super::{OpenError, Options, Pace, admit};
 use contract::Timestamp;
@@ -132,14 +132,25 @@ impl Core {
         answers
     }
 
-    /// Looks something up on the writer's own files.
+    /// Looks something up on the writer's own files; once more if a file had to be mended for it.
     ///
     /// # Errors
     /// The contract's faults.
-    pub fn look_up(&self, query: &Query) -> Answered {
+    pub fn look_up(&mut self, query: &Query) -> Answered {
+        let again = match self.try_look_up(query) {
+            Err(stumble) => match stumble.damaged() {
+                Some(number) => self.alone(&Work::Examine(number.0)).map(|_| self.try_look_up(query))?,
+                None => Err(stumble),
+            },
+            found => found,
+        };
+        again.map_err(|stumble| stumble.trouble.fault())
+    }
+
+    fn try_look_up(&self, query: &Query) -> Result<Reply, Stumble> {
         let names = self.files.catalog.read();
         let shelf = Shelf { catalog: &self.files.catalog.file, names: &names, slices: &self.files.slices };
-        shelf.answer(query).map_err(Trouble::fault)
+        shelf.answer(query)
     }
 
     /// Whether a message could be kept now.

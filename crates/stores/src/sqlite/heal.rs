@@ -3,6 +3,7 @@
 use super::core::Core;
 use super::ledger::Tally;
 use super::load;
+use super::opening::open_slice_to_read;
 use super::place::{Number, Spot};
 use super::take_up::{damaged, fault_of, tell};
 use super::trouble::{Result, Trouble};
@@ -29,8 +30,16 @@ impl Core {
 
     /// Looks at the pages of a file that somebody else stumbled over, and mends it if it is damaged.
     pub(super) fn examine(&mut self, number: Number) -> Result<()> {
-        let Some(slice) = self.files.slices.get(&number) else { return Ok(()) };
-        if let Some(fault) = fault_of(slice)? {
+        if !self.files.slices.contains_key(&number) {
+            return Ok(());
+        }
+        // Not on our own connection: it may still have the page as it was.
+        let fault = match open_slice_to_read(&self.files.folder, number).map_err(Trouble::from) {
+            Ok(slice) => fault_of(&slice)?,
+            Err(Trouble::Damaged(fault)) => Some(fault),
+            Err(other) => return Err(other),
+        };
+        if let Some(fault) = fault {
             self.whatever_the_space(|core| core.mend(number, &fault))?;
         }
         self.arranged()

@@ -7,8 +7,8 @@ use super::place::Number;
 use super::queue::{Closed, Queue};
 use super::read::Shelf;
 use super::slice::Slice;
-use super::trouble::{Result, Trouble};
-use super::work::{Answered, Query, Work};
+use super::trouble::{Result, Stumble, Trouble};
+use super::work::{Answered, Query, Reply, Work};
 use super::{Desk, OpenError, Options, Sqlite, catalog::Names};
 use contract::limits;
 use contract::store::{Fault, Readiness};
@@ -99,6 +99,7 @@ impl Sqlite {
                 slices: BTreeMap::new(),
                 open: Arc::clone(&open),
                 names: Arc::clone(&names),
+                works: Arc::clone(&threads.works),
             };
             let queries = Arc::clone(&threads.queries);
             threads
@@ -203,10 +204,36 @@ struct Reader {
     slices: BTreeMap<Number, Slice>,
     open: Open,
     names: Arc<RwLock<Names>>,
+    works: Arc<Queue<Call<Work>>>,
 }
 
 impl Reader {
-    fn answer(&mut self, query: &Query) -> Result<super::work::Reply> {
+    /// Looks something up; once more if a file had to be mended for it.
+    fn answer(&mut self, query: &Query) -> Answered {
+        let again = match self.look_up(query) {
+            Err(stumble) => match stumble.damaged() {
+                Some(number) => self.have_mended(number).map(|()| self.look_up(query))?,
+                None => Err(stumble),
+            },
+            found => found,
+        };
+        again.map_err(|stumble| stumble.trouble.fault())
+    }
+
+    /// Waits until the writer has examined a file, and mended it if it is damaged.
+    fn have_mended(&self, number: Number) -> Result<(), Fault> {
+        let (to, examined) = oneshot::channel();
+        if self.works.offer((Work::Examine(number.0), to)) {
+            let mail = examined.blocking_recv().map_err(|_| Fault::Closed)?;
+            return mail.answer.map(|_| ());
+        }
+        let file = number.file_name();
+        let detail =
+            format!("{file} is damaged, and there is too much to do to mend it now: ask again later");
+        Err(Fault::Failed { detail })
+    }
+
+    fn look_up(&mut self, query: &Query) -> Result<Reply, Stumble> {
         {
             // Held while files are opened: mending one replaces it.
             let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
@@ -214,7 +241,8 @@ impl Reader {
             for (number, generation) in open.iter() {
                 if let Entry::Vacant(place) = self.slices.entry(*number) {
                     let slice = open_slice_to_read(&self.folder, *number);
-                    let mut slice = slice.map_err(|error| Trouble::Failed(error.to_string()))?;
+                    let stumble = |error| Stumble { over: Some(*number), trouble: Trouble::from(error) };
+                    let mut slice = slice.map_err(stumble)?;
                     slice.generation = *generation;
                     place.insert(slice);
                 }
@@ -229,7 +257,7 @@ fn read(mut reader: Reader, queue: &Queue<Call<Query>>) {
     let _ending = Ending(queue);
     while let Ok(calls) = queue.take(1, None, |_| 1) {
         for (query, to) in calls {
-            let answer = reader.answer(&query).map_err(Trouble::fault);
+            let answer = reader.answer(&query);
             drop(to.send(Mail { answer, _rest: Rest::default() }));
         }
     }

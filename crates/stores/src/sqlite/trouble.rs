@@ -1,6 +1,7 @@
 //! What SQLite's errors mean for a group of work.
 
 use super::OpenError;
+use super::place::Number;
 use contract::MessageId;
 use contract::store::Fault;
 use rusqlite::ErrorCode;
@@ -58,6 +59,26 @@ impl From<rusqlite::Error> for Trouble {
     }
 }
 
+/// A look-up that failed, and over which slice if over one.
+pub(super) struct Stumble {
+    pub(super) over: Option<Number>,
+    pub(super) trouble: Trouble,
+}
+
+impl Stumble {
+    /// The slice that is to be mended before the look-up is made again.
+    pub(super) fn damaged(&self) -> Option<Number> {
+        let damaged = matches!(self.trouble, Trouble::Damaged(_) | Trouble::Senseless(_));
+        self.over.filter(|_| damaged)
+    }
+}
+
+impl From<Trouble> for Stumble {
+    fn from(trouble: Trouble) -> Self {
+        Self { over: None, trouble }
+    }
+}
+
 /// Whether there was no space. The index beside a log is grown by writing to it, so there it shows as an I/O error.
 pub(super) fn is_full(error: &rusqlite::Error) -> bool {
     let grows = [ffi::SQLITE_IOERR_SHMSIZE, ffi::SQLITE_IOERR_SHMOPEN];
@@ -83,7 +104,11 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 
 impl From<OpenError> for Trouble {
     fn from(error: OpenError) -> Self {
-        if matches!(error, OpenError::Full { .. }) { Self::Full } else { Self::Failed(error.to_string()) }
+        match error {
+            OpenError::Full { .. } => Self::Full,
+            OpenError::Damaged { .. } | OpenError::Foreign { .. } => Self::Damaged(error.to_string()),
+            other => Self::Failed(other.to_string()),
+        }
     }
 }
 

@@ -160,6 +160,7 @@ impl Files {
     fn remove_dropped(&self) -> Result<()> {
         for number in self.catalog.dropped()? {
             remove(&number.path(&self.folder))?;
+            remove_if_there(&number.evidence(&self.folder))?;
             self.catalog.forget_slice(number)?;
         }
         Ok(())

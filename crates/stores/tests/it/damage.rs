@@ -4,7 +4,9 @@ use crate::world::{Kind, World, ask, due, keyed, leased, tenant};
 use contract::MessageId;
 use contract::delivery::{Death, Standing};
 use contract::query::Filter;
+use contract::store::Retention;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 pub(crate) const SLICE: &str = "slice-000001.db";
 
@@ -97,4 +99,31 @@ async fn a_delivery_whose_message_is_gone_costs_itself_and_is_told() {
     assert_eq!(dead, [1, 1]);
     world.crash().await;
     assert_eq!(world.notes.damaged.lock().unwrap().len(), 2, "told once");
+}
+
+#[tokio::test]
+async fn a_damaged_file_that_is_kept_goes_when_its_retention_is_over() {
+    let mut world = World::unsynced(Kind::Inline).await;
+    world.keep(vec![leased("crm")]).await;
+    let day = Duration::from_secs(24 * 3600);
+    world.clock.advance(day);
+    world.keep(vec![leased("crm")]).await;
+    world.stop();
+    let [of_slice, of_carried] =
+        ["slice-000001.damaged", "carried.damaged"].map(|name| world.path().join(name));
+    for path in [&of_slice, &of_carried] {
+        std::fs::write(path, "what was damaged").unwrap();
+    }
+    // A crash came while the first slice was dropped.
+    let catalog = rusqlite::Connection::open(world.path().join("catalog.db")).unwrap();
+    catalog.execute("UPDATE slice SET dropped = 1 WHERE number = 1", []).unwrap();
+    drop(catalog);
+    world.crash().await;
+    assert!(!of_slice.exists() && of_carried.exists());
+    let retention = Retention { time: 7 * day, dead: 30 * day, bytes: u64::MAX };
+    for (later, kept) in [(0, true), (29, true), (1, false)] {
+        world.clock.advance(later * day);
+        world.store().prune(retention, world.now()).await.unwrap();
+        assert_eq!(of_carried.exists(), kept, "{later} days later");
+    }
 }

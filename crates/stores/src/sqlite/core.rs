@@ -13,13 +13,12 @@ use super::files::Files;
 use super::health::Health;
 use super::ledger::Ledger;
 use super::place::Number;
-use super::read::Shelf;
 use super::reserve::Reserve;
 use super::salvage::salvage;
 use super::seen::Seen;
 use super::take_up::{Loaded, take_up, tell_buried};
-use super::trouble::{Result, Stumble, Trouble};
-use super::work::{Answered, Query, Reply, Work};
+use super::trouble::{Result, Trouble};
+use super::work::{Answered, Reply, Work};
 use super::{OpenError, Options, Pace, admit};
 use contract::Timestamp;
 use contract::store::{Commit, Fault, Readiness, Session, Watcher};
@@ -132,27 +131,6 @@ impl Core {
         answers
     }
 
-    /// Looks something up on the writer's own files; once more if a file had to be mended for it.
-    ///
-    /// # Errors
-    /// The contract's faults.
-    pub fn look_up(&mut self, query: &Query) -> Answered {
-        let again = match self.try_look_up(query) {
-            Err(stumble) => match stumble.damaged() {
-                Some(number) => self.alone(&Work::Examine(number.0)).map(|_| self.try_look_up(query))?,
-                None => Err(stumble),
-            },
-            found => found,
-        };
-        again.map_err(|stumble| stumble.trouble.fault())
-    }
-
-    fn try_look_up(&self, query: &Query) -> Result<Reply, Stumble> {
-        let names = self.files.catalog.read();
-        let shelf = Shelf { catalog: &self.files.catalog.file, names: &names, slices: &self.files.slices };
-        shelf.answer(query)
-    }
-
     /// Whether a message could be kept now.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
@@ -218,7 +196,7 @@ impl Core {
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = generations(&self.files);
     }
 
-    fn alone(&mut self, work: &Work) -> Answered {
+    pub(super) fn alone(&mut self, work: &Work) -> Answered {
         let done = self.mending(|core| core.try_alone(work));
         done.map_err(|trouble| {
             self.note(&trouble);

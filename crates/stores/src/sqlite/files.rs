@@ -26,8 +26,8 @@ pub(super) struct Files {
     pub(super) listed: BTreeMap<Number, Listed>,
     /// The slice that takes new messages.
     pub(super) current: Number,
-    /// Slices that were given a new first page, to be mended.
-    pub(super) lent: BTreeSet<Number>,
+    /// Slices that are to be mended before anything else is done with them.
+    pub(super) broken: BTreeSet<Number>,
     sync: Sync,
     _held: Held,
 }
@@ -52,7 +52,7 @@ impl Files {
             slices: BTreeMap::new(),
             listed,
             current,
-            lent: BTreeSet::new(),
+            broken: BTreeSet::new(),
             sync,
             _held: held,
         };
@@ -70,11 +70,18 @@ impl Files {
             let file = match files.open_slice(number) {
                 Err(_) if matches!(open_to_verify(folder, Some(number)), Ok(Opened::Damaged(_))) => {
                     files.lend_first_page(number).map_err(sqlite)?;
-                    files.lent.insert(number);
                     files.open_slice(number)?
+                }
+                // A page was damaged that is needed to bring it to the current version: its copy will be.
+                Err(OpenError::Damaged { .. }) => {
+                    files.broken.insert(number);
+                    open_file(&path, Access::AsItIs(sync), schema::SLICE)?
                 }
                 opened => opened?,
             };
+            if number.lent(folder).exists() {
+                files.broken.insert(number);
+            }
             let slice = Slice::to_write(number, file).map_err(sqlite)?;
             files.slices.insert(number, slice);
         }
@@ -121,7 +128,12 @@ impl Files {
 
     /// A file of a slice under whatever name, which is made if it is not there.
     pub(super) fn open_draft(&self, path: &Path) -> Result<Connection, OpenError> {
-        open_file(path, Access::Make(self.sync), schema::SLICE)
+        self.open_draft_of(path, schema::SLICE)
+    }
+
+    /// The same of the version that has these steps behind it.
+    pub(super) fn open_draft_of(&self, path: &Path, steps: &[&str]) -> Result<Connection, OpenError> {
+        open_file(path, Access::Make(self.sync), steps)
     }
 
     /// Forgets a closed slice: catalog first, so that a crash between leaves only a file that nobody lists.

@@ -33,6 +33,9 @@ impl Files {
         file.write_all_at(&page, 0)?;
         file.sync_all()?;
         keep_evidence(&path)?;
+        // From then on the file opens: a start after a crash must know that it has to be mended.
+        File::create(number.lent(&self.folder))?.sync_all()?;
+        self.sync_folder()?;
         std::fs::rename(&draft, &path)?;
         self.sync_folder()
     }
@@ -48,5 +51,29 @@ impl Files {
         page.truncate(PAGE_BYTES as usize);
         remove(draft)?;
         Ok((page, pages))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::admit::hold;
+    use crate::sqlite::opening::Sync;
+    use contract::Timestamp;
+
+    #[test]
+    fn a_crash_between_lending_and_mending_does_not_forget_that_a_page_was_lent() {
+        let folder = tempfile::tempdir().unwrap();
+        let open =
+            || Files::open(folder.path(), hold(folder.path()).unwrap(), Sync::Off, Timestamp::ZERO).unwrap();
+        let mut files = open();
+        files.slices.clear();
+        files.lend_first_page(Number(1)).unwrap();
+        drop(files);
+        let mut files = open();
+        assert!(files.broken.contains(&Number(1)));
+        files.mend(Number(1), Timestamp::ZERO, &|_, _, _| true).unwrap();
+        drop(files);
+        assert!(open().broken.is_empty());
     }
 }

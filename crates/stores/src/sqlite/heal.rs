@@ -5,8 +5,10 @@ use super::ledger::Tally;
 use super::load;
 use super::opening::open_slice_to_read;
 use super::place::{Number, Spot};
+use super::read::Shelf;
 use super::take_up::{damaged, fault_of, tell};
-use super::trouble::{Result, Trouble};
+use super::trouble::{Result, Stumble, Trouble};
+use super::work::{Answered, Query, Reply, Work};
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
@@ -26,6 +28,27 @@ impl Core {
                 done => return done,
             }
         }
+    }
+
+    /// Looks something up on the writer's own files; once more if a file had to be mended for it.
+    ///
+    /// # Errors
+    /// The contract's faults.
+    pub fn look_up(&mut self, query: &Query) -> Answered {
+        let again = match self.try_look_up(query) {
+            Err(stumble) => match stumble.damaged() {
+                Some(number) => self.alone(&Work::Examine(number.0)).map(|_| self.try_look_up(query))?,
+                None => Err(stumble),
+            },
+            found => found,
+        };
+        again.map_err(|stumble| stumble.trouble.fault())
+    }
+
+    fn try_look_up(&self, query: &Query) -> Result<Reply, Stumble> {
+        let names = self.files.catalog.read();
+        let shelf = Shelf { catalog: &self.files.catalog.file, names: &names, slices: &self.files.slices };
+        shelf.answer(query)
     }
 
     /// Looks at the pages of a file that somebody else stumbled over, and mends it if it is damaged.

@@ -7,7 +7,8 @@ use super::files::Files;
 use super::naming::{MENDING, beside, size};
 use super::pack::Form;
 use super::place::{Number, Spot};
-use super::removal::{keep_evidence, remove, remove_log};
+use super::removal::{keep_evidence, remove, remove_if_there, remove_log};
+use super::schema;
 use super::slice::{Row, Slice};
 use super::trouble::{Result, Trouble};
 use super::verify::beyond;
@@ -93,6 +94,7 @@ impl Files {
         remove_log(path)?;
         std::fs::rename(draft, path)?;
         self.sync_folder()?;
+        remove_if_there(&number.lent(&self.folder))?;
         let file = self.open_slice(number)?;
         let mut mended = Slice::to_write(number, file)?;
         mended.generation = generation;
@@ -105,8 +107,7 @@ impl Files {
         remove(path)?;
         let gone = || Trouble::Failed(format!("slice {} is gone", number.0));
         let from = self.slices.get(&number).ok_or_else(gone)?;
-        let file = self.open_draft(path)?;
-        let to = Slice::to_write(number, file)?;
+        let to = Slice::to_write(number, self.open_draft_of(path, schema::steps_of(&from.file)?)?)?;
         to.begin()?;
         let mut loss = Loss::default();
         let mut unread = Gaps::new();
@@ -129,6 +130,11 @@ impl Files {
             Err(other) => return Err(other),
         }
         loss.messages = drop_orphans(&to.file)?;
+        to.commit()?;
+        // What can be read of an older file is brought to the current version here, where nothing is damaged.
+        schema::migrate(&to.file, schema::SLICE)?;
+        to.begin()?;
+        give_deadlines(&to.file)?;
         loss.killed = kill_the_unknown(&to, now, &unread, may_lack)?;
         to.commit()?;
         to.checkpoint(CheckpointMode::TRUNCATE)?;
@@ -251,6 +257,16 @@ fn drop_orphans(file: &Connection) -> Result<u64> {
         file.execute(&format!("DELETE FROM {table} WHERE {row} NOT IN (SELECT row FROM message)"), [])?;
     }
     Ok(lost.cast_unsigned())
+}
+
+/// A row's deadline is its message's. An older file that was lent a first page of this version has none in its rows.
+fn give_deadlines(file: &Connection) -> Result<()> {
+    file.execute(
+        "UPDATE delivery SET deadline = (SELECT message.deadline FROM message WHERE message.row = spot >> 8)
+         WHERE state IN (0, 1, 3, 7) AND deadline IS NULL",
+        [],
+    )?;
+    Ok(())
 }
 
 /// A delivery whose row could not be read may have been delivered or not: a person decides. Gives their messages.

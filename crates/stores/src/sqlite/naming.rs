@@ -22,6 +22,11 @@ impl Number {
         self.path(folder).with_extension("damaged")
     }
 
+    /// Is there while its file has a first page that is not its own.
+    pub(super) fn lent(self, folder: &Path) -> PathBuf {
+        self.path(folder).with_extension("lent")
+    }
+
     /// The number of a slice's file by its name.
     pub(super) fn of_file(name: &OsStr) -> Option<Self> {
         name.to_str()?.strip_prefix("slice-")?.strip_suffix(".db")?.parse().ok().map(Self)

@@ -34,6 +34,8 @@ pub(super) enum Access {
     Make(Sync),
     /// What the catalog lists is there: a file without tables has lost them.
     Write(Sync),
+    /// The same in the version that it has.
+    AsItIs(Sync),
     Read,
     /// Read a file that nobody writes, where nothing can be made beside it.
     Still,
@@ -111,7 +113,7 @@ fn refusal(path: &Path, mismatch: Mismatch) -> OpenError {
 fn prepare(path: &Path, access: Access, steps: &[&str]) -> Result<Connection, Mismatch> {
     let (how, sync) = match access {
         Access::Make(sync) => (OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE, Some(sync)),
-        Access::Write(sync) => (OpenFlags::SQLITE_OPEN_READ_WRITE, Some(sync)),
+        Access::Write(sync) | Access::AsItIs(sync) => (OpenFlags::SQLITE_OPEN_READ_WRITE, Some(sync)),
         Access::Read => (OpenFlags::SQLITE_OPEN_READ_ONLY, None),
         Access::Still => (OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI, None),
     };
@@ -137,7 +139,12 @@ fn prepare(path: &Path, access: Access, steps: &[&str]) -> Result<Connection, Mi
         if !make {
             schema::check_made(&file, steps)?;
         }
-        schema_first(&file, steps)?;
+        // The version is looked at before anything is written, even the journal mode.
+        schema::check(&file, steps)?;
+        file.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        if !matches!(access, Access::AsItIs(_)) {
+            schema::migrate(&file, steps)?;
+        }
         if make {
             // The tables are in the file itself before anything lists it: no loss of a log can take them.
             file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
@@ -163,11 +170,4 @@ fn still_name(path: &Path) -> PathBuf {
     }
     name.extend(b"?immutable=1");
     OsString::from_vec(name).into()
-}
-
-/// The version is looked at before anything is written, even the journal mode.
-fn schema_first(file: &Connection, steps: &[&str]) -> Result<(), Mismatch> {
-    schema::check(file, steps)?;
-    file.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    schema::migrate(file, steps)
 }

@@ -26,9 +26,9 @@ pub(super) struct Loaded {
 
 /// Reads what a writer must know of its files; mends those that cannot be read.
 pub(super) fn take_up(files: &mut Files, options: &Options, now: Timestamp) -> Result<Loaded> {
-    let mut mended = std::mem::take(&mut files.lent);
+    let mut mended = std::mem::take(&mut files.broken);
     for number in &mended {
-        mend(files, options, *number, "the first page was damaged", now)?;
+        mend(files, options, *number, "it could not be opened as it was", now)?;
     }
     loop {
         let loaded = carry::drop_doubles(files).and_then(|()| {

@@ -2,6 +2,7 @@
 
 use super::OpenError;
 use super::place::Number;
+use super::schema::Mismatch;
 use contract::MessageId;
 use contract::store::Fault;
 use rusqlite::ErrorCode;
@@ -108,6 +109,16 @@ impl From<OpenError> for Trouble {
             OpenError::Full { .. } => Self::Full,
             OpenError::Damaged { .. } | OpenError::Foreign { .. } => Self::Damaged(error.to_string()),
             other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<Mismatch> for Trouble {
+    fn from(mismatch: Mismatch) -> Self {
+        match mismatch {
+            Mismatch::Sqlite(error) => error.into(),
+            Mismatch::Empty | Mismatch::Foreign => Self::Damaged("it has lost its tables".into()),
+            Mismatch::Newer { found, .. } => Self::Damaged(format!("it says that it is of schema {found}")),
         }
     }
 }

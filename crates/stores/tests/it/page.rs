@@ -2,11 +2,11 @@
 
 use crate::damage::SLICE;
 use crate::world::{Kind, World, ask, due, keyed, leased, name, once, tenant};
-use contract::MessageId;
 use contract::delivery::{Death, Standing};
 use contract::query::{Change, Filter};
 use contract::store::{Accept, Accepted, Readiness, Settled};
 use contract::ticket::Found;
+use contract::{MessageId, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -295,4 +295,56 @@ async fn a_look_up_that_meets_a_damaged_page_has_it_mended_and_is_answered() {
             assert_eq!(world.store().ready(), Readiness::Ready);
         }
     }
+}
+
+/// A stopped world with a slice of schema 1, whose messages all have a deadline, which is given.
+async fn older_world() -> (World, Timestamp) {
+    let mut world = World::unsynced(Kind::Inline).await;
+    let deadline = world.now() + Duration::from_secs(60);
+    for _ in 0..400 {
+        world.keep_until(deadline, vec![due("crm", world.now())]).await;
+    }
+    world.stop();
+    let database = rusqlite::Connection::open(world.path().join(SLICE)).unwrap();
+    database
+        .execute_batch("DROP INDEX late; ALTER TABLE delivery DROP COLUMN deadline; PRAGMA user_version = 1")
+        .unwrap();
+    (world, deadline)
+}
+
+/// Starts the world, and gives how many deliveries end by their deadline.
+async fn expired_after_a_start(world: &mut World, deadline: Timestamp) -> usize {
+    world.crash().await;
+    world.clock.advance(deadline.since(world.now()) + Duration::from_secs(1));
+    let mut ended = 0;
+    loop {
+        let (late, next) = world.expire().await;
+        ended += late.len();
+        if next.is_none() {
+            return ended;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_older_slice_with_a_damaged_page_is_mended_and_brought_to_the_current_schema() {
+    for table in ["message", "delivery"] {
+        let (mut world, deadline) = older_world().await;
+        damage_first_leaf(&world, table);
+        let ended = expired_after_a_start(&mut world, deadline).await;
+        assert!((100..400).contains(&ended), "{table}: {ended}");
+        assert_eq!(world.notes.damaged.lock().unwrap().len(), 1, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn an_older_slice_that_lost_its_first_page_keeps_its_deadlines() {
+    let (mut world, deadline) = older_world().await;
+    first_leaf(&world, "message");
+    let path = world.path().join(SLICE);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[..48].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(expired_after_a_start(&mut world, deadline).await, 400);
+    assert_eq!(world.notes.damaged.lock().unwrap().len(), 1);
 }

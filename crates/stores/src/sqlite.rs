@@ -80,6 +80,9 @@ pub const SLICE_BYTES: u64 = 1 << 30;
 /// Space kept back for settling when the disk is full.
 pub const RESERVE_BYTES: u64 = 32 << 20;
 
+/// How long mending waits for who reads the damaged file. A check of a big file reads it for as long as that takes.
+pub const READERS_PATIENCE: Duration = Duration::from_secs(120);
+
 /// How a store is opened.
 #[derive(Clone)]
 pub struct Options {
@@ -97,6 +100,8 @@ pub struct Options {
     pub reserve_bytes: u64,
     /// How the files are looked through in the background.
     pub patrol: Pace,
+    /// How long mending waits for who reads the damaged file; then the process must end.
+    pub patience: Duration,
 }
 
 impl Options {
@@ -111,6 +116,7 @@ impl Options {
             slice_bytes: SLICE_BYTES,
             reserve_bytes: RESERVE_BYTES,
             patrol: Pace::default(),
+            patience: READERS_PATIENCE,
         }
     }
 }

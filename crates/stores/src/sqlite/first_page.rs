@@ -72,7 +72,7 @@ mod tests {
         drop(files);
         let mut files = open();
         assert!(files.broken.contains(&Number(1)));
-        files.mend(Number(1), Timestamp::ZERO, &|_, _, _| true).unwrap();
+        files.mend(Number(1), Timestamp::ZERO, std::time::Duration::ZERO, &|_, _, _| true).unwrap();
         drop(files);
         assert!(open().broken.is_empty());
     }

@@ -82,7 +82,7 @@ impl Core {
         let held: BTreeSet<Spot> = self.ledger.held_in(number);
         let open = self.shared().0;
         let closed_to_readers = open.write().unwrap_or_else(PoisonError::into_inner);
-        let loss = self.files.mend(number, now, &|spot, _, _| held.contains(&spot))?;
+        let loss = self.files.mend(number, now, self.options.patience, &|spot, _, _| held.contains(&spot))?;
         drop(closed_to_readers);
         let before = self.ledger.tally(number).cloned().unwrap_or_default();
         if let Some(slice) = self.files.slices.get(&number) {

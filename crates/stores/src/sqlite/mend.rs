@@ -19,9 +19,7 @@ use rusqlite::types::Value;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ToSql, params_from_iter};
 use std::path::Path;
-
-/// Tries to empty the log of a file that others read. A check of a big file reads it for as long as that takes.
-const BUSY_TRIES_MAX: usize = 24;
+use std::time::Duration;
 
 /// Tables with a whole number as the first column of their key.
 const TABLES: [(&str, &str); 4] =
@@ -54,8 +52,15 @@ pub(super) enum Sight {
 type Gaps = Vec<(i64, i64)>;
 
 impl Files {
-    /// Replaces the file of a slice by a new one with everything that can be read. No reader may open it meanwhile.
-    pub(super) fn mend(&mut self, number: Number, now: Timestamp, may_lack: MayLackRow<'_>) -> Result<Loss> {
+    /// Replaces the file of a slice by a new one with everything that can be read. No reader may open it meanwhile; for those that have
+    /// it open it waits.
+    pub(super) fn mend(
+        &mut self,
+        number: Number,
+        now: Timestamp,
+        patience: Duration,
+        may_lack: MayLackRow<'_>,
+    ) -> Result<Loss> {
         let path = number.path(&self.folder);
         let draft = beside(&path, MENDING);
         let broken = |trouble: Trouble| {
@@ -67,21 +72,19 @@ impl Files {
         let loss = self.draft(number, &draft, now, may_lack).map_err(broken);
         let loss = loss.inspect_err(|_| drop(remove(&draft)))?;
         // All of the log must be in the file: beside the new one, it would be taken for that one's.
-        self.empty_log(number, &path).map_err(broken)?;
+        self.empty_log(number, &path, patience).map_err(broken)?;
         keep_evidence(&path)?;
         self.replace(number, &path, &draft).map_err(|trouble| Trouble::Fatal(trouble.fault().to_string()))?;
         Ok(loss)
     }
 
-    /// Waits for whoever reads the file: each try takes as long as a busy file is waited for.
-    fn empty_log(&self, number: Number, path: &Path) -> Result<()> {
-        for _ in 0..BUSY_TRIES_MAX {
-            if let Some(slice) = self.slices.get(&number) {
-                slice.checkpoint(CheckpointMode::TRUNCATE)?;
-            }
-            if size(&beside(path, "-wal")) == 0 {
-                return Ok(());
-            }
+    fn empty_log(&self, number: Number, path: &Path, patience: Duration) -> Result<()> {
+        if let Some(slice) = self.slices.get(&number) {
+            slice.file.busy_timeout(patience)?;
+            slice.checkpoint(CheckpointMode::TRUNCATE)?;
+        }
+        if size(&beside(path, "-wal")) == 0 {
+            return Ok(());
         }
         let detail =
             "is damaged and cannot be mended while another process reads it; the next start mends it";

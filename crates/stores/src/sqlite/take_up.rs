@@ -57,7 +57,7 @@ fn mend(files: &mut Files, options: &Options, number: Number, fault: &str, now: 
         let row = (spot.position().0 - base).cast_signed();
         current && form == Form::Implied && row >= mark && sight == Sight::Clear
     };
-    let loss = files.mend(number, now, &may_lack)?;
+    let loss = files.mend(number, now, options.patience, &may_lack)?;
     tell(options, number, fault, &loss);
     Ok(())
 }

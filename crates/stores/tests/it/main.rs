@@ -14,6 +14,7 @@ mod crash;
 mod damage;
 mod disk;
 mod expire;
+mod mend;
 mod order;
 mod page;
 mod patrol;

@@ -207,7 +207,7 @@ pub(crate) fn damage_first_leaf(world: &World, table: &str) {
 }
 
 /// Where the first leaf of a table of the stopped world's slice begins.
-fn first_leaf(world: &World, table: &str) -> u64 {
+pub(crate) fn first_leaf(world: &World, table: &str) -> u64 {
     let path = world.path().join(SLICE);
     let database = rusqlite::Connection::open(&path).unwrap();
     database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();

@@ -1,9 +1,11 @@
 //! The simulation as a test: many worlds, each of which must keep every promise; and small worlds for single promises.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
 
+mod backlog;
 mod forget;
 mod hang_up;
 mod held;
+mod hindered;
 mod small;
 
 use sim::{Keep, Mutant, run, run_many};

@@ -25,13 +25,16 @@ use contract::store::{Commit, Fault, Readiness, Session, Watcher};
 use rusqlite::wal::CheckpointMode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Pages in a log before they are copied into the file: 16 MiB, so that a hot page is copied once for many commits.
 const LOG_PAGES: i32 = 2048;
 
 /// The slices that readers may open, with the generation of each one's file.
 pub(super) type Open = Arc<RwLock<BTreeMap<Number, u32>>>;
+
+/// Files that were told damaged and not found sound since.
+pub(super) type Suspects = Arc<Mutex<BTreeSet<Number>>>;
 
 /// Owns the files. Everything is synchronous; the writer thread is a shell around it.
 pub struct Core {
@@ -47,6 +50,9 @@ pub struct Core {
     open: Open,
     /// Slices whose commit failed for lack of space after another slice's had succeeded.
     left_out: BTreeSet<Number>,
+    pub(super) suspects: Suspects,
+    /// A file was mended that nobody looked through since.
+    pub(super) unverified: bool,
     /// A file was mended: the first of an order key may be gone.
     pub(super) disarranged: bool,
 }
@@ -94,6 +100,8 @@ impl Core {
             mark,
             open,
             left_out,
+            suspects: Arc::new(Mutex::new(mended.clone())),
+            unverified: false,
             disarranged: false,
         };
         // A crash may have come between mending and what follows from it.
@@ -319,7 +327,7 @@ impl Core {
             Ok((done, mark)) => {
                 self.mark = mark;
                 self.ledger.commit();
-                buried.iter().for_each(|one| tell_buried(&self.options, one));
+                buried.iter().for_each(|one| tell_buried(&self.options, one, &self.suspects));
                 Ok(done)
             }
             Err(trouble) => {

@@ -101,6 +101,8 @@ impl Core {
         }
         self.disarranged = true;
         self.publish();
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+        self.unverified = true;
         tell(&self.options, number, fault, &loss);
         // Positions that were lost are not given again: the damaged slice takes no more messages.
         if number == self.files.current { self.turn_slice(now) } else { Ok(()) }

@@ -1,6 +1,7 @@
 //! Takes up what an earlier process left in the files; mends those that cannot be read.
 
 use super::batch::Buried;
+use super::core::Suspects;
 use super::files::Files;
 use super::ledger::Ledger;
 use super::mend::{Loss, Sight};
@@ -14,6 +15,7 @@ use super::{Options, carry, load};
 use contract::Timestamp;
 use contract::delivery::Death;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
 
 /// What a writer knows when its files are open.
 pub(super) struct Loaded {
@@ -102,12 +104,13 @@ pub(super) fn tell(options: &Options, number: Number, fault: &str, loss: &Loss) 
 }
 
 /// Tells what was found dead by damage.
-pub(super) fn tell_buried(options: &Options, buried: &Buried) {
+pub(super) fn tell_buried(options: &Options, buried: &Buried, suspects: &Suspects) {
     match buried {
         Buried::Message(id) => options.watcher.corrupt(*id, Death::Corrupt),
         Buried::Orphan(number, target) => {
             let detail =
                 format!("the message of a delivery to {target} is gone; the delivery is dead(corrupt)");
+            suspects.lock().unwrap_or_else(PoisonError::into_inner).insert(*number);
             options.watcher.damaged(&number.file_name(), &detail);
         }
     }

@@ -53,7 +53,7 @@ impl Drop for Rest {
 pub struct Threads {
     works: Arc<Queue<Call<Work>>>,
     queries: Arc<Queue<Call<Query>>>,
-    /// Nothing is put into it: the patrol waits at it, and its closing wakes the patrol up.
+    /// The patrol waits at it: the writer rings it when a file was mended, and its closing ends the patrol.
     bell: Arc<Queue<()>>,
     readiness: Arc<AtomicU8>,
     running: Mutex<Vec<JoinHandle<()>>>,
@@ -81,11 +81,14 @@ impl Sqlite {
             watcher: core.watcher(),
             open: Arc::clone(&open),
             names: Arc::clone(&names),
+            suspects: Arc::clone(&core.suspects),
             told: HashSet::new(),
+            rung: false,
         };
         let (works, readiness) = (Arc::clone(&threads.works), Arc::clone(&threads.readiness));
+        let bell = Arc::clone(&threads.bell);
         threads
-            .start("fanlight-writer", move || write(core, &works, &readiness))
+            .start("fanlight-writer", move || write(core, &works, &readiness, &bell))
             .map_err(|e| failed(e.to_string()))?;
         let (bell, works) = (Arc::clone(&threads.bell), Arc::clone(&threads.works));
         let ask = move |work: Work| works.offer((work, oneshot::channel().0));
@@ -175,7 +178,7 @@ impl<Q> Drop for Ending<'_, Q> {
     }
 }
 
-fn write(mut core: Core, queue: &Queue<Call<Work>>, readiness: &AtomicU8) {
+fn write(mut core: Core, queue: &Queue<Call<Work>>, readiness: &AtomicU8, bell: &Queue<()>) {
     let ending = Ending(queue);
     loop {
         let patience = (core.readiness() == Readiness::Full).then_some(PATIENCE_WHEN_FULL);
@@ -184,6 +187,9 @@ fn write(mut core: Core, queue: &Queue<Call<Work>>, readiness: &AtomicU8) {
         };
         let (works, to): (Vec<Work>, Vec<_>) = calls.into_iter().unzip();
         let answers = core.apply(&works);
+        if std::mem::take(&mut core.unverified) {
+            bell.offer(());
+        }
         // Before the answers: who reads "full" must not be told "ready" afterwards.
         readiness.store(core.readiness() as u8, Ordering::Relaxed);
         let mut rest = Rest(to.into_iter().zip(answers).collect());

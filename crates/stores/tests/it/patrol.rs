@@ -22,6 +22,9 @@ impl Watcher for Ear {
     fn damaged(&self, file: &str, detail: &str) {
         self.0.send(format!("damaged {file} {detail}")).unwrap();
     }
+    fn sound(&self, file: &str) {
+        self.0.send(format!("sound {file}")).unwrap();
+    }
     fn turned(&self, _: Readiness) {}
     fn failed(&self, detail: &str) {
         self.0.send(format!("failed {detail}")).unwrap();
@@ -90,6 +93,7 @@ async fn the_background_pass_has_a_damaged_page_mended_that_nobody_needs() {
     let (store, heard) = patrolled(&world);
     let told = heard.iter().find(|told| told.contains("everything could be read and is in a new file"));
     assert!(told.unwrap().starts_with("damaged slice-000001.db"));
+    assert_eq!(heard.recv().unwrap(), "sound slice-000001.db", "what was mended is looked through");
     store.close();
     assert!(stores::sqlite::verify::verify(&world.path(), &mut |_| {}).unwrap().is_whole());
 }

@@ -12,7 +12,7 @@ use super::batch::{Admission, Batch};
 use super::files::Files;
 use super::health::Health;
 use super::ledger::Ledger;
-use super::place::Number;
+use super::place::{Number, Suspects};
 use super::reserve::Reserve;
 use super::salvage::salvage;
 use super::seen::Seen;
@@ -32,9 +32,6 @@ const LOG_PAGES: i32 = 2048;
 
 /// The slices that readers may open, with the generation of each one's file.
 pub(super) type Open = Arc<RwLock<BTreeMap<Number, u32>>>;
-
-/// Files that were told damaged and not found sound since.
-pub(super) type Suspects = Arc<Mutex<BTreeSet<Number>>>;
 
 /// Owns the files. Everything is synchronous; the writer thread is a shell around it.
 pub struct Core {

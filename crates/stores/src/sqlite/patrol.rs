@@ -3,9 +3,9 @@
 //! It reads on connections of its own and in bites of a few messages, so that no log is kept from shrinking and no disk is kept busy.
 
 use super::catalog::Names;
-use super::core::{Open, Suspects};
+use super::core::Open;
 use super::opening::open_slice_to_read;
-use super::place::Number;
+use super::place::{Number, Suspects};
 use super::queue::Queue;
 use super::slice::Slice;
 use super::trouble::{Result, Trouble};
@@ -80,14 +80,12 @@ impl Patrol {
             let ask = |work| again || ask(work);
             let numbers: Vec<Number> =
                 self.open.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
-            for number in numbers
-                .iter()
-                .filter(|number| !again || self.suspects().contains(number))
-                .copied()
-                .collect::<Vec<_>>()
-            {
-                let closed = numbers.last() != Some(&number) || number == Number::CARRIED;
-                match self.look_through(number, closed, bell, &ask) {
+            for number in &numbers {
+                if again && !self.suspects().contains(number) {
+                    continue;
+                }
+                let closed = numbers.last() != Some(number) || *number == Number::CARRIED;
+                match self.look_through(*number, closed, bell, &ask) {
                     Ok(true) => {}
                     Ok(false) => return,
                     Err(trouble) => {

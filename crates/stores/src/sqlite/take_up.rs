@@ -1,12 +1,11 @@
 //! Takes up what an earlier process left in the files; mends those that cannot be read.
 
 use super::batch::Buried;
-use super::core::Suspects;
 use super::files::Files;
 use super::ledger::Ledger;
 use super::mend::{Loss, Sight};
 use super::pack::Form;
-use super::place::{Number, Spot};
+use super::place::{Number, Spot, Suspects};
 use super::seen::Seen;
 use super::slice::Slice;
 use super::trouble::{Result, Trouble};

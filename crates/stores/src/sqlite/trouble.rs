@@ -105,10 +105,12 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 
 impl From<OpenError> for Trouble {
     fn from(error: OpenError) -> Self {
-        match error {
-            OpenError::Full { .. } => Self::Full,
-            OpenError::Damaged { .. } | OpenError::Foreign { .. } => Self::Damaged(error.to_string()),
-            other => Self::Failed(other.to_string()),
+        if matches!(error, OpenError::Full { .. }) {
+            Self::Full
+        } else if matches!(error, OpenError::Damaged { .. } | OpenError::Foreign { .. }) {
+            Self::Damaged(error.to_string())
+        } else {
+            Self::Failed(error.to_string())
         }
     }
 }

@@ -7,5 +7,6 @@ mod examples;
 mod failed_sync;
 mod faults;
 mod integrity;
+mod second_signal;
 mod soak;
 mod sync_before_answer;

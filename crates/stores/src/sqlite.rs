@@ -55,7 +55,7 @@ pub mod work;
 
 pub use self::core::Core;
 pub use admit::look;
-pub use error::OpenError;
+pub use error::{OpenError, Torn, Unfit};
 pub use front::{Desk, Front};
 pub use inline::Locked;
 pub(crate) use list::matches;

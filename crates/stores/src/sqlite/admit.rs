@@ -1,10 +1,10 @@
 //! Whether a folder is a store or may become one: looked at before anything is made, locked or written.
 
-use super::OpenError;
 use super::catalog;
 use super::naming::slices_in;
 use super::opening::{Opened, open_to_verify};
 use super::place::Number;
+use super::{OpenError, Torn, Unfit};
 use rusqlite::Connection;
 use std::fs::File;
 use std::io::ErrorKind;
@@ -24,10 +24,10 @@ pub fn look(folder: &Path) -> Result<(), OpenError> {
     for number in slices.into_iter().map(|listed| listed.number).chain(carried) {
         let path = number.path(folder);
         if !path.exists() {
-            return Err(OpenError::Missing { path });
+            return Err(OpenError::Torn { path, why: Torn::Missing });
         }
         if matches!(open_to_verify(folder, Some(number))?, Opened::Empty) {
-            return Err(OpenError::Empty { path });
+            return Err(OpenError::Torn { path, why: Torn::Empty });
         }
     }
     Ok(())
@@ -38,7 +38,9 @@ pub fn look(folder: &Path) -> Result<(), OpenError> {
 /// What is wrong with a catalog is told by what is beside it: with slices it was a store, and no advice may cost them.
 fn admit(folder: &Path) -> Result<Option<Connection>, OpenError> {
     match std::fs::metadata(folder) {
-        Ok(found) if !found.is_dir() => return Err(OpenError::NotAFolder { path: folder.to_path_buf() }),
+        Ok(found) if !found.is_dir() => {
+            return Err(OpenError::Unfit { path: folder.to_path_buf(), why: Unfit::NotAFolder });
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(OpenError::from_io(folder, &error)),
         Ok(_) => {}
@@ -47,26 +49,28 @@ fn admit(folder: &Path) -> Result<Option<Connection>, OpenError> {
     let was_store = has_data(folder)?;
     if !path.exists() {
         if was_store {
-            return Err(OpenError::Missing { path });
+            return Err(OpenError::Torn { path, why: Torn::Missing });
         }
         return if has_others(folder)? {
-            Err(OpenError::Foreign { path: folder.to_path_buf() })
+            Err(OpenError::Unfit { path: folder.to_path_buf(), why: Unfit::Foreign })
         } else {
             Ok(None)
         };
     }
     match open_to_verify(folder, None) {
         Ok(Opened::Sound(catalog)) => Ok(Some(catalog)),
-        Ok(Opened::Empty) if was_store => Err(OpenError::Empty { path }),
+        Ok(Opened::Empty) if was_store => Err(OpenError::Torn { path, why: Torn::Empty }),
         // What a crash left of the first start.
         Ok(Opened::Empty) => Ok(None),
         Ok(Opened::Damaged(detail)) if was_store => Err(OpenError::Damaged { path, detail }),
-        Err(OpenError::Foreign { path }) if was_store => {
+        Err(OpenError::Unfit { path, why: Unfit::Foreign }) if was_store => {
             Err(OpenError::Damaged { path, detail: "it is not marked as ours".into() })
         }
-        Ok(Opened::Damaged(_)) => Err(OpenError::Foreign { path }),
+        Ok(Opened::Damaged(_)) => Err(OpenError::Unfit { path, why: Unfit::Foreign }),
         // Who only verifies may copy it elsewhere; a store is to be written.
-        Err(OpenError::LogNotRead { .. }) => Err(OpenError::ReadOnly { path: folder.to_path_buf() }),
+        Err(OpenError::LogNotRead { .. }) => {
+            Err(OpenError::Unfit { path: folder.to_path_buf(), why: Unfit::ReadOnly })
+        }
         Err(error) => Err(error),
     }
 }
@@ -95,7 +99,7 @@ pub(super) fn hold(folder: &Path) -> Result<Held, OpenError> {
         if error.kind() == ErrorKind::StorageFull {
             OpenError::Full { path }
         } else {
-            OpenError::NotMade { path, detail: error.to_string() }
+            OpenError::Unfit { path, why: Unfit::NotMade { detail: error.to_string() } }
         }
     })?;
     let failed = |error: std::io::Error| OpenError::from_io(folder, &error);

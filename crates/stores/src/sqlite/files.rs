@@ -1,6 +1,5 @@
 //! The folder of a store: a lock, a catalog, a file per slice of time, and what was carried out of dropped slices.
 
-use super::OpenError;
 use super::admit::Held;
 use super::catalog::{self, Catalog, Listed};
 use super::naming::{MENDING, beside, size};
@@ -10,6 +9,7 @@ use super::removal::{remove, remove_if_there};
 use super::schema;
 use super::slice::Slice;
 use super::trouble::{Result, Trouble};
+use super::{OpenError, Torn};
 use contract::Timestamp;
 use contract::store::Position;
 use rusqlite::config::DbConfig;
@@ -65,7 +65,7 @@ impl Files {
         for number in files.listed.keys().copied().chain([Number::CARRIED]) {
             let path = number.path(folder);
             if !path.exists() {
-                return Err(OpenError::Missing { path });
+                return Err(OpenError::Torn { path, why: Torn::Missing });
             }
             let file = match files.open_slice(number) {
                 Err(_) if matches!(open_to_verify(folder, Some(number)), Ok(Opened::Damaged(_))) => {
@@ -196,7 +196,7 @@ impl Files {
             let file = self.open_draft(&path)?;
             let used = file.query_row("SELECT 1 FROM message LIMIT 1", [], |_| Ok(())).optional();
             if used.map_err(|error| OpenError::from_sqlite(&path, &error))?.is_some() {
-                return Err(OpenError::Unlisted { path });
+                return Err(OpenError::Torn { path, why: Torn::Unlisted });
             }
             drop(file);
             remove(&path).map_err(failed)?;

@@ -1,12 +1,12 @@
 //! Opens one file: to write it, to read it, or to see what is wrong with it.
 
-use super::OpenError;
 use super::catalog;
 use super::naming::{beside, size};
 use super::place::Number;
 use super::schema::{self, Mismatch};
 use super::slice::Slice;
 use super::trouble;
+use super::{OpenError, Torn, Unfit};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -103,8 +103,8 @@ pub(super) fn open_file(path: &Path, access: Access, steps: &[&str]) -> Result<C
 
 fn refusal(path: &Path, mismatch: Mismatch) -> OpenError {
     match mismatch {
-        Mismatch::Empty => OpenError::Empty { path: path.to_path_buf() },
-        Mismatch::Foreign => OpenError::Foreign { path: path.to_path_buf() },
+        Mismatch::Empty => OpenError::Torn { path: path.to_path_buf(), why: Torn::Empty },
+        Mismatch::Foreign => OpenError::Unfit { path: path.to_path_buf(), why: Unfit::Foreign },
         Mismatch::Newer { found, known } => OpenError::Newer { path: path.to_path_buf(), found, known },
         Mismatch::Sqlite(error) => OpenError::from_sqlite(path, &error),
     }

@@ -1,8 +1,8 @@
 //! What SQLite's errors mean for a group of work.
 
-use super::OpenError;
 use super::place::Number;
 use super::schema::Mismatch;
+use super::{OpenError, Unfit};
 use contract::MessageId;
 use contract::store::Fault;
 use rusqlite::ErrorCode;
@@ -107,7 +107,7 @@ impl From<OpenError> for Trouble {
     fn from(error: OpenError) -> Self {
         if matches!(error, OpenError::Full { .. }) {
             Self::Full
-        } else if matches!(error, OpenError::Damaged { .. } | OpenError::Foreign { .. }) {
+        } else if matches!(error, OpenError::Damaged { .. } | OpenError::Unfit { why: Unfit::Foreign, .. }) {
             Self::Damaged(error.to_string())
         } else {
             Self::Failed(error.to_string())

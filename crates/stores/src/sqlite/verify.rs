@@ -17,7 +17,6 @@ pub use finding::{Damage, Finding};
 pub(super) use gap::beyond;
 pub(super) use walk::Walk;
 
-use super::OpenError;
 use super::admit;
 use super::catalog::Names;
 use super::naming::{size, slices_in};
@@ -25,6 +24,7 @@ use super::opening::{Opened, is_listed, open_to_verify};
 use super::place::Number;
 use super::slice::Slice;
 use super::trouble::{Result, Trouble};
+use super::{OpenError, Torn, Unfit};
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -74,11 +74,11 @@ pub fn verify(folder: &Path, watch: &mut dyn FnMut(&Report)) -> Result<Report, O
     let catalog = folder.join("catalog.db");
     if !catalog.exists() {
         return Err(if folder.is_file() {
-            OpenError::NotAFolder { path: folder.to_path_buf() }
+            OpenError::Unfit { path: folder.to_path_buf(), why: Unfit::NotAFolder }
         } else if folder.is_dir() && admit::has_data(folder)? {
-            OpenError::Missing { path: catalog }
+            OpenError::Torn { path: catalog, why: Torn::Missing }
         } else {
-            OpenError::Nowhere { path: folder.to_path_buf() }
+            OpenError::Unfit { path: folder.to_path_buf(), why: Unfit::Nowhere }
         });
     }
     let listed = match open_to_verify(folder, None)? {

@@ -4,12 +4,12 @@ use crate::sqlite::options;
 use crate::world::{Kind, World, leased};
 use std::path::Path;
 use stores::sqlite::verify::verify;
-use stores::sqlite::{Inline, OpenError};
+use stores::sqlite::{Inline, OpenError, Torn, Unfit};
 
 /// What a start says; `fanlight check` says the same.
 fn refusal(folder: &Path) -> OpenError {
     let refused = Inline::open(folder, options()).err().expect("refused");
-    if !matches!(refused, OpenError::InUse { .. } | OpenError::Unlisted { .. }) {
+    if !matches!(refused, OpenError::InUse { .. } | OpenError::Torn { why: Torn::Unlisted, .. }) {
         let looked = stores::sqlite::look(folder).expect_err("refused by a look too");
         assert_eq!(looked.to_string(), refused.to_string());
     }
@@ -44,25 +44,25 @@ async fn a_newer_schema_is_refused_and_nothing_is_written() {
 fn a_folder_of_something_else_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("thesis.txt"), "mine").unwrap();
-    assert!(matches!(refusal(folder.path()), OpenError::Foreign { .. }));
+    assert!(matches!(refusal(folder.path()), OpenError::Unfit { why: Unfit::Foreign, .. }));
     std::fs::write(
         folder.path().join("catalog.db"),
         "no database, but long enough to be read as a header ".repeat(9),
     )
     .unwrap();
-    assert!(matches!(refusal(folder.path()), OpenError::Foreign { .. }));
+    assert!(matches!(refusal(folder.path()), OpenError::Unfit { why: Unfit::Foreign, .. }));
     let other = folder.path().join("catalog.db");
     std::fs::remove_file(&other).unwrap();
     rusqlite::Connection::open(&other).unwrap().execute_batch("CREATE TABLE theirs(x)").unwrap();
     let before = std::fs::read(&other).unwrap();
-    assert!(matches!(refusal(folder.path()), OpenError::Foreign { .. }));
+    assert!(matches!(refusal(folder.path()), OpenError::Unfit { why: Unfit::Foreign, .. }));
     assert_eq!(std::fs::read(&other).unwrap(), before);
     assert!(!folder.path().join("lock").exists(), "something was made in a folder that is not ours");
     assert_eq!(std::fs::read(folder.path().join("thesis.txt")).unwrap(), b"mine");
     let file = folder.path().join("thesis.txt");
-    assert!(matches!(refusal(&file), OpenError::NotAFolder { .. }));
+    assert!(matches!(refusal(&file), OpenError::Unfit { why: Unfit::NotAFolder, .. }));
     let error = Inline::open(Path::new("/proc/nowhere/data"), options()).err().expect("refused");
-    assert!(matches!(error, OpenError::NotMade { .. }), "{error}");
+    assert!(matches!(error, OpenError::Unfit { why: Unfit::NotMade { .. }, .. }), "{error}");
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_missing_slice_is_named() {
     world.stop();
     std::fs::remove_file(world.path().join("slice-000001.db")).unwrap();
     let error = refusal(&world.path());
-    assert!(matches!(error, OpenError::Missing { .. }), "{error}");
+    assert!(matches!(error, OpenError::Torn { why: Torn::Missing, .. }), "{error}");
     assert!(error.to_string().contains("slice-000001.db"));
 }
 
@@ -115,7 +115,13 @@ async fn a_file_that_lost_everything_is_refused_and_verify_calls_it_damaged() {
         std::fs::write(&log, "may be all that is left").unwrap();
         let error = refusal(&world.path());
         assert!(error.to_string().contains(file) && error.to_string().contains("restore"), "{error}");
-        assert!(matches!(error, OpenError::Empty { .. } | OpenError::Missing { .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                OpenError::Torn { why: Torn::Empty, .. } | OpenError::Torn { why: Torn::Missing, .. }
+            ),
+            "{error}"
+        );
         let report = verify(&world.path(), &mut |_| {}).unwrap();
         assert!(
             report.findings.iter().any(|one| (one.file.as_str(), one.damage.word()) == (file, word)),
@@ -133,7 +139,7 @@ async fn a_file_without_tables_is_refused() {
     let path = world.path().join("slice-000001.db");
     std::fs::remove_file(&path).unwrap();
     rusqlite::Connection::open(&path).unwrap().execute_batch("VACUUM; PRAGMA journal_mode = WAL").unwrap();
-    assert!(matches!(refusal(&world.path()), OpenError::Empty { .. }));
+    assert!(matches!(refusal(&world.path()), OpenError::Torn { why: Torn::Empty, .. }));
 }
 
 #[test]
@@ -178,6 +184,6 @@ async fn a_slice_that_the_catalog_does_not_list_is_removed_only_when_it_is_empty
     world.stop();
     rusqlite::Connection::open(&listed).unwrap().execute("VACUUM INTO ?1", [other.to_str()]).unwrap();
     let error = refusal(&world.path());
-    assert!(matches!(error, OpenError::Unlisted { .. }), "{error}");
+    assert!(matches!(error, OpenError::Torn { why: Torn::Unlisted, .. }), "{error}");
     assert!(other.exists());
 }

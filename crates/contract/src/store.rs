@@ -363,6 +363,8 @@ pub trait Watcher: Send + Sync {
     fn corrupt(&self, message: MessageId, death: Death);
     /// A file of the store is damaged beyond the bytes of one message. What can be read of it is still served.
     fn damaged(&self, file: &str, detail: &str);
+    /// A file that was told damaged was looked through since, and nothing is wrong with it any more.
+    fn sound(&self, _file: &str) {}
     /// Whether a message can be kept is another answer than before; the first one is told if it is not yes.
     fn turned(&self, readiness: Readiness);
     /// The store has failed for good: end the process.

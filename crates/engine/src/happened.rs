@@ -98,6 +98,11 @@ pub enum Happened<'a> {
         /// One line for people.
         detail: &'a str,
     },
+    /// A file that was told damaged is whole again.
+    Sound {
+        /// Its name in the store's folder.
+        file: &'a str,
+    },
     /// Whether a message can be kept is another answer than before.
     Turned(Readiness),
     /// A settlement came too late: another session has the delivery.

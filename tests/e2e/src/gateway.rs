@@ -156,13 +156,22 @@ impl Gateway {
         Ok(())
     }
 
+    /// SIGTERM.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub fn signal(&self) -> Result<()> {
+        let id = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &id]).status()?;
+        Ok(())
+    }
+
     /// SIGTERM, and waits until the process is gone.
     ///
     /// # Errors
     /// When it does not end.
     pub fn stop(&mut self) -> Result<ExitStatus> {
-        let id = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &id]).status()?;
+        self.signal()?;
         until("the end after SIGTERM", || Ok(self.child.try_wait()?))
     }
 

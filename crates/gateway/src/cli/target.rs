@@ -5,6 +5,7 @@ use super::client::AdminDoor;
 use super::screen::{Cell, FAINT, Table, moment, styled};
 use clap::{Args, Subcommand, ValueEnum};
 use contract::Name;
+use engine::policy::hold::Reason;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::ExitCode;
@@ -140,7 +141,14 @@ impl One {
         if self.json {
             writeln!(out, "{}", answer.text())?;
         } else {
-            write!(out, "{}", shown(&[client.read(&answer)?]))?;
+            let target: Answer = client.read(&answer)?;
+            let waits = action == "resume" && target.reason.as_deref() == Some(Reason::NoTarget.word());
+            write!(out, "{}", shown(&[target]))?;
+            if waits {
+                let hint =
+                    "the configuration does not have this target: its deliveries go on when it returns";
+                writeln!(out, "{}", styled(FAINT, hint))?;
+            }
         }
         Ok(())
     }

@@ -143,6 +143,12 @@ impl Listener for Log {
                     "a file of the store is damaged; what can be read is still served: run `fanlight verify` and look at the disk"
                 );
             }
+            Happened::Sound { file } => {
+                info!(
+                    file,
+                    "a file of the store that was damaged has been mended and looked through: it is whole"
+                );
+            }
             Happened::Fenced { delivery } => {
                 warn!(%delivery, "settled too late: another session has the delivery")
             }

@@ -34,8 +34,9 @@ pub struct Metrics {
     fenced: Counter,
     corrupted: Counter,
     damaged: Family<File, Counter>,
-    /// The files behind `damaged`: the store has few, so this is bounded.
+    /// The files behind `damaged` that were not found whole since: the store has few, so this is bounded.
     damaged_files: Mutex<BTreeSet<String>>,
+    damaged_now: Gauge,
     commit_seconds: Histogram,
     commit_items: Histogram,
     in_flight: Family<Target, Gauge>,
@@ -133,6 +134,7 @@ impl Default for Metrics {
             corrupted: Counter::default(),
             damaged: Family::default(),
             damaged_files: Mutex::default(),
+            damaged_now: Gauge::default(),
             commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
             commit_items: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             in_flight: Family::default(),
@@ -176,6 +178,11 @@ impl Metrics {
         );
         r.register("corrupted", "Messages whose stored bytes were damaged", self.corrupted.clone());
         r.register("damaged", "Findings of damage beyond the bytes of one message", self.damaged.clone());
+        r.register(
+            "damaged_files",
+            "Files that were found damaged and not found whole since",
+            self.damaged_now.clone(),
+        );
         r.register_with_unit(
             "commit",
             "Duration of group commits",
@@ -221,7 +228,13 @@ impl Metrics {
         });
     }
 
-    /// The files of the store that were found damaged since the start.
+    fn change_damaged(&self, change: impl FnOnce(&mut BTreeSet<String>)) {
+        let mut files = self.damaged_files.lock();
+        change(&mut files);
+        self.damaged_now.set(i64::try_from(files.len()).unwrap_or(i64::MAX));
+    }
+
+    /// The files of the store that were found damaged since the start, and not found whole since.
     #[must_use]
     pub fn damaged_files(&self) -> Vec<String> {
         self.damaged_files.lock().iter().cloned().collect()
@@ -308,8 +321,13 @@ impl Listener for Metrics {
             }
             Happened::Damaged { file, .. } => {
                 self.damaged.get_or_create(&File { file: (*file).to_owned() }).inc();
-                self.damaged_files.lock().insert((*file).to_owned());
+                self.change_damaged(|files| {
+                    files.insert((*file).to_owned());
+                });
             }
+            Happened::Sound { file } => self.change_damaged(|files| {
+                files.remove(*file);
+            }),
             Happened::Fenced { .. } => {
                 self.fenced.inc();
             }

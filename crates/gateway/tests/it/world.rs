@@ -80,6 +80,16 @@ impl World {
         self.app.reload(config).await.expect("it is taken into use");
     }
 
+    /// Takes a configuration without the route `signup` and without `mailing` into use.
+    pub(crate) async fn reload_with_less(&self) {
+        let config = configuration(&self.url, "");
+        let gone = ["  signup: ", "  mailing: "];
+        let lines = config.lines().filter(|line| !gone.iter().any(|start| line.starts_with(start)));
+        let config = lines.collect::<Vec<_>>().join("\n");
+        let config = config::parse(&config, "world.yaml", &Process).expect("valid");
+        self.app.reload(config).await.expect("it is taken into use");
+    }
+
     /// Runs a command that speaks to the front door.
     pub(crate) async fn front(&self, arguments: &[&str]) -> Ran {
         self.run(arguments, ["--server", &self.server]).await

@@ -1,6 +1,6 @@
 //! Leases due deliveries.
 
-use super::batch::Batch;
+use super::batch::{Batch, Buried};
 use super::code::Code;
 use super::head::Head;
 use super::ledger::Count;
@@ -134,10 +134,10 @@ impl Batch<'_> {
         }
     }
 
-    /// The message's bytes are damaged: whatever of it still waits is dead, and somebody is told.
+    /// The message's bytes are damaged, or it is gone: whatever of it still waits is dead, and somebody is told.
     fn bury(&mut self, position: Position) -> Result<()> {
         let slice = self.holder(position)?;
-        let (id, rank) = slice.labels(position)?;
+        let labels = slice.labels(position)?;
         for before in slice.rows(position)? {
             if !matches!(before.code, Code::Due | Code::Blocked | Code::Waiting) {
                 continue;
@@ -145,13 +145,17 @@ impl Batch<'_> {
             let mut after = before.clone();
             let (code, death, at) = Code::split(Standing::Dead(Death::Corrupt), self.now());
             (after.code, after.death, after.at, after.key) = (code, death, at, None);
-            after.rank = Some(rank);
+            after.rank = labels.map(|(_, rank)| rank);
             self.update(slice, &before, &after)?;
             if let Some(key) = &before.key {
                 self.rearrange(before.lane, key)?;
             }
+            if labels.is_none() {
+                self.buried
+                    .push(Buried::Orphan(slice.number, self.files.catalog.read().target(before.lane)?));
+            }
         }
-        self.damaged.push(id);
+        self.buried.extend(labels.map(|(id, _)| Buried::Message(id)));
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use contract::message::Headers;
 use contract::part::Rule;
 use contract::store::Position;
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
+use rusqlite::OptionalExtension;
 use std::sync::Arc;
 
 /// What is known of a message without its body.
@@ -103,18 +104,18 @@ impl Slice {
         }
     }
 
-    /// The id and the order in lists of a message whose other bytes may be damaged.
-    pub(super) fn labels(&self, position: Position) -> Result<(MessageId, i64)> {
+    /// The id and the order in lists of a message whose other bytes may be damaged; none when it is gone.
+    pub(super) fn labels(&self, position: Position) -> Result<Option<(MessageId, i64)>> {
         let mut find = self.file.prepare_cached("SELECT hi, lo, first_hi FROM message WHERE row = ?1")?;
         let labels = |row: &rusqlite::Row<'_>| Ok((whole(row.get(0)?, row.get(1)?), row.get(2)?));
-        let (id, rank) = find.query_row([self.row_of(position)], labels)?;
-        Ok((MessageId::from_bits(id), rank))
+        let found = find.query_row([self.row_of(position)], labels).optional()?;
+        Ok(found.map(|(id, rank)| (MessageId::from_bits(id), rank)))
     }
 
     pub(super) fn deadline(&self, position: Position) -> Result<Option<Timestamp>> {
         let mut find = self.file.prepare_cached("SELECT deadline FROM message WHERE row = ?1")?;
-        let deadline = find.query_row([self.row_of(position)], |row| row.get::<_, Option<i64>>(0))?;
-        Ok(deadline.map(time))
+        let found = find.query_row([self.row_of(position)], |row| row.get::<_, Option<i64>>(0)).optional()?;
+        Ok(found.flatten().map(time))
     }
 
     pub(super) fn head_by_id(&self, id: MessageId) -> Result<Option<Head>> {

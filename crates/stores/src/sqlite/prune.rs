@@ -3,7 +3,9 @@
 use super::carry::{carry, erase};
 use super::core::Core;
 use super::load;
+use super::naming::size;
 use super::place::Number;
+use super::removal::remove_if_there;
 use super::slice::{Slice, micros};
 use super::trouble::{Result, Trouble};
 use contract::store::{Position, Pruned, Retention};
@@ -18,6 +20,7 @@ impl Core {
     pub(super) fn prune(&mut self, retention: Retention, now: Timestamp) -> Result<Pruned> {
         self.turn_slice_if_due(now)?;
         let mut pruned = self.prune_carried(retention, now)?;
+        pruned.bytes += self.prune_evidence(retention, now)?;
         let closed: Vec<Number> =
             self.files.listed.keys().copied().filter(|one| *one != self.files.current).collect();
         for number in closed {
@@ -109,6 +112,19 @@ impl Core {
         }
         self.files.catalog.forget_until(made(newest))?;
         Ok(total.cast_unsigned().saturating_sub(alive.len() as u64))
+    }
+
+    /// What was kept of a damaged `carried.db` goes when all that was in it may go; a slice's goes with its slice. The bytes given back.
+    fn prune_evidence(&self, retention: Retention, now: Timestamp) -> Result<u64> {
+        let path = Number::CARRIED.evidence(&self.files.folder);
+        let kept = path.exists();
+        if kept && now.since(self.files.catalog.evidence_since(now)?) < retention.time.max(retention.dead) {
+            return Ok(0);
+        }
+        let bytes = size(&path);
+        remove_if_there(&path)?;
+        self.files.catalog.forget_evidence()?;
+        Ok(bytes)
     }
 
     /// Messages that were carried go one by one.

@@ -98,6 +98,12 @@ pub(super) fn check_made(file: &Connection, steps: &[&str]) -> Result<(), Mismat
     if tables == 0 { Err(Mismatch::Empty) } else { Ok(()) }
 }
 
+/// The steps that a file of a slice has behind it.
+pub(super) fn steps_of(file: &Connection) -> Result<&'static [&'static str], Mismatch> {
+    let behind = usize::try_from(check(file, SLICE)?).unwrap_or_default();
+    Ok(SLICE.get(..behind).unwrap_or(SLICE))
+}
+
 /// Applies the steps that the file does not have yet, each in its own transaction.
 pub(super) fn migrate(file: &Connection, steps: &[&str]) -> Result<(), Mismatch> {
     let found = check(file, steps)?;

@@ -107,7 +107,7 @@ impl Batch<'_> {
         (row.code, row.death, row.at) = (code, death, at);
         row.rank = None;
         if code == Code::Dead {
-            row.rank = Some(slice.labels(row.spot.position())?.1);
+            row.rank = slice.labels(row.spot.position())?.map(|(_, rank)| rank);
         }
         if !code.is_unfinished() {
             row.key = None;

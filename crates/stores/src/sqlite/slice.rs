@@ -3,7 +3,7 @@
 use super::code::Code;
 use super::pack;
 use super::place::{Number, Spot};
-use super::trouble::{Result, Trouble};
+use super::trouble::{Result, Stumble, Trouble};
 use contract::delivery::{Attempt, Standing, Suspicion};
 use contract::message::Headers;
 use contract::query::Edit;
@@ -175,6 +175,10 @@ impl Slice {
         let read = read();
         self.file.prepare_cached("COMMIT")?.execute([])?;
         read
+    }
+
+    pub(super) fn stumble(&self, trouble: Trouble) -> Stumble {
+        Stumble { over: Some(self.number), trouble }
     }
 
     /// A message's row in this file. What was carried keeps its whole position.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use stores::sqlite::verify::{FINDINGS_MAX, Finding, Report, verify};
-use stores::sqlite::{OpenError, Sqlite};
+use stores::sqlite::{OpenError, Sqlite, Unfit};
 
 const SLICE: &str = "slice-000001.db";
 
@@ -152,11 +152,11 @@ async fn files_that_do_not_belong_together_are_named() {
 #[tokio::test]
 async fn what_cannot_be_read_is_not_called_damaged() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(matches!(verify(folder.path(), &mut |_| {}), Err(OpenError::Nowhere { .. })));
+    assert!(matches!(verify(folder.path(), &mut |_| {}), Err(OpenError::Unfit { why: Unfit::Nowhere, .. })));
     let (mut world, ..) = full_world(Kind::Sqlite).await;
     world.stop();
     let file = world.path().join(SLICE);
-    assert!(matches!(verify(&file, &mut |_| {}), Err(OpenError::NotAFolder { .. })));
+    assert!(matches!(verify(&file, &mut |_| {}), Err(OpenError::Unfit { why: Unfit::NotAFolder, .. })));
     let newer = rusqlite::Connection::open(world.path().join(SLICE)).unwrap();
     newer.execute_batch("PRAGMA user_version = 99").unwrap();
     drop(newer);
@@ -168,7 +168,7 @@ async fn a_copy_on_a_read_only_disk_is_verified() {
     let mut world = World::new(Kind::Sqlite).await;
     world.keep(vec![leased("crm")]).await;
     let place = tempfile::tempdir().unwrap();
-    let disk = crate::sqlite::SmallDisk::mount(&place.path().join("50% of #1?"));
+    let disk = crate::disk::SmallDisk::mount(&place.path().join("50% of #1?"));
     let copy = |world: &World| {
         disk.remount("rw");
         for entry in std::fs::read_dir(world.path()).unwrap() {

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stores::memory::Memory;
-use stores::sqlite::{Inline, Options, Sqlite, Sync};
+use stores::sqlite::{Inline, Options, READERS_PATIENCE, Sqlite, Sync};
 
 pub(crate) const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
 
@@ -117,6 +117,8 @@ pub(crate) struct World {
     pub(crate) session: Session,
     sync: Sync,
     reserve: u64,
+    /// How long the store waits for who reads a damaged file.
+    pub(crate) patience: Duration,
     holder: Holder,
 }
 
@@ -134,6 +136,7 @@ impl World {
         let mut world = Self {
             sync,
             reserve,
+            patience: READERS_PATIENCE,
             kind,
             folder: tempfile::tempdir().unwrap(),
             clock: Arc::default(),
@@ -148,7 +151,12 @@ impl World {
 
     pub(crate) fn options(&self) -> Options {
         let clock: Arc<dyn Clock> = self.clock.clone();
-        Options { reserve_bytes: self.reserve, sync: self.sync, ..Options::new(self.notes.clone(), clock) }
+        Options {
+            reserve_bytes: self.reserve,
+            sync: self.sync,
+            patience: self.patience,
+            ..Options::new(self.notes.clone(), clock)
+        }
     }
 
     async fn start(&mut self) {

@@ -1,10 +1,12 @@
 //! The simulation as a test: many worlds, each of which must keep every promise; and small worlds for single promises.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
 
+mod backlog;
 mod breaker;
 mod forget;
 mod hang_up;
 mod held;
+mod hindered;
 mod linger;
 mod small;
 

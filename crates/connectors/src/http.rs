@@ -155,9 +155,9 @@ impl HttpTarget {
             Ok(token) => token,
             Err(failure) => return own(failure),
         };
-        match self.call(client, parcel, Some(&token)).await {
-            Outcome::Answered(reply) if reply.status == StatusCode::UNAUTHORIZED => {}
-            outcome => return outcome,
+        let first = self.call(client, parcel, Some(&token)).await;
+        if !matches!(&first, Outcome::Answered(reply) if reply.status == StatusCode::UNAUTHORIZED) {
+            return first;
         }
         match tokens.instead_of(&token).await {
             Ok(newer) => self.call(client, parcel, Some(&newer)).await,

@@ -16,6 +16,7 @@ pub mod capture;
 mod classify;
 mod client;
 mod connect;
+mod cover;
 mod destination;
 pub mod dial;
 mod exchange;
@@ -52,6 +53,7 @@ use client::Client;
 use contract::delivery::{ErrorClass, Timings};
 use contract::target::{Call, Lasting, Outcome, Parcel, Target};
 use contract::{Clock, Promise};
+use cover::Cover;
 use destination::Destination;
 use http::{Request, StatusCode, Version};
 use std::sync::Arc;
@@ -70,6 +72,7 @@ struct Ready {
     client: Client,
     /// Of a target whose credential is a token.
     tokens: Option<Tokens>,
+    cover: Cover,
 }
 
 impl Settings {
@@ -103,7 +106,7 @@ impl Ready {
             .oauth2()
             .map(|oauth2| Tokens::try_new(oauth2, settings, Arc::clone(clock), Arc::clone(dial)));
         let client = Client::new(to, settings, Arc::clone(clock), Arc::clone(dial));
-        Ok(Self { client, tokens: tokens.transpose()? })
+        Ok(Self { client, tokens: tokens.transpose()?, cover: Cover::new(settings) })
     }
 }
 
@@ -117,10 +120,10 @@ impl HttpTarget {
 
     async fn attempt(&self, parcel: &Parcel) -> Outcome {
         match &self.ready {
-            Ok(Ready { client, tokens: None }) => self.call(client, parcel, None).await,
+            Ok(ready @ Ready { tokens: None, .. }) => self.call(ready, parcel, None).await,
             // Boxed: it holds a call twice, and every call would carry its size.
-            Ok(Ready { client, tokens: Some(tokens) }) => {
-                Box::pin(self.call_with_token(client, tokens, parcel)).await
+            Ok(ready @ Ready { tokens: Some(tokens), .. }) => {
+                Box::pin(self.call_with_token(ready, tokens, parcel)).await
             }
             Err(fault) => Outcome::Own {
                 class: ErrorClass::LocalConfig,
@@ -130,7 +133,8 @@ impl HttpTarget {
         }
     }
 
-    async fn call(&self, client: &Client, parcel: &Parcel, token: Option<&Token>) -> Outcome {
+    async fn call(&self, ready: &Ready, parcel: &Parcel, token: Option<&Token>) -> Outcome {
+        let Ready { client, cover, .. } = ready;
         let began = self.clock.tick();
         let mut watch = Stopwatch::start(began);
         let write = |version| request(&client.to, parcel, token, version);
@@ -142,25 +146,28 @@ impl HttpTarget {
                 proxy::own("the proxy answered with 407")
                     .outcome(&client.to.place, watch.read(self.clock.tick()))
             }
-            Ok(reply) => Outcome::Answered(reply),
+            Ok(mut reply) => {
+                cover.put_on(&mut reply, token.map(|token| &token.field));
+                Outcome::Answered(reply)
+            }
             Err(failure) => failure.outcome(&client.to.place, watch.read(self.clock.tick())),
         }
     }
 
     /// A target that answers 401 has not acted: the call is made once more, with another token. The time that tokens take is
     /// not the target's.
-    async fn call_with_token(&self, client: &Client, tokens: &Tokens, parcel: &Parcel) -> Outcome {
-        let own = |failure: Failure| failure.outcome(&client.to.place, Timings::default());
+    async fn call_with_token(&self, ready: &Ready, tokens: &Tokens, parcel: &Parcel) -> Outcome {
+        let own = |failure: Failure| failure.outcome(&ready.client.to.place, Timings::default());
         let token = match tokens.current().await {
             Ok(token) => token,
             Err(failure) => return own(failure),
         };
-        match self.call(client, parcel, Some(&token)).await {
-            Outcome::Answered(reply) if reply.status == StatusCode::UNAUTHORIZED => {}
-            outcome => return outcome,
+        let first = self.call(ready, parcel, Some(&token)).await;
+        if !matches!(&first, Outcome::Answered(reply) if reply.status == StatusCode::UNAUTHORIZED) {
+            return first;
         }
         match tokens.instead_of(&token).await {
-            Ok(newer) => self.call(client, parcel, Some(&newer)).await,
+            Ok(newer) => self.call(ready, parcel, Some(&newer)).await,
             Err(failure) => own(failure),
         }
     }

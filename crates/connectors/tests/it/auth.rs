@@ -58,3 +58,20 @@ async fn outside_the_scope_of_its_credential_nothing_is_sent() {
     assert!(detail.contains("not for this path") && !detail.contains("s3cret"), "{detail}");
     assert!(seen.all().is_empty());
 }
+
+#[tokio::test]
+async fn an_answer_that_repeats_the_credential_is_covered() {
+    let (server, _) = Server::seeing(|request| {
+        let place = "https://other.test/?key=s3cret%26";
+        format!(
+            "HTTP/1.1 307 Moved\r\nlocation: {place}\r\ncontent-length: {}\r\n\r\n{request}",
+            request.len()
+        )
+    })
+    .await;
+    let world = World::with(&server.url(), |settings| settings.auth = auth(key_in_query()));
+    let reply = world.reply().await;
+    assert_eq!(reply.location.as_deref(), Some("https://other.test/?key=***"));
+    let body = String::from_utf8(reply.capture.body.to_vec()).unwrap();
+    assert!(body.starts_with("POST /hook?a=b&key=*** HTTP/1.1") && !body.contains("s3cret"), "{body}");
+}

@@ -73,7 +73,9 @@ fn behave(request: &Wire, stream: &mut TcpStream) -> std::io::Result<()> {
         return answer(stream, 200, "", body.as_bytes());
     }
     let status = if request.body.starts_with(b"{\"good") { 200 } else { 422 };
-    answer(stream, status, "content-type: text/plain\r\n", b"seen")
+    // It repeats what it was sent, as some do.
+    let seen = format!("{:?}", request.headers);
+    answer(stream, status, "content-type: text/plain\r\n", seen.as_bytes())
 }
 
 /// What holds a secret, by name.

@@ -19,7 +19,7 @@ pub struct Key(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    Hmac(hmac::Key),
+    Hmac(Arc<hmac::Key>),
     Ed25519(Arc<Ed25519KeyPair>),
 }
 
@@ -79,7 +79,7 @@ impl FromStr for Key {
             if !(SECRET_BYTES_MIN..=SECRET_BYTES_MAX).contains(&bytes.len()) {
                 return Err(NotAKey::Length { bytes: bytes.len() });
             }
-            return Ok(Self(Kind::Hmac(hmac::Key::new(hmac::HMAC_SHA256, &bytes))));
+            return Ok(Self(Kind::Hmac(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))));
         }
         if text.starts_with("whpk_") {
             return Err(NotAKey::Public);

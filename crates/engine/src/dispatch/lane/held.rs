@@ -58,8 +58,11 @@ impl Lane {
             (None, None) => Err(Probed::Nothing),
         }?;
         state.in_flight += 1;
+        let before = state.hold.clone();
         state.hold.look_now(now);
-        self.unsaved.store(true, Ordering::SeqCst);
+        if state.hold != before {
+            self.unsaved.store(true, Ordering::SeqCst);
+        }
         Ok(place)
     }
 

@@ -34,6 +34,8 @@ pub const WINDOW_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const LANE_SHARE: usize = 64;
 /// Deliveries that one claim brings into memory for one target.
 pub const CLAIM_ITEMS_MAX: usize = 256;
+/// Calls that a rate may allow in its second, minute or hour, and at once.
+pub const RATE_MAX: u32 = 1_000_000;
 /// Deliveries past their deadline that one call of a store ends.
 pub const EXPIRE_ITEMS_MAX: usize = 256;
 /// Settlements that wait for a commit; a courier with one more waits for room.

@@ -175,9 +175,8 @@ fn begin(engine: &Arc<Engine>, ray: &Ray, durable: Durable<'_>, standing: Standi
                 suspect: Suspicion::Clear,
             };
             let lease = Lease { position, delivery, message: Arc::clone(message), edit: None };
-            if let Some(lease) = ray.lane.keep_promise(lease, engine.doors.clock.now()) {
-                deliver::start(engine, &ray.lane, lease);
-            }
+            let next = ray.lane.keep_promise(lease, engine.doors.clock.now());
+            deliver::go_on(engine, &ray.lane, next);
         }
         Standing::Due(at) => engine.put_on_disk(&ray.lane, at),
         Standing::Delivered

@@ -1,7 +1,7 @@
 //! What the configuration asks of the engine: routes and targets, ready to use.
 
-use crate::policy::retry;
 use crate::policy::statuses::Statuses;
+use crate::policy::{concurrency, rate, retry};
 use contract::Name;
 use contract::delivery::ShapeId;
 use contract::expression::Expression;
@@ -38,7 +38,9 @@ pub struct TargetPlan {
     /// How to read its answers.
     pub statuses: Statuses,
     /// Calls in flight at once.
-    pub concurrency: usize,
+    pub concurrency: concurrency::Limit,
+    /// Calls in a time; none: as many as there are.
+    pub rate: Option<rate::Limit>,
     /// Whether a message goes there at all.
     pub when: Option<Arc<dyn Expression>>,
     /// How the body is made.

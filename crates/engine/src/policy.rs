@@ -1,5 +1,7 @@
 //! Policies: pure decisions that take the time and randomness as arguments.
 
+pub mod concurrency;
 pub mod hold;
+pub mod rate;
 pub mod retry;
 pub mod statuses;

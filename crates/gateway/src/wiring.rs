@@ -61,7 +61,7 @@ impl Wiring {
                 idle: target.timeouts.idle,
             },
             tls: Tls { roots: target.ca.clone().map_or(Roots::System, Roots::Pem) },
-            connections_max_idle: target.concurrency,
+            connections_max_idle: target.concurrency.most(),
             guard: match target.private {
                 Private::Allow => Guard::AllowAll,
                 Private::Deny => Guard::GlobalOnly { allow: Vec::new() },
@@ -75,6 +75,7 @@ impl Wiring {
             retry: target.retry.clone(),
             statuses: target.statuses.clone(),
             concurrency: target.concurrency,
+            rate: target.rate,
             when: target.when.clone().map(|when| self.runner.expression(when)),
             shape: target.body.clone().map(|body| self.shape(body)),
             target: Arc::new(http),

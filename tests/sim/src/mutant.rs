@@ -51,6 +51,7 @@ mutants! {
     IgnoredAuth: "refused credentials count as a plain failure",
     IgnoredGone: "410 counts as a plain failure",
     ConcurrencyPlusOne: "one call more than allowed",
+    IgnoredRate: "a target's rate is not kept",
     IgnoredOrder: "order keys are dropped",
     IgnoredDeadline: "a claimed delivery has lost its deadline",
     EndlessWait: "what waits past its deadline is left to wait",

@@ -4,8 +4,10 @@ use crate::random::Random;
 use bytes::Bytes;
 use contract::store::Once;
 use contract::{Name, Timestamp, limits};
+use engine::policy::rate;
 use engine::policy::retry::{Policy, Schedule};
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Everything that is the same over the whole life of a world.
@@ -45,6 +47,7 @@ pub(crate) struct TargetRecipe {
     /// The same as the engine knows it.
     pub(crate) policy: Policy,
     pub(crate) concurrency: usize,
+    pub(crate) rate: Option<rate::Limit>,
     pub(crate) filtered: bool,
     pub(crate) timeout: Duration,
     pub(crate) temper: Temper,
@@ -132,6 +135,7 @@ fn target(number: u64, random: &Random) -> Option<TargetRecipe> {
         jitter,
         policy: Policy::try_new(schedule, jitter).ok()?,
         concurrency: usize::try_from(random.within(1..=8)).ok()?,
+        rate: pace(random),
         filtered: random.chance(40),
         timeout: random.millis(1_000..=15_000),
         temper: random.weighted(&[
@@ -143,6 +147,16 @@ fn target(number: u64, random: &Random) -> Option<TargetRecipe> {
             (2, Temper::Dead),
         ])?,
     })
+}
+
+/// Some targets have a rate, slow enough that a crowd waits for it, quick enough that a wait does not look like an end.
+fn pace(random: &Random) -> Option<rate::Limit> {
+    if !random.chance(25) {
+        return None;
+    }
+    let (count, seconds) = *random.pick(&[(4, 1), (20, 1), (300, 60)])?;
+    let burst = u32::try_from(random.within(1..=4)).ok().and_then(NonZeroU32::new);
+    Some(rate::Limit::new(NonZeroU32::new(count)?, Duration::from_secs(seconds), burst))
 }
 
 fn schedule(random: &Random) -> (Schedule, Vec<Duration>) {

@@ -15,6 +15,7 @@ use contract::store::Store;
 use contract::target::Target;
 use contract::{Clock, Entropy, Name};
 use engine::plan::{Plan, RoutePlan, TargetPlan};
+use engine::policy::concurrency::Limit;
 use engine::policy::statuses::Statuses;
 use engine::{Doors, Engine, Settings};
 use http::Uri;
@@ -89,7 +90,8 @@ impl Stage {
             name: target.name.clone(),
             retry: target.policy.clone(),
             statuses: Statuses::default(),
-            concurrency: target.concurrency + usize::from(self.has(Mutant::ConcurrencyPlusOne)),
+            concurrency: Limit::Fixed(target.concurrency + usize::from(self.has(Mutant::ConcurrencyPlusOne))),
+            rate: target.rate.filter(|_| !self.has(Mutant::IgnoredRate)),
             when: filtered.then(wants),
             shape: generation.shapes.get(number).copied().flatten().map(shape),
             target: self.call(number, target)?,

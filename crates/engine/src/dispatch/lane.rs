@@ -7,13 +7,16 @@
 //! The window is bounded; what does not fit stays on disk, and the lane remembers when the earliest of it is due.
 
 mod held;
+mod start;
 
 use super::memory::{Memory, Share};
 use crate::plan::TargetPlan;
+use crate::policy::concurrency::{Learner, Sign};
 use crate::policy::hold::{Gate, Hold, Reason};
+use crate::policy::rate::Rate;
 use arc_swap::ArcSwapOption;
 use contract::store::{Ask, Lease};
-use contract::{DeliveryId, MessageId, Name, Timestamp, limits};
+use contract::{DeliveryId, MessageId, Name, Timestamp};
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -35,6 +38,12 @@ struct State {
     promised: usize,
     window: VecDeque<Lease>,
     hold: Hold,
+    /// What the target's limit has let go.
+    rate: Rate,
+    /// What its answers have taught about its concurrency.
+    learner: Learner,
+    /// The earliest time that the dispatcher was told the first of the window may start at.
+    alarm: Option<Timestamp>,
     /// When the earliest delivery on disk is due; none: nothing is on disk.
     next_due: Option<Timestamp>,
     /// The earliest that was put on disk since the claim under way began, which that claim may not have seen.
@@ -61,22 +70,29 @@ pub struct View {
     pub in_flight: usize,
     /// Leased and waiting in memory.
     pub window: usize,
+    /// Calls that it may have in flight at once, as configured or as learned; none: it is not configured.
+    pub concurrency: Option<usize>,
     /// The hold as it is now.
     pub hold: Hold,
     /// Why it is held now, if it is.
     pub reason: Option<Reason>,
 }
 
-/// What a courier does after its delivery.
+/// What starts next.
 pub(crate) struct Next {
-    /// Its next delivery; none: it ends.
+    /// A delivery that starts now; none: nothing may.
     pub(crate) lease: Option<Lease>,
-    /// The dispatcher should look for more on disk.
-    pub(crate) hungry: bool,
+    /// The dispatcher should look at this lane: at what is on disk, or at when the next may start.
+    pub(crate) wake: bool,
 }
 
-/// A lane asks for more from the disk when its window is shorter than this.
-const HUNGRY_BELOW: usize = limits::CLAIM_ITEMS_MAX / 2;
+/// A call has ended.
+pub(crate) struct Ended {
+    /// What its delivery weighed.
+    pub(crate) bytes: usize,
+    /// What it says about how busy the target is.
+    pub(crate) sign: Sign,
+}
 
 impl State {
     fn new(share: Share) -> Self {
@@ -85,6 +101,9 @@ impl State {
             promised: 0,
             window: VecDeque::new(),
             hold: Hold::default(),
+            rate: Rate::default(),
+            learner: Learner::default(),
+            alarm: None,
             next_due: None,
             noted: None,
             share,
@@ -116,7 +135,7 @@ impl Lane {
     /// `break_promise`.
     pub(crate) fn admit(&self, bytes: usize, now: Timestamp) -> bool {
         let mut state = self.state.lock();
-        let room = state.in_flight + state.promised + state.window.len() < limits::WINDOW_ITEMS_MAX;
+        let room = state.in_flight + state.promised + state.window.len() < self.items_max();
         let backlog = state.next_due.is_some_and(|due| due <= now);
         let open = state.hold.gate(now) == Gate::Admit && !state.stopped && self.plan.load().is_some();
         let admitted = room && !backlog && open && bytes <= state.share.room();
@@ -134,38 +153,42 @@ impl Lane {
         state.share.give(bytes);
     }
 
-    /// The message is durable. Some: start a courier with it.
-    pub(crate) fn keep_promise(&self, lease: Lease, now: Timestamp) -> Option<Lease> {
+    /// The message is durable.
+    pub(crate) fn keep_promise(&self, lease: Lease, now: Timestamp) -> Next {
         let mut state = self.state.lock();
         state.promised -= 1;
         self.place(&mut state, lease, now)
     }
 
-    /// A lease that was claimed. Some: start a courier with it.
-    pub(crate) fn offer(&self, lease: Lease, now: Timestamp) -> Option<Lease> {
+    /// A lease that was claimed.
+    pub(crate) fn offer(&self, lease: Lease, now: Timestamp) -> Next {
         let mut state = self.state.lock();
         state.share.take(weight(&lease));
         self.place(&mut state, lease, now)
     }
 
     /// What the courier of a finished delivery does next.
-    pub(crate) fn next(&self, finished_bytes: usize, now: Timestamp) -> Next {
+    pub(crate) fn next(&self, ended: &Ended, now: Timestamp) -> Next {
         let mut state = self.state.lock();
-        state.share.give(finished_bytes);
+        state.share.give(ended.bytes);
+        if let Some(plan) = self.plan.load().as_deref() {
+            let in_flight = state.in_flight;
+            state.learner.learn(&plan.concurrency, ended.sign, in_flight);
+        }
         state.in_flight -= 1;
-        let lease = if self.may_start(&state, now) { state.window.pop_front() } else { None };
-        state.in_flight += usize::from(lease.is_some());
+        let starts = !state.window.is_empty() && self.begin(&mut state, now);
+        let lease = if starts { state.window.pop_front() } else { None };
         let hungry = !state.told && self.is_hungry(&state, now);
         state.told |= hungry;
-        Next { lease, hungry }
+        let rings = self.rings(&mut state, now);
+        Next { lease, wake: hungry || rings }
     }
 
     /// What waits in memory and may start now, after a hold has ended or the configuration changed.
     pub(crate) fn ready(&self, now: Timestamp) -> Vec<Lease> {
         let mut state = self.state.lock();
         let mut ready = Vec::new();
-        while !state.window.is_empty() && self.may_start(&state, now) {
-            state.in_flight += 1;
+        while !state.window.is_empty() && self.begin(&mut state, now) {
             ready.extend(state.window.pop_front());
         }
         ready
@@ -184,7 +207,7 @@ impl Lane {
         state.asked = state.share.room().div_ceil(2);
         let bytes = state.asked;
         state.share.take(bytes);
-        let items = if probing { 1 } else { limits::CLAIM_ITEMS_MAX };
+        let items = if probing { 1 } else { self.claim_max() };
         Some(Ask { tenant: self.tenant.clone(), target: self.name.clone(), items, bytes: bytes.max(1) })
     }
 
@@ -214,18 +237,13 @@ impl Lane {
 
     /// When the dispatcher should look at this lane again.
     pub(crate) fn wakes_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         let waiting = !state.window.is_empty() || state.next_due.is_some();
-        let in_hand = state.in_flight + state.window.len();
-        // What is due already waits until a courier that ends says that there is room; what is due later needs the clock.
-        let later = state.next_due.filter(|due| *due > now);
-        match state.hold.gate(now) {
-            _ if state.stopped || !waiting || self.plan.load().is_none() => None,
-            Gate::Refuse(until) => until,
-            Gate::Probe if in_hand > 0 => later,
-            Gate::Admit | Gate::Probe if state.window.len() >= HUNGRY_BELOW || !has_memory(&state) => later,
-            Gate::Admit | Gate::Probe => state.next_due,
+        state.alarm = self.opens(&state, now);
+        if state.stopped || !waiting || self.plan.load().is_none() {
+            return None;
         }
+        earlier(state.alarm, self.looks_at(&state, now))
     }
 
     /// Removes the message's deliveries that wait here, before they are sent.
@@ -284,11 +302,13 @@ impl Lane {
     /// A lane as people see it.
     pub(crate) fn view(&self, now: Timestamp) -> View {
         let reason = self.reason(now);
+        let plan = self.plan.load();
         let state = self.state.lock();
         View {
             name: self.name.clone(),
             in_flight: state.in_flight,
             window: state.window.len(),
+            concurrency: plan.as_deref().map(|plan| plan.concurrency.now(&state.learner)),
             reason,
             hold: state.hold.clone(),
         }
@@ -309,34 +329,13 @@ impl Lane {
         state.hold.gate(now) == Gate::Refuse(None) || self.plan.load().is_none()
     }
 
-    fn place(&self, state: &mut State, lease: Lease, now: Timestamp) -> Option<Lease> {
-        if state.window.is_empty() && self.may_start(state, now) {
-            state.in_flight += 1;
-            return Some(lease);
+    fn place(&self, state: &mut State, lease: Lease, now: Timestamp) -> Next {
+        if state.window.is_empty() && self.begin(state, now) {
+            return Next { lease: Some(lease), wake: false };
         }
         state.deadline = earlier(state.deadline, lease.message.deadline);
         state.window.push_back(lease);
-        None
-    }
-
-    fn is_hungry(&self, state: &State, now: Timestamp) -> bool {
-        let open =
-            !matches!(state.hold.gate(now), Gate::Refuse(_)) && !state.stopped && self.plan.load().is_some();
-        open && has_memory(state)
-            && state.window.len() < HUNGRY_BELOW
-            && state.next_due.is_some_and(|due| due <= now)
-    }
-
-    fn may_start(&self, state: &State, now: Timestamp) -> bool {
-        let concurrency = match self.plan.load().as_deref() {
-            Some(plan) if !state.stopped => plan.concurrency,
-            Some(_) | None => 0,
-        };
-        match state.hold.gate(now) {
-            Gate::Admit => state.in_flight < concurrency,
-            Gate::Probe => state.in_flight == 0 && concurrency > 0,
-            Gate::Refuse(_) => false,
-        }
+        Next { lease: None, wake: self.rings(state, now) }
     }
 }
 

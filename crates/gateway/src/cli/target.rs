@@ -114,8 +114,17 @@ fn shown(targets: &[Answer]) -> String {
     if targets.is_empty() {
         return format!("{}\n", styled(FAINT, "the configuration has no targets"));
     }
-    let mut table =
-        Table::new(["target", "state", "reason", "until", "in flight", "waiting", "oldest due", "dead"]);
+    let mut table = Table::new([
+        "target",
+        "state",
+        "reason",
+        "until",
+        "in flight",
+        "at most",
+        "waiting",
+        "oldest due",
+        "dead",
+    ]);
     for target in targets {
         table.row([
             Cell::text(&target.name),
@@ -123,6 +132,7 @@ fn shown(targets: &[Answer]) -> String {
             Cell::maybe(target.reason.as_deref()),
             Cell::maybe(target.until.map(moment)),
             Cell::number(target.in_flight),
+            target.concurrency.map_or_else(|| Cell::text(""), Cell::number),
             Cell::number(target.waiting_in_memory.saturating_add(target.waiting_on_disk)),
             Cell::maybe(target.oldest_due.map(moment)),
             Cell::number(target.dead),

@@ -1,5 +1,6 @@
 //! From the raw configuration to the valid one: every value is read, every reference checked, every problem reported.
 
+mod pace;
 mod route;
 mod target;
 

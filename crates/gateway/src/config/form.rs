@@ -2,11 +2,13 @@
 
 mod jq;
 mod naming;
+mod pace;
 mod quantity;
 mod request;
 mod url;
 mod words;
 
+pub(crate) use pace::{Calls, Pace};
 pub(crate) use quantity::{Count, Factor, Share};
 pub(crate) use request::{Accept, Statuses};
 

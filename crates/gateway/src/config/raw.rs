@@ -1,7 +1,7 @@
 //! The configuration as it is written; the comments on its keys are their reference.
 
 use super::field::{Either, Entries, Field, One, Several, Written};
-use super::form::{Accept, Count, Factor, Share, Statuses};
+use super::form::{Accept, Calls, Count, Factor, Pace, Share, Statuses};
 use super::media::MediaRange;
 use super::settings::{LogFormat, LogLevel, Private, StoreLocation};
 use super::units::ByteSize;
@@ -125,8 +125,10 @@ pub(crate) struct Target {
     pub retry: Field<Retry>,
     /// How long a call may take: one duration until status and headers are in, or each part on its own.
     pub timeout: Field<Either<Duration, Timeouts>>,
-    /// Calls in flight at once.
-    pub concurrency: One<Count<1, { limits::WINDOW_ITEMS_MAX }>>,
+    /// Calls in flight at once: a number, or `adaptive` for as many as the API takes without becoming slow.
+    pub concurrency: Field<Either<Calls, Concurrency>>,
+    /// Calls in a time, such as `100/s`, `300/m` or `5000/h`, retries included. What is more waits in order. Without this key there is no such limit.
+    pub rate: Field<Either<Pace, Rate>>,
     /// Statuses that mean success, such as `200`, `200-204` or `2xx`.
     pub success: Field<Several<Statuses>>,
     /// How the API is recognised; only for `https://`.
@@ -163,6 +165,35 @@ pub(crate) struct Exponential {
     pub max: One<Duration>,
     /// Attempts in all.
     pub attempts: One<Count<1, { limits::ATTEMPTS_MAX as usize }>>,
+}
+
+/// Calls in flight at once, learned from the answers.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Concurrency {
+    /// Between which bounds.
+    pub adaptive: Field<Adaptive>,
+}
+
+/// The bounds of what is learned.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Adaptive {
+    /// Never fewer.
+    pub min: One<Count<1, { limits::WINDOW_ITEMS_MAX }>>,
+    /// Never more.
+    pub max: One<Count<1, { limits::WINDOW_ITEMS_MAX }>>,
+}
+
+/// Calls in a time.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["limit"]))]
+pub(crate) struct Rate {
+    /// Such as `100/s`, `300/m` or `5000/h`.
+    pub limit: One<Pace>,
+    /// Calls that may go at once after a rest. Without this key as many as `limit` allows in a tenth of a second, at least 1.
+    pub burst: One<Count<1, { limits::RATE_MAX as usize }>>,
 }
 
 /// How long each part of a call may take.
@@ -241,7 +272,8 @@ impl Default for Target {
             headers: Field::Absent,
             retry: Field::Absent,
             timeout: Field::Good(Either::default("15s")),
-            concurrency: Written::default("64"),
+            concurrency: Field::Good(Either::default("64")),
+            rate: Field::Absent,
             success: Several::default(&["2xx"]),
             tls: Field::Absent,
             private: Written::default("allow"),
@@ -258,6 +290,12 @@ impl Default for Retry {
             on: Field::Absent,
             never: Field::Absent,
         }
+    }
+}
+
+impl Default for Adaptive {
+    fn default() -> Self {
+        Self { min: Written::default("1"), max: Written::default("256") }
     }
 }
 

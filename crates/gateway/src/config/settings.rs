@@ -7,7 +7,7 @@ use crate::config::event_type::TypePattern;
 use bytes::Bytes;
 use contract::Name;
 use contract::store::Retention;
-use engine::policy::{retry, statuses::Statuses};
+use engine::policy::{concurrency, rate, retry, statuses::Statuses};
 use expressions::Program;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::fmt;
@@ -148,7 +148,9 @@ pub struct Target {
     /// How long each part of a call may take.
     pub timeouts: Timeouts,
     /// Calls in flight at once.
-    pub concurrency: usize,
+    pub concurrency: concurrency::Limit,
+    /// Calls in a time; none: as many as there are.
+    pub rate: Option<rate::Limit>,
     /// PEM certificates that are trusted instead of the system's.
     pub ca: Option<Bytes>,
     /// Whether its address may be private.

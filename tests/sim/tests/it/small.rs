@@ -12,6 +12,7 @@ use contract::{Clock, DeliveryId, Entropy, MessageId, Name, Promise, Timestamp};
 use engine::happened::{Happened, Listener};
 use engine::offer::{Offer, Receipt};
 use engine::plan::{Compile, Plan, RoutePlan, Shape, TargetPlan};
+use engine::policy::concurrency::Limit;
 use engine::policy::retry::{Policy, Schedule};
 use engine::policy::statuses::Statuses;
 use engine::{Doors, Engine, Settings};
@@ -186,7 +187,8 @@ async fn configure(engine: &Arc<Engine>, hand: &Arc<Hand>, shape: Option<u64>) -
         name: crm(),
         retry: Policy::try_new(Schedule::List(vec![Duration::ZERO, Duration::from_secs(5)]), 0.0).unwrap(),
         statuses: Statuses::default(),
-        concurrency: 1,
+        concurrency: Limit::Fixed(1),
+        rate: None,
         when: None,
         shape,
         target: Arc::<Hand>::clone(hand),

@@ -32,12 +32,12 @@ impl Check<'_> {
                 let help = "for example url: https://crm.example.com/users";
                 self.error(place, "`url` is missing", Some(help.to_owned()));
             }
-            found.extend(self.target(name, raw));
+            found.extend(self.target(key, name, raw));
         }
         found
     }
 
-    fn target(&mut self, name: Option<Name>, raw: &raw::Target) -> Option<Target> {
+    fn target(&mut self, key: &Written<Name>, name: Option<Name>, raw: &raw::Target) -> Option<Target> {
         let url = self.url(&raw.url);
         let method = self.one(&raw.method);
         let when = self.one(&raw.when);
@@ -49,7 +49,8 @@ impl Check<'_> {
         let retry = self.retry(raw.retry.good().unwrap_or(&standard));
         let statuses = self.statuses(&raw.success, raw.retry.good().unwrap_or(&standard));
         let timeouts = self.timeouts(&raw.timeout);
-        let concurrency = self.one(&raw.concurrency);
+        let concurrency = self.concurrency(&raw.concurrency);
+        let rate = self.rate(key, &raw.rate);
         let ca = raw.tls.good().and_then(|tls| self.ca(&tls.ca, url.as_ref()));
         let private = self.one(&raw.private);
         let url_shown = raw.url.good().and_then(Written::place).map(|place| self.tree.written(place));
@@ -64,7 +65,8 @@ impl Check<'_> {
             retry: retry?,
             statuses,
             timeouts: timeouts?,
-            concurrency: concurrency?.0,
+            concurrency: concurrency?,
+            rate: rate?,
             ca,
             private: private?,
         })

@@ -10,6 +10,7 @@
 //! ```
 //! `Leased` belongs to a session; when the session dies, the row counts as due and possibly sent.
 
+use crate::line::{Line, Priority, Turn};
 use crate::{DeliveryId, Name, Timestamp};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -121,6 +122,16 @@ pub struct Delivery {
     pub revision: u32,
     /// A session died with it: the attempt may be a repeat and says so.
     pub suspect: Suspicion,
+    /// How urgent it is.
+    pub priority: Priority,
+}
+
+impl Delivery {
+    /// The line in which it waits.
+    #[must_use]
+    pub const fn line(&self) -> Line {
+        Line { priority: self.priority, turn: Turn::of(self.attempts, self.run) }
+    }
 }
 
 /// Whether an earlier attempt may have reached the target without our knowing.

@@ -12,6 +12,7 @@ pub mod expression;
 pub mod field;
 pub mod id;
 pub mod limits;
+pub mod line;
 pub mod message;
 pub mod name;
 pub mod query;

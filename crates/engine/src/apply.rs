@@ -39,6 +39,7 @@ impl Engine {
             Arc::new(Route {
                 name: route.name,
                 deadline: route.deadline,
+                priority: route.priority,
                 key: route.key,
                 rays: rays.collect(),
                 targets: route.to.into(),

@@ -42,7 +42,7 @@ async fn cancel(engine: Arc<Engine>, tenant: Name, message: MessageId) -> Result
         let (standing, age) = (Standing::Cancelled, now.since(message.made()));
         engine.tell(&Happened::Settled { message, delivery: *delivery, target, standing, age });
         // The next of its order key may be due now.
-        engine.put_on_disk(&engine.lane(&tenant, target), now);
+        engine.put_somewhere(&engine.lane(&tenant, target), now);
     }
     engine.watch.changed(message);
     Ok(changed)

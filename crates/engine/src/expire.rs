@@ -90,7 +90,7 @@ fn tell(engine: &Engine, late: &Late) {
     let (standing, age) = (Standing::Expired, now.since(*received));
     engine.tell(&Happened::Settled { message: *message, delivery: *delivery, target, standing, age });
     // The next of its order key may be due now.
-    engine.put_on_disk(&engine.lane(tenant, target), now);
+    engine.put_somewhere(&engine.lane(tenant, target), now);
     engine.watch.changed(*message);
 }
 

@@ -5,6 +5,7 @@ use crate::policy::{concurrency, rate, retry};
 use contract::Name;
 use contract::delivery::ShapeId;
 use contract::expression::Expression;
+use contract::line::Priority;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub struct RoutePlan {
     pub to: Vec<Name>,
     /// No attempt later than this after accept.
     pub deadline: Option<Duration>,
+    /// Of its messages, unless one says otherwise.
+    pub priority: Priority,
     /// Messages for which this gives the same text go to each target in order.
     pub key: Option<Arc<dyn Expression>>,
 }

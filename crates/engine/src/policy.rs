@@ -5,3 +5,4 @@ pub mod hold;
 pub mod rate;
 pub mod retry;
 pub mod statuses;
+pub mod turns;

@@ -6,8 +6,9 @@ use crate::policy::retry;
 use bytes::Bytes;
 use contract::delivery::{Attempt, AttemptResult, Death, ErrorClass, ShapeId, Standing, Suspicion, Timings};
 use contract::expression::{Expression, Fault};
+use contract::line::Priority;
 use contract::store::{OrderKey, Start};
-use contract::{Entropy, Message, Name, limits};
+use contract::{Entropy, Message, Name, Timestamp, limits};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub struct Route {
     pub name: Name,
     /// Relative deadline.
     pub deadline: Option<Duration>,
+    /// Of its messages, unless one says otherwise.
+    pub priority: Priority,
     /// The order key's expression.
     pub(crate) key: Option<Arc<dyn Expression>>,
     /// The targets' names, in order of ordinal.
@@ -33,6 +36,14 @@ pub(crate) struct Ray {
     pub(crate) retry: retry::Policy,
 }
 
+/// What a message asks for beside its content.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wish {
+    pub(crate) priority: Priority,
+    /// No attempt before this moment.
+    pub(crate) not_before: Option<Timestamp>,
+}
+
 /// Decides how each delivery of the message begins. `Leased` here is a wish: the lane and the store may say no.
 ///
 /// # Errors
@@ -40,6 +51,7 @@ pub(crate) struct Ray {
 pub(crate) async fn starts(
     route: &Route,
     message: &Message,
+    wish: Wish,
     entropy: &dyn Entropy,
 ) -> Result<Vec<Start>, Refusal> {
     let key = match &route.key {
@@ -56,10 +68,7 @@ pub(crate) async fn starts(
             (Ok(_), None) => Ok(Wanted::Yes),
         };
         let (standing, fault) = match wanted {
-            Ok(Wanted::Yes) => match ray.retry.first_wait(|| entropy.bits()) {
-                Duration::ZERO => (Standing::Leased, None),
-                wait => (Standing::Due(message.received + wait), None),
-            },
+            Ok(Wanted::Yes) => (begins(ray, message, wish.not_before, entropy), None),
             Ok(Wanted::No) => (Standing::Skipped, None),
             Err((_, Fault::Busy { .. })) => return Err(Refusal::NoWorker),
             Err((name, fault)) => {
@@ -67,9 +76,26 @@ pub(crate) async fn starts(
             }
         };
         let key = key.as_ref().ok().and_then(Clone::clone);
-        starts.push(Start { target: ray.lane.name.clone(), standing, key, shape: ray.shape, fault });
+        starts.push(Start {
+            target: ray.lane.name.clone(),
+            standing,
+            key,
+            shape: ray.shape,
+            priority: wish.priority,
+            fault,
+        });
     }
     Ok(starts)
+}
+
+/// At once, if nothing asks for a wait: neither the schedule nor the message.
+fn begins(ray: &Ray, message: &Message, not_before: Option<Timestamp>, entropy: &dyn Entropy) -> Standing {
+    let wait = ray.retry.first_wait(|| entropy.bits());
+    match not_before.filter(|at| *at > message.received) {
+        Some(at) => Standing::Due(at.max(message.received + wait)),
+        None if wait.is_zero() => Standing::Leased,
+        None => Standing::Due(message.received + wait),
+    }
 }
 
 /// What a filter said.
@@ -137,7 +163,7 @@ mod tests {
     use super::*;
     use crate::dispatch::memory::Memory;
     use contract::message::Headers;
-    use contract::{DeliveryId, MessageId, Timestamp};
+    use contract::{DeliveryId, MessageId};
     use std::collections::BTreeSet;
     use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -173,6 +199,7 @@ mod tests {
         Route {
             name: name("signup"),
             deadline: None,
+            priority: Priority::Normal,
             key: None,
             targets: Arc::new([name("crm")]),
             rays: vec![ray],
@@ -195,14 +222,17 @@ mod tests {
         let route = to(&[10]);
         let mut due = BTreeSet::new();
         for _ in 0..16 {
-            let starts = starts(&route, &message, &entropy).await.unwrap();
+            let starts = starts(&route, &message, Wish::default(), &entropy).await.unwrap();
             let Standing::Due(at) = starts[0].standing else { panic!("it begins with a wait") };
             assert!((5_000_000..=15_000_000).contains(&at.as_micros()), "{at:?}");
             due.insert(at);
         }
         assert_eq!(due.len(), 16, "one draw for all");
         let drawn = entropy.0.load(Ordering::Relaxed);
-        assert_eq!(starts(&to(&[0, 5]), &message, &entropy).await.unwrap()[0].standing, Standing::Leased);
+        assert_eq!(
+            starts(&to(&[0, 5]), &message, Wish::default(), &entropy).await.unwrap()[0].standing,
+            Standing::Leased
+        );
         assert_eq!(entropy.0.load(Ordering::Relaxed), drawn, "nothing is drawn where there is no wait");
     }
 

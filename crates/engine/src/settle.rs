@@ -49,10 +49,10 @@ fn tell(engine: &Engine, done: &Done, settled: Settled, now: Timestamp) {
         Settled::Recorded | Settled::Freed => standing,
     };
     if matches!(settled, Settled::Freed | Settled::Cancelled) {
-        engine.put_on_disk(&done.lane, now);
+        engine.put_somewhere(&done.lane, now);
     }
     if let Standing::Due(at) = standing {
-        engine.put_on_disk(&done.lane, at);
+        engine.put_on_disk(&done.lane, done.line, at);
         engine.deadlines.note(done.deadline);
     }
     let (message, target, age) = (done.message, &done.lane.name, now.since(done.received));

@@ -45,6 +45,7 @@ impl Wiring {
             name: route.name.clone(),
             to: route.to.clone(),
             deadline: route.deadline,
+            priority: route.priority,
             key: route.key.clone().map(|key| self.runner.expression(key)),
         });
         let targets = config.targets.iter().map(|target| self.target(target)).collect::<Result<_, _>>()?;

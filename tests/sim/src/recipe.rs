@@ -2,6 +2,7 @@
 
 use crate::random::Random;
 use bytes::Bytes;
+use contract::line::Priority;
 use contract::store::Once;
 use contract::{Name, Timestamp, limits};
 use engine::policy::rate;
@@ -69,6 +70,7 @@ pub(crate) struct RouteRecipe {
     pub(crate) name: Name,
     pub(crate) to: Vec<usize>,
     pub(crate) deadline: Option<Duration>,
+    pub(crate) priority: Priority,
     pub(crate) keyed: bool,
 }
 
@@ -185,6 +187,7 @@ fn route(number: u64, targets: usize, random: &Random) -> Option<RouteRecipe> {
         name: Name::try_new(&format!("r{number}")).ok()?,
         to,
         deadline,
+        priority: *random.pick(&[Priority::Normal, Priority::High, Priority::Low, Priority::Normal])?,
         keyed: random.chance(45),
     })
 }

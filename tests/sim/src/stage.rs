@@ -79,6 +79,7 @@ impl Stage {
             name: route.name.clone(),
             to: route.to.iter().filter(|target| present(target)).filter_map(name).collect(),
             deadline: route.deadline.filter(|_| !self.has(Mutant::ForgottenDeadline)),
+            priority: route.priority,
             key: keyed.then(|| Arc::new(KeyOf) as Arc<dyn Expression>),
         }
     }

@@ -8,6 +8,7 @@
 
 mod held;
 mod start;
+mod window;
 
 use super::memory::{Memory, Share};
 use crate::plan::TargetPlan;
@@ -15,12 +16,14 @@ use crate::policy::concurrency::{Learner, Sign};
 use crate::policy::hold::{Gate, Hold, Reason};
 use crate::policy::rate::Rate;
 use arc_swap::ArcSwapOption;
+use contract::line::{Line, Lines};
 use contract::store::{Ask, Lease};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
 use parking_lot::Mutex;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use window::Window;
 
 /// One target's lane. It outlives configurations: only its plan is replaced.
 pub struct Lane {
@@ -36,7 +39,7 @@ struct State {
     in_flight: usize,
     /// Room promised to messages that are being committed.
     promised: usize,
-    window: VecDeque<Lease>,
+    window: Window,
     hold: Hold,
     /// What the target's limit has let go.
     rate: Rate,
@@ -44,10 +47,10 @@ struct State {
     learner: Learner,
     /// The earliest time that the dispatcher was told the first of the window may start at.
     alarm: Option<Timestamp>,
-    /// When the earliest delivery on disk is due; none: nothing is on disk.
-    next_due: Option<Timestamp>,
+    /// When the earliest delivery on disk is due, in each line; none: nothing is on disk.
+    next_due: Lines<Option<Timestamp>>,
     /// The earliest that was put on disk since the claim under way began, which that claim may not have seen.
-    noted: Option<Timestamp>,
+    noted: Lines<Option<Timestamp>>,
     /// Bytes of what is in this lane's hands, promised and asked for included.
     share: Share,
     /// Bytes set aside for the claim under way.
@@ -99,13 +102,13 @@ impl State {
         Self {
             in_flight: 0,
             promised: 0,
-            window: VecDeque::new(),
+            window: Window::default(),
             hold: Hold::default(),
             rate: Rate::default(),
             learner: Learner::default(),
             alarm: None,
-            next_due: None,
-            noted: None,
+            next_due: Lines::default(),
+            noted: Lines::default(),
             share,
             asked: 0,
             deadline: None,
@@ -133,10 +136,10 @@ impl Lane {
 
     /// Whether a message that is about to be committed may be leased. A yes promises room until `keep_promise` or
     /// `break_promise`.
-    pub(crate) fn admit(&self, bytes: usize, now: Timestamp) -> bool {
+    pub(crate) fn admit(&self, line: Line, bytes: usize, now: Timestamp) -> bool {
         let mut state = self.state.lock();
-        let room = state.in_flight + state.promised + state.window.len() < self.items_max();
-        let backlog = state.next_due.is_some_and(|due| due <= now);
+        let room = state.in_flight + state.promised + state.window.len() < self.admit_max();
+        let backlog = state.next_due.of(line).is_some_and(|due| due <= now);
         let open = state.hold.gate(now) == Gate::Admit && !state.stopped && self.plan.load().is_some();
         let admitted = room && !backlog && open && bytes <= state.share.room();
         if admitted {
@@ -176,8 +179,7 @@ impl Lane {
             state.learner.learn(&plan.concurrency, ended.sign, in_flight);
         }
         state.in_flight -= 1;
-        let starts = !state.window.is_empty() && self.begin(&mut state, now);
-        let lease = if starts { state.window.pop_front() } else { None };
+        let lease = self.pop(&mut state, now);
         let hungry = !state.told && self.is_hungry(&state, now);
         state.told |= hungry;
         let rings = self.rings(&mut state, now);
@@ -188,8 +190,8 @@ impl Lane {
     pub(crate) fn ready(&self, now: Timestamp) -> Vec<Lease> {
         let mut state = self.state.lock();
         let mut ready = Vec::new();
-        while !state.window.is_empty() && self.begin(&mut state, now) {
-            ready.extend(state.window.pop_front());
+        while let Some(lease) = self.pop(&mut state, now) {
+            ready.push(lease);
         }
         ready
     }
@@ -202,20 +204,24 @@ impl Lane {
         if !self.is_hungry(&state, now) || (probing && state.in_flight + state.window.len() > 0) {
             return None;
         }
-        state.noted = None;
+        let lines = self.hungry_lines(&state, now);
+        let lines =
+            if probing { lines.into_iter().take(1).map(|(line, _)| (line, 1)).collect() } else { lines };
+        state.noted = Lines::default();
         // Half of the room: other lanes ask at the same time.
         state.asked = state.share.room().div_ceil(2);
         let bytes = state.asked;
         state.share.take(bytes);
-        let items = if probing { 1 } else { self.claim_max() };
-        Some(Ask { tenant: self.tenant.clone(), target: self.name.clone(), items, bytes: bytes.max(1) })
+        Some(Ask { tenant: self.tenant.clone(), target: self.name.clone(), lines, bytes: bytes.max(1) })
     }
 
-    /// The claim has ended; this is when the earliest delivery that it left on disk is due.
-    pub(crate) fn claimed(&self, next_due: Option<Timestamp>) {
+    /// The claim has ended; this is when the earliest delivery that it left on disk is due, in each line.
+    pub(crate) fn claimed(&self, next_due: Lines<Option<Timestamp>>) {
         self.not_claimed();
         let mut state = self.state.lock();
-        state.next_due = earlier(next_due, state.noted);
+        let noted = state.noted;
+        state.next_due = next_due;
+        noted.iter().for_each(|(line, due)| state.next_due.note(line, *due));
     }
 
     /// The claim is over: what was set aside for it is free again.
@@ -225,20 +231,20 @@ impl Lane {
         state.share.give(bytes);
     }
 
-    /// A delivery was put on disk, due at this time. True: sooner than anything known, so wake the dispatcher.
+    /// A delivery was put on disk in this line, due at this time. True: sooner than anything known, so wake the dispatcher.
     #[must_use]
-    pub(crate) fn note_due(&self, due: Timestamp) -> bool {
+    pub(crate) fn note_due(&self, line: Line, due: Timestamp) -> bool {
         let mut state = self.state.lock();
-        state.noted = earlier(state.noted, Some(due));
-        let sooner = state.next_due.is_none_or(|known| due < known);
-        state.next_due = earlier(state.next_due, Some(due));
+        state.noted.note(line, Some(due));
+        let sooner = state.next_due.of(line).is_none_or(|known| due < known);
+        state.next_due.note(line, Some(due));
         sooner
     }
 
     /// When the dispatcher should look at this lane again.
     pub(crate) fn wakes_at(&self, now: Timestamp) -> Option<Timestamp> {
         let mut state = self.state.lock();
-        let waiting = !state.window.is_empty() || state.next_due.is_some();
+        let waiting = !state.window.is_empty() || state.next_due.earliest().is_some();
         state.alarm = self.opens(&state, now);
         if state.stopped || !waiting || self.plan.load().is_none() {
             return None;
@@ -249,9 +255,7 @@ impl Lane {
     /// Removes the message's deliveries that wait here, before they are sent.
     pub(crate) fn take_back(&self, message: MessageId) -> Vec<Lease> {
         let mut state = self.state.lock();
-        let is = |lease: &Lease| lease.message.id == message;
-        let taken = state.window.iter().filter(|lease| is(lease)).cloned().collect();
-        state.window.retain(|lease| !is(lease));
+        let taken = state.window.take(|lease| lease.message.id == message);
         forget(&mut state, taken)
     }
 
@@ -267,7 +271,7 @@ impl Lane {
         if !self.is_shut(&state, now) {
             return Vec::new();
         }
-        let taken = Vec::from(std::mem::take(&mut state.window));
+        let taken = state.window.take(|_| true);
         forget(&mut state, taken)
     }
 
@@ -285,17 +289,15 @@ impl Lane {
             return (Vec::new(), state.deadline);
         }
         let is_late = |lease: &Lease| lease.message.deadline.is_some_and(|deadline| deadline < now);
-        let (late, rest): (VecDeque<Lease>, VecDeque<Lease>) =
-            std::mem::take(&mut state.window).into_iter().partition(is_late);
-        state.deadline = rest.iter().filter_map(|lease| lease.message.deadline).min();
-        state.window = rest;
-        (forget(&mut state, late.into()), state.deadline)
+        let late = state.window.take(is_late);
+        state.deadline = state.window.iter().filter_map(|lease| lease.message.deadline).min();
+        (forget(&mut state, late), state.deadline)
     }
 
     /// Everything that waits in memory.
     pub(crate) fn take_all(&self) -> Vec<Lease> {
         let mut state = self.state.lock();
-        let taken = Vec::from(std::mem::take(&mut state.window));
+        let taken = state.window.take(|_| true);
         forget(&mut state, taken)
     }
 
@@ -334,7 +336,7 @@ impl Lane {
             return Next { lease: Some(lease), wake: false };
         }
         state.deadline = earlier(state.deadline, lease.message.deadline);
-        state.window.push_back(lease);
+        state.window.push(lease);
         Next { lease: None, wake: self.rings(state, now) }
     }
 }

@@ -6,6 +6,7 @@ use super::media::MediaRange;
 use super::settings::{LogFormat, LogLevel, Private, StoreLocation};
 use super::units::ByteSize;
 use crate::config::event_type::TypePattern;
+use contract::line::Priority;
 use contract::{Name, limits};
 use expressions::Program;
 use http::{HeaderName, HeaderValue, Method, Uri};
@@ -98,6 +99,8 @@ pub(crate) struct Route {
     pub body: One<ByteSize>,
     /// No attempt is made later than this after the message was accepted; what is not delivered by then is `expired`.
     pub deadline: One<Duration>,
+    /// How urgent this route's messages are among those that wait for a target: `high`, `normal` or `low` (of 21 calls 16, 4 and 1). A message may say otherwise.
+    pub priority: One<Priority>,
     /// The content types that are taken, such as `application/json` or `text/*`; any other is answered with 415. Without this key all are taken.
     pub content_types: Field<Several<MediaRange>>,
     /// The types of event that this route takes from `POST /v1/messages`, such as `com.example.signup`, `com.example.*` or `*`. The first route that lists an event's type takes it.

@@ -6,6 +6,7 @@ use super::report::Report;
 use crate::config::event_type::TypePattern;
 use bytes::Bytes;
 use contract::Name;
+use contract::line::Priority;
 use contract::store::Retention;
 use engine::policy::{concurrency, rate, retry, statuses::Statuses};
 use expressions::Program;
@@ -116,6 +117,8 @@ pub struct Route {
     pub body_max: usize,
     /// No attempt is made later than this after accept.
     pub deadline: Option<Duration>,
+    /// Of its messages, unless one says otherwise.
+    pub priority: Priority,
     /// Types of body that are taken; none: all.
     pub content_types: Option<ContentTypes>,
     /// Types of published event that it takes.

@@ -20,7 +20,8 @@ CREATE TABLE fact(name TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOU
 
 /// The same for a slice. A message's row is its place in the slice; a delivery's `spot` is `row << 8 | ordinal`.
 /// Rows of the happy path (no key, leased at accept, then delivered) enter no index of `delivery`. `late` (version 2) has what waits and
-/// has a deadline: a row's own copy of its message's, so that what waits without one is in no index of deadlines.
+/// has a deadline: a row's own copy of its message's, so that what waits without one is in no index of deadlines. `due` has the lines of
+/// a lane apart (version 3), so that a long one is not looked through for another.
 pub(super) const SLICE: &[&str] = &["
 CREATE TABLE message(row INTEGER PRIMARY KEY, hi INTEGER NOT NULL, lo INTEGER NOT NULL, first_hi INTEGER NOT NULL,
   first_lo INTEGER NOT NULL, tenant INTEGER NOT NULL, route INTEGER NOT NULL, received INTEGER NOT NULL,
@@ -52,6 +53,10 @@ UPDATE delivery SET deadline = (SELECT message.deadline FROM message WHERE messa
 UPDATE delivery SET deadline = (SELECT message.deadline FROM message WHERE message.row = spot >> 8) WHERE state = 3;
 UPDATE delivery SET deadline = (SELECT message.deadline FROM message WHERE message.row = spot >> 8) WHERE state = 7;
 CREATE INDEX late ON delivery(deadline) WHERE state IN (1, 7) AND deadline IS NOT NULL;
+", "
+ALTER TABLE delivery ADD COLUMN priority INTEGER NOT NULL DEFAULT 1;
+DROP INDEX due;
+CREATE INDEX due ON delivery(lane, priority, attempts > 0 OR run > 1, at) WHERE state = 1;
 "];
 
 /// Why a file's tables could not be brought up to date.

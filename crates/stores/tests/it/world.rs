@@ -5,6 +5,7 @@ use contract::clock::Tick;
 use contract::delivery::{
     Attempt, AttemptResult, Capture, CaptureEnd, Death, ErrorClass, Standing, Suspicion, Timings,
 };
+use contract::line::{Line, Priority};
 use contract::message::Headers;
 use contract::store::{
     Accept, Accepted, Ask, Claimed, Commit, Once, OrderKey, Position, Readiness, Session, Settled,
@@ -287,11 +288,19 @@ pub(crate) fn tenant() -> Name {
 }
 
 pub(crate) fn ask(target: &str, items: usize) -> Ask {
-    Ask { tenant: tenant(), target: name(target), items, bytes: usize::MAX }
+    let lines = Line::ALL.map(|line| (line, items)).to_vec();
+    Ask { tenant: tenant(), target: name(target), lines, bytes: usize::MAX }
 }
 
 pub(crate) fn leased(target: &str) -> Start {
-    Start { target: name(target), standing: Standing::Leased, key: None, shape: None, fault: None }
+    Start {
+        target: name(target),
+        standing: Standing::Leased,
+        key: None,
+        shape: None,
+        priority: Priority::Normal,
+        fault: None,
+    }
 }
 
 pub(crate) fn due(target: &str, at: Timestamp) -> Start {

@@ -141,6 +141,8 @@ impl Script {
             body: letter.body,
             once: letter.once,
             deadline: letter.deadline,
+            not_before: None,
+            priority: None,
         };
         let engine = Arc::clone(engine);
         let early = self.stage.mutant == Some(Mutant::EarlyReceipt);

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use contract::clock::Tick;
 use contract::delivery::{Capture, ShapeId, Standing, Timings};
 use contract::expression::{Expression, Fault};
+use contract::line::Priority;
 use contract::message::Headers;
 use contract::store::{Retention, Store};
 use contract::target::{Call, Hints, Outcome, Reply, Target};
@@ -160,6 +161,8 @@ impl Small {
             body: Bytes::from_static(b"{}"),
             once: None,
             deadline: time.map(|time| self.engine.clock().now() + time),
+            not_before: None,
+            priority: None,
         };
         self.engine.accept(offer).await.unwrap()
     }
@@ -194,7 +197,7 @@ async fn configure(engine: &Arc<Engine>, hand: &Arc<Hand>, shape: Option<u64>) -
         target: Arc::<Hand>::clone(hand),
     };
     let name = Name::try_new("signup").unwrap();
-    let route = RoutePlan { name, to: vec![crm()], deadline: None, key: None };
+    let route = RoutePlan { name, to: vec![crm()], deadline: None, priority: Priority::Normal, key: None };
     engine.apply(Plan { routes: vec![route], targets: vec![target] }).await.unwrap().remove(0)
 }
 

@@ -3,7 +3,9 @@
 use super::{Lane, State, earlier, has_memory};
 use crate::plan::TargetPlan;
 use crate::policy::hold::Gate;
-use crate::policy::rate::Permit;
+use crate::policy::rate::{self, Permit};
+use contract::line::Line;
+use contract::store::Lease;
 use contract::{Timestamp, limits};
 
 impl Lane {
@@ -37,38 +39,67 @@ impl Lane {
         !told
     }
 
-    /// Deliveries that this lane may have in memory: with a rate no more than what goes soon.
-    pub(super) fn items_max(&self) -> usize {
-        let ahead = self.plan.load().as_deref().and_then(|plan| plan.rate.as_ref().map(|rate| rate.ahead()));
-        ahead.map_or(limits::WINDOW_ITEMS_MAX, |ahead| ahead.min(limits::WINDOW_ITEMS_MAX))
+    /// The one of the window whose turn it is, if it may start now.
+    pub(super) fn pop(&self, state: &mut State, now: Timestamp) -> Option<Lease> {
+        if state.window.is_empty() || !self.begin(state, now) {
+            return None;
+        }
+        let concurrency = self.plan.load().as_deref().map_or(0, |plan| plan.concurrency.now(&state.learner));
+        state.window.pop(concurrency, now)
     }
 
-    /// Deliveries that one claim brings, and below half of which the lane asks.
-    pub(super) fn claim_max(&self) -> usize {
-        self.items_max().min(limits::CLAIM_ITEMS_MAX)
+    /// Deliveries that this lane may have in hand when one more comes from outside. What is claimed has room above it.
+    pub(super) fn admit_max(&self) -> usize {
+        self.ahead().min(limits::ADMIT_ITEMS_MAX)
+    }
+
+    /// Deliveries that one claim brings for one line, and below half of which the lane asks for more of it.
+    fn claim_max(&self) -> usize {
+        self.ahead().min(limits::CLAIM_ITEMS_MAX)
+    }
+
+    /// With a rate no more is kept in memory than what goes soon.
+    fn ahead(&self) -> usize {
+        let plan = self.plan.load();
+        plan.as_deref().and_then(|plan| plan.rate.as_ref()).map_or(usize::MAX, rate::Limit::ahead)
     }
 
     /// When what waits on disk is worth a look.
     pub(super) fn looks_at(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
         let in_hand = state.in_flight + state.window.len();
-        // What is due already waits until a courier that ends says that there is room; what is due later needs the clock.
-        let later = state.next_due.filter(|due| *due > now);
+        let (all, short) = (has_memory(state), self.claim_max() / 2);
+        let due = state.next_due.iter().filter_map(|(line, due)| {
+            // What is due already waits until a courier that ends says that there is room; what is due later needs the clock.
+            due.filter(|due| *due > now || (all && state.window.len_of(line) < short))
+        });
         match state.hold.gate(now) {
             Gate::Refuse(until) => until,
-            Gate::Probe if in_hand > 0 => later,
-            Gate::Admit | Gate::Probe if state.window.len() >= self.claim_max() / 2 || !has_memory(state) => {
-                later
+            Gate::Probe if in_hand > 0 => {
+                state.next_due.iter().filter_map(|(_, due)| *due).filter(|due| *due > now).min()
             }
-            Gate::Admit | Gate::Probe => state.next_due,
+            Gate::Admit | Gate::Probe => due.min(),
         }
     }
 
     pub(super) fn is_hungry(&self, state: &State, now: Timestamp) -> bool {
-        let open =
-            !matches!(state.hold.gate(now), Gate::Refuse(_)) && !state.stopped && self.plan.load().is_some();
-        open && has_memory(state)
-            && state.window.len() < self.claim_max() / 2
-            && state.next_due.is_some_and(|due| due <= now)
+        state.next_due.earliest().is_some_and(|due| due <= now) && !self.hungry_lines(state, now).is_empty()
+    }
+
+    /// The lines of which there is more on disk that is due and little in memory, with what to claim. Those with the least in memory come
+    /// first: where memory is short, none of them goes without for long.
+    pub(super) fn hungry_lines(&self, state: &State, now: Timestamp) -> Vec<(Line, usize)> {
+        let closed =
+            matches!(state.hold.gate(now), Gate::Refuse(_)) || state.stopped || self.plan.load().is_none();
+        if closed || !has_memory(state) {
+            return Vec::new();
+        }
+        let items = self.claim_max();
+        let due = state.next_due.iter().filter(|(line, due)| {
+            due.is_some_and(|due| due <= now) && state.window.len_of(*line) < items / 2
+        });
+        let mut lines: Vec<(Line, usize)> = due.map(|(line, _)| (line, items)).collect();
+        lines.sort_by_key(|(line, _)| state.window.len_of(*line));
+        lines
     }
 }
 

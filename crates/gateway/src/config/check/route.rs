@@ -53,6 +53,7 @@ impl Check<'_> {
         let to = self.to(key, &raw.to, known);
         let body = self.body(&raw.body);
         let deadline = self.deadline(&raw.deadline);
+        let priority = self.one(&raw.priority).unwrap_or_default();
         let content_types = self.content_types(&raw.content_types);
         let types = self.several(&raw.types).unwrap_or_default();
         let order = self.one(&raw.key);
@@ -65,6 +66,7 @@ impl Check<'_> {
             to,
             body_max: body.unwrap_or(body_max),
             deadline,
+            priority,
             content_types,
             types,
             key: order,

@@ -52,6 +52,7 @@ mutants! {
     IgnoredGone: "410 counts as a plain failure",
     ConcurrencyPlusOne: "one call more than allowed",
     IgnoredRate: "a target's rate is not kept",
+    IgnoredDelay: "a message that is put off is sent at once",
     IgnoredOrder: "order keys are dropped",
     IgnoredDeadline: "a claimed delivery has lost its deadline",
     EndlessWait: "what waits past its deadline is left to wait",

@@ -89,6 +89,7 @@ pub(crate) struct Letter {
     pub(crate) key: Option<String>,
     pub(crate) once: Option<Once>,
     pub(crate) deadline: Option<Timestamp>,
+    pub(crate) not_before: Option<Timestamp>,
 }
 
 impl Recipe {

@@ -154,6 +154,11 @@ mod tests {
             "SELECT spot FROM delivery INDEXED BY late WHERE state IN (1, 7) AND deadline < 71 ORDER BY spot",
         );
         assert_eq!(late, [257, 263]);
+        let due = list(
+            "SELECT spot FROM delivery INDEXED BY due WHERE lane = 1 AND state = 1 AND priority = 1
+             AND (attempts > 0 OR run > 1) = 0 ORDER BY spot",
+        );
+        assert_eq!(due, [257, 513], "what waited is of normal priority and stands in a line");
     }
 
     #[test]

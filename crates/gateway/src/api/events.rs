@@ -106,7 +106,10 @@ async fn take(front: &Front, parts: &http::request::Parts, event: Event) -> Resu
     let once = event_once(parts, &event)?;
     let headers = event_headers(parts, &event)?;
     let now = front.engine.clock().now();
-    let written = Written::from_headers(&parts.headers).map(|request| event.terms.or(request));
+    let written = Written::from_headers(&parts.headers).map(|request| match event.terms {
+        Some(own) => own.or(request),
+        None => request,
+    });
     let terms = written.and_then(|written| written.read(now)).map_err(|wrong| accept::not_granted(&wrong))?;
     let expires = event.expires.map(Timestamp::from_micros);
     let terms = Terms { deadline: terms.deadline.into_iter().chain(expires).min(), ..terms };

@@ -4,6 +4,7 @@
 mod forget;
 mod hang_up;
 mod held;
+mod lines;
 mod small;
 
 use sim::{Keep, Mutant, run, run_many};

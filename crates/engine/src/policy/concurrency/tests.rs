@@ -60,8 +60,7 @@ fn well(micros: u64) -> (u64, Sign) {
 /// Within a fifth of the knee, and never under one.
 fn finds(knee: u64, name: &str, mut make: impl FnMut() -> Box<dyn FnMut(usize, u64, u64) -> (u64, Sign)>) {
     for seed in 1..=3 {
-        let mut target = make();
-        let course = run(seed * 0x9e37_79b9, |calls, now, random| target(calls, now, random));
+        let course = run(seed * 0x9e37_79b9, make());
         let (low, high) = (knee * 800, knee * 1200);
         assert!((low..=high).contains(&course.mean), "{name}: {} thousandths, knee {knee}", course.mean);
         assert!(course.least >= 1, "{name} starves");

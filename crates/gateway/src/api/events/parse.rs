@@ -21,7 +21,7 @@ pub struct Event {
     /// CloudEvents `expirytime`, in microseconds since the Unix epoch.
     pub expires: Option<u64>,
     /// What an envelope's own fields ask for.
-    pub terms: Written,
+    pub terms: Option<Box<Written>>,
     /// What is delivered.
     pub body: Bytes,
     /// The body's content type where it differs from the request's.
@@ -141,7 +141,7 @@ fn structured(body: &Bytes, index: Option<usize>) -> Result<Event, NotAnEvent> {
         identity: Some((required("source", event.source.as_deref())?, required("id", event.id.as_deref())?)),
         kind: required("type", Some(&event.kind))?,
         expires: expires(event.expirytime.as_deref())?,
-        terms: Written::default(),
+        terms: None,
         body: body.clone(),
         content_type: Some("application/cloudevents+json".to_owned()),
         index,
@@ -157,7 +157,7 @@ fn binary(headers: &HeaderMap, body: &Bytes) -> Result<Event, NotAnEvent> {
         identity: Some((required("source", source.as_deref())?, required("id", id.as_deref())?)),
         kind: required("type", attribute("ce-type").as_deref())?,
         expires: expires(attribute("ce-expirytime").as_deref())?,
-        terms: Written::default(),
+        terms: None,
         body: body.clone(),
         content_type: None,
         index: None,
@@ -169,11 +169,12 @@ fn envelope(body: &Bytes, index: Option<usize>) -> Result<Event, NotAnEvent> {
     let event = strict(body)?;
     let data = event.data.ok_or(NotAnEvent::Missing("data"))?;
     let Strict { delay, not_before, deadline, priority, .. } = event;
+    let terms = Written { delay, not_before, deadline, priority };
     Ok(Event {
         kind: required("type", Some(&event.kind))?,
         identity: None,
         expires: expires(event.expirytime.as_deref())?,
-        terms: Written { delay, not_before, deadline, priority },
+        terms: (terms != Written::default()).then(|| Box::new(terms)),
         body: slice(body, data.get()),
         content_type: Some("application/json".to_owned()),
         index,

@@ -50,7 +50,7 @@ impl Check<'_> {
                 }
                 let burst = match &long.burst {
                     Field::Absent => None,
-                    burst => Some(self.one(burst)?),
+                    burst @ (Field::Bad | Field::Good(_)) => Some(self.one(burst)?),
                 };
                 (self.one(&long.limit)?, burst)
             }

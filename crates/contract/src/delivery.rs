@@ -11,6 +11,7 @@
 //! ```
 //! `Leased` belongs to a session; when the session dies, the row counts as due and possibly sent.
 
+use crate::line::{Line, Priority, Turn};
 use crate::part::Duty;
 use crate::{DeliveryId, Name, Timestamp};
 use bytes::Bytes;
@@ -134,6 +135,16 @@ pub struct Delivery {
     pub suspect: Suspicion,
     /// What it is to its message.
     pub duty: Duty,
+    /// How urgent it is.
+    pub priority: Priority,
+}
+
+impl Delivery {
+    /// The line in which it waits.
+    #[must_use]
+    pub const fn line(&self) -> Line {
+        Line { priority: self.priority, turn: Turn::of(self.attempts, self.run) }
+    }
 }
 
 /// Whether an earlier attempt may have reached the target without our knowing.

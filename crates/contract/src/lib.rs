@@ -13,6 +13,7 @@ pub mod field;
 pub mod group;
 pub mod id;
 pub mod limits;
+pub mod line;
 pub mod message;
 pub mod moved;
 pub mod name;

@@ -5,6 +5,7 @@
 
 use crate::delivery::{Attempt, Death, Delivery, ShapeId, Standing};
 pub use crate::id::Position;
+use crate::line::{Line, Lines, Priority};
 pub use crate::moved::Moved;
 use crate::part::{Part, Rule};
 use crate::query::{Change, Changed, Cursor, Detail, Edit, Filter, Page};
@@ -26,7 +27,8 @@ pub trait Store: Send + Sync {
     /// or in two concurrent calls: one is new, the other the same.
     fn accept(&self, session: Session, batch: Vec<Accept>) -> Answer<'_, Vec<Accepted>>;
 
-    /// Leases due deliveries, oldest due first per target; of each order key only the earliest unfinished one.
+    /// Leases due deliveries, oldest due first per line of a target; of each order key only the earliest unfinished one. What is done for
+    /// one line does not look through what waits in another.
     fn claim(&self, session: Session, asks: Vec<Ask>, now: Timestamp) -> Answer<'_, Vec<Claimed>>;
 
     /// Records attempts and where their deliveries stand now: one answer per item, in order. An attempt that is not counted
@@ -104,6 +106,8 @@ pub struct Start {
     pub key: Option<OrderKey>,
     /// The shape pinned now.
     pub shape: Option<ShapeId>,
+    /// How urgent it is.
+    pub priority: Priority,
     /// Why it is dead at once, kept as its first attempt; only with a standing of `Dead`.
     pub fault: Option<Box<Attempt>>,
     /// Its part in the message's group; what waits begins as `Waiting`.
@@ -157,8 +161,8 @@ pub struct Ask {
     pub tenant: Name,
     /// To which target.
     pub target: Name,
-    /// At most this many deliveries.
-    pub items: usize,
+    /// At most this many deliveries of each of these lines, which are served in this order.
+    pub lines: Vec<(Line, usize)>,
     /// Stop after this many bytes of bodies (at least one delivery is given).
     pub bytes: usize,
 }
@@ -168,9 +172,9 @@ pub struct Ask {
 pub struct Claimed {
     /// Now leased to the session.
     pub leases: Vec<Lease>,
-    /// When the earliest delivery that was left is due; none when there is none, or when all that is left waits behind others of its order
+    /// When the earliest delivery that was left is due, in each line; none when there is none, or when all that is left waits behind others of its order
     /// key (then [`Settled::Freed`] says when to ask). May be in the past: ask again.
-    pub next_due: Option<Timestamp>,
+    pub next_due: Lines<Option<Timestamp>>,
 }
 
 /// A delivery in a session's hands.

@@ -53,6 +53,7 @@ impl Engine {
             Arc::new(Route {
                 name: route.name,
                 deadline: route.deadline,
+                priority: route.priority,
                 key: route.key,
                 rule: route.rule,
                 waits,

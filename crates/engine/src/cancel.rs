@@ -53,7 +53,7 @@ async fn cancel(
         let (standing, age) = (Standing::Cancelled, now.since(message.made()));
         engine.tell(&Happened::Settled { message, delivery: *delivery, target, standing, age });
         // The next of its order key may be due now.
-        engine.put_on_disk(&engine.lane(&tenant, target), now);
+        engine.put_somewhere(&engine.lane(&tenant, target), now);
     }
     engine.follow(&changed);
     engine.watch.changed(message);

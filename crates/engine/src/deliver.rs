@@ -1,11 +1,12 @@
 //! Makes one attempt of a delivery: shapes the body, calls the target, judges what happened.
 
-use crate::dispatch::lane::{self, Lane};
+use crate::dispatch::lane::{self, Ended, Lane, Next};
 use crate::done::Done;
 use crate::engine::Engine;
 use crate::happened::Happened;
 use crate::plan::TargetPlan;
 use crate::policy::breaker::End;
+use crate::policy::concurrency::Sign;
 use crate::policy::statuses::Weight;
 use crate::shape::own;
 use crate::verdict::{self, Facts, Judgement, Proven, Refused};
@@ -18,6 +19,9 @@ use contract::ticket::Found;
 use contract::{Message, Timestamp};
 use std::sync::Arc;
 
+/// The status that says: too many requests.
+const TOO_MANY: u16 = 429;
+
 /// Sends a courier on its way.
 pub(crate) fn start(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) {
     engine.couriers.spawn(courier(Arc::clone(engine), Arc::clone(lane), lease));
@@ -26,9 +30,20 @@ pub(crate) fn start(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) {
 /// Gives a lease to its lane: it starts now or waits there.
 pub(crate) fn offer(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) {
     let deadline = lease.deadline();
-    match lane.offer(lease, engine.doors.clock.now()) {
-        Some(lease) => start(engine, lane, lease),
-        None => engine.deadlines.note(deadline),
+    let next = lane.offer(lease, engine.doors.clock.now());
+    if next.lease.is_none() {
+        engine.deadlines.note(deadline);
+    }
+    go_on(engine, lane, next);
+}
+
+/// Starts what may start; wakes the dispatcher if it must know when the next may.
+pub(crate) fn go_on(engine: &Arc<Engine>, lane: &Arc<Lane>, next: Next) {
+    if next.wake {
+        engine.wake.wake();
+    }
+    if let Some(lease) = next.lease {
+        start(engine, lane, lease);
     }
 }
 
@@ -36,10 +51,10 @@ pub(crate) fn offer(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) {
 async fn courier(engine: Arc<Engine>, lane: Arc<Lane>, mut lease: Lease) {
     loop {
         let bytes = lane::weight(&lease);
-        let done = carry(&engine, &lane, lease).await;
+        let (done, sign) = carry(&engine, &lane, lease).await;
         engine.settle(done).await;
-        let next = lane.next(bytes, engine.doors.clock.now());
-        if next.hungry {
+        let next = lane.next(&Ended { bytes, sign }, engine.doors.clock.now());
+        if next.wake {
             engine.wake.wake();
         }
         match next.lease {
@@ -49,21 +64,35 @@ async fn courier(engine: Arc<Engine>, lane: Arc<Lane>, mut lease: Lease) {
     }
 }
 
-async fn carry(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) -> Done {
+async fn carry(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) -> (Done, Sign) {
     let began = engine.doors.clock.now();
     let Some(plan) = lane.plan() else {
         // The target left the configuration while this was on its way: back to the disk, to be held there.
-        return Done::new(lane, &lease, None, Standing::Due(began));
+        return (Done::new(lane, &lease, None, Standing::Due(began)), Sign::Nothing);
     };
     if lease.deadline().is_some_and(|deadline| began > deadline) {
-        return Done::new(lane, &lease, None, Standing::Expired);
+        return (Done::new(lane, &lease, None, Standing::Expired), Sign::Nothing);
     }
     let outcome = attempt(engine, &plan, &lease, began).await;
     let judgement = judge(engine, lane, &plan, &lease, &outcome);
-    let sign = verdict::sign(&outcome, &plan.statuses);
-    let end = End { sign, began, now: engine.doors.clock.now() };
+    let end = End { sign: verdict::sign(&outcome, &plan.statuses), began, now: engine.doors.clock.now() };
     engine.apply_effect(lane, &plan, end, judgement.effect);
-    record(engine, lane, lease, began, outcome, judgement)
+    let sign = sign(&plan, &outcome);
+    (record(engine, lane, lease, began, outcome, judgement), sign)
+}
+
+/// What an outcome says about how busy the target is.
+fn sign(plan: &TargetPlan, outcome: &Outcome) -> Sign {
+    match outcome {
+        Outcome::Answered(reply) if reply.status == TOO_MANY => Sign::TooMuch,
+        Outcome::Answered(reply) => match plan.statuses.weigh(reply.status) {
+            Weight::Success => Sign::Well(reply.timings.first_byte),
+            Weight::Retry => Sign::Unwell,
+            Weight::Gone | Weight::Refuse | Weight::Redirect | Weight::Auth => Sign::Nothing,
+        },
+        Outcome::Broken { .. } => Sign::Unwell,
+        Outcome::Own { .. } => Sign::Nothing,
+    }
 }
 
 async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Timestamp) -> Outcome {

@@ -14,6 +14,7 @@ use crate::watch::Watch;
 use arc_swap::ArcSwap;
 use contract::delivery::ShapeId;
 use contract::expression::Expression;
+use contract::line::Line;
 use contract::store::{Fault, Retention, Session, Store};
 use contract::{Clock, Entropy, Name, Timestamp, limits};
 use parking_lot::Mutex;
@@ -157,11 +158,16 @@ impl Engine {
         &self.doors.clock
     }
 
-    /// A delivery is on disk and due at this time: the dispatcher looks for it then.
-    pub(crate) fn put_on_disk(&self, lane: &Lane, at: Timestamp) {
-        if lane.note_due(at) {
+    /// A delivery is on disk in this line and due at this time: the dispatcher looks for it then.
+    pub(crate) fn put_on_disk(&self, lane: &Lane, line: Line, at: Timestamp) {
+        if lane.note_due(line, at) {
             self.wake.wake();
         }
+    }
+
+    /// The same where the line is not known: the next claim tells.
+    pub(crate) fn put_somewhere(&self, lane: &Lane, at: Timestamp) {
+        Line::ALL.into_iter().for_each(|line| self.put_on_disk(lane, line, at));
     }
 
     /// Tells every listener.

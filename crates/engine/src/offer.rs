@@ -3,6 +3,7 @@
 use crate::happened::Refusal;
 use crate::route::Route;
 use bytes::Bytes;
+use contract::line::Priority;
 use contract::message::Headers;
 use contract::store::{Accept, Once};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
@@ -23,6 +24,10 @@ pub struct Offer {
     pub once: Option<Once>,
     /// No attempt after this moment; the route's own deadline counts too.
     pub deadline: Option<Timestamp>,
+    /// No attempt before this moment.
+    pub not_before: Option<Timestamp>,
+    /// How urgent it is; none: as its route says.
+    pub priority: Option<Priority>,
 }
 
 /// A durable message.
@@ -51,5 +56,6 @@ pub enum Novelty {
 pub(crate) struct Offered {
     pub(crate) accept: Accept,
     pub(crate) route: Arc<Route>,
+    pub(crate) priority: Priority,
     pub(crate) reply: oneshot::Sender<Result<Receipt, Refusal>>,
 }

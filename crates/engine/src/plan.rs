@@ -1,12 +1,12 @@
 //! What the configuration asks of the engine: routes and targets, ready to use.
 
-use crate::policy::breaker;
-use crate::policy::retry;
 use crate::policy::statuses::Statuses;
+use crate::policy::{breaker, concurrency, rate, retry};
 use bytes::Bytes;
 use contract::Name;
 use contract::delivery::ShapeId;
 use contract::expression::Expression;
+use contract::line::Priority;
 use contract::part::{Part, Rule};
 use contract::ticket::Ticket;
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub struct RoutePlan {
     pub rule: Rule,
     /// No attempt later than this after accept.
     pub deadline: Option<Duration>,
+    /// Of its messages, unless one says otherwise.
+    pub priority: Priority,
     /// Messages for which this gives the same text go to each target in order.
     pub key: Option<Arc<dyn Expression>>,
 }
@@ -60,7 +62,9 @@ pub struct TargetPlan {
     /// How to read its answers.
     pub statuses: Statuses,
     /// Calls in flight at once.
-    pub concurrency: usize,
+    pub concurrency: concurrency::Limit,
+    /// Calls in a time; none: as many as there are.
+    pub rate: Option<rate::Limit>,
     /// When it is left alone because it fails; none: never.
     pub breaker: Option<breaker::Policy>,
     /// It is disabled when it has failed for so long.

@@ -5,6 +5,7 @@ use crate::dispatch::lane::Lane;
 use crate::engine::Engine;
 use crate::holds::HoldError;
 use crate::policy::hold::Reason;
+use contract::line::Line;
 use contract::store::{Ask, Lease};
 use contract::{DeliveryId, Name, Timestamp};
 use std::sync::Arc;
@@ -27,7 +28,7 @@ pub(crate) enum Place {
     /// It waited in memory.
     Lease(Lease),
     /// Something waits on disk.
-    Disk,
+    Disk(Line),
 }
 
 impl Engine {
@@ -51,7 +52,7 @@ impl Engine {
     async fn fill(self: &Arc<Self>, lane: &Arc<Lane>, place: Place) -> Probed {
         let lease = match place {
             Place::Lease(lease) => Some(lease),
-            Place::Disk => self.claim_one(lane).await,
+            Place::Disk(line) => self.claim_one(lane, line).await,
         };
         let Some(lease) = lease else {
             lane.end_probe();
@@ -63,12 +64,15 @@ impl Engine {
     }
 
     /// The earliest delivery on disk, although it may be due only later.
-    async fn claim_one(&self, lane: &Lane) -> Option<Lease> {
-        let ask = Ask { tenant: lane.tenant.clone(), target: lane.name.clone(), items: 1, bytes: 1 };
+    async fn claim_one(&self, lane: &Lane, line: Line) -> Option<Lease> {
+        let lines = vec![(line, 1)];
+        let ask = Ask { tenant: lane.tenant.clone(), target: lane.name.clone(), lines, bytes: 1 };
         let claimed = self.doors.store.claim(self.session(), vec![ask], Timestamp::NEVER).await;
         let claimed = claimed.inspect_err(|fault| self.store_failed(fault)).ok()?.pop()?;
-        if let Some(next) = claimed.next_due {
-            self.put_on_disk(lane, next);
+        for (line, next) in claimed.next_due.iter() {
+            if let Some(next) = next {
+                self.put_on_disk(lane, line, *next);
+            }
         }
         let lease = claimed.leases.into_iter().next()?;
         lane.hold_bytes(&lease);

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use contract::delivery::{Attempt, AttemptResult, Death, ErrorClass, ShapeId, Standing, Suspicion, Timings};
 use contract::expression::{Expression, Fault};
 use contract::group::{self, Member, Move};
+use contract::line::Priority;
 use contract::part::{Part, Rule};
 use contract::store::{OrderKey, Start};
-use contract::{Entropy, Message, Name, limits};
+use contract::{Entropy, Message, Name, Timestamp, limits};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub struct Route {
     pub name: Name,
     /// Relative deadline.
     pub deadline: Option<Duration>,
+    /// Of its messages, unless one says otherwise.
+    pub priority: Priority,
     /// The order key's expression.
     pub(crate) key: Option<Arc<dyn Expression>>,
     /// When a message has succeeded.
@@ -40,6 +43,14 @@ pub(crate) struct Ray {
     pub(crate) retry: retry::Policy,
 }
 
+/// What a message asks for beside its content.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wish {
+    pub(crate) priority: Priority,
+    /// No attempt before this moment.
+    pub(crate) not_before: Option<Timestamp>,
+}
+
 /// Decides how each delivery of the message begins. `Leased` here is a wish: the lane and the store may say no.
 ///
 /// # Errors
@@ -47,6 +58,7 @@ pub(crate) struct Ray {
 pub(crate) async fn starts(
     route: &Route,
     message: &Message,
+    wish: Wish,
     entropy: &dyn Entropy,
 ) -> Result<Vec<Start>, Refusal> {
     let key = match &route.key {
@@ -64,7 +76,7 @@ pub(crate) async fn starts(
         };
         let (standing, fault) = match wanted {
             Ok(Wanted::Yes) if ray.part.waits() => (Standing::Waiting, None),
-            Ok(Wanted::Yes) => (first(ray, message, entropy), None),
+            Ok(Wanted::Yes) => (begins(ray, message, wish.not_before, entropy), None),
             Ok(Wanted::No) => (Standing::Skipped, None),
             Err((_, Fault::Busy { .. })) => return Err(Refusal::NoWorker),
             Err((name, fault)) => {
@@ -72,24 +84,34 @@ pub(crate) async fn starts(
             }
         };
         let key = key.as_ref().ok().and_then(Clone::clone).filter(|_| ray.part.is_main());
-        let (target, part) = (ray.lane.name.clone(), ray.part.clone());
-        starts.push(Start { target, standing, key, shape: ray.shape, fault, part });
+        starts.push(Start {
+            target: ray.lane.name.clone(),
+            standing,
+            key,
+            shape: ray.shape,
+            priority: wish.priority,
+            fault,
+            part: ray.part.clone(),
+        });
     }
     if route.waits {
-        regroup(route, message, entropy, &mut starts);
+        regroup(route, message, wish, entropy, &mut starts);
     }
     Ok(starts)
 }
 
-fn first(ray: &Ray, message: &Message, entropy: &dyn Entropy) -> Standing {
-    match ray.retry.first_wait(|| entropy.bits()) {
-        Duration::ZERO => Standing::Leased,
-        wait => Standing::Due(message.received + wait),
+/// At once, if nothing asks for a wait: neither the schedule nor the message.
+fn begins(ray: &Ray, message: &Message, not_before: Option<Timestamp>, entropy: &dyn Entropy) -> Standing {
+    let wait = ray.retry.first_wait(|| entropy.bits());
+    match not_before.filter(|at| *at > message.received) {
+        Some(at) => Standing::Due(at.max(message.received + wait)),
+        None if wait.is_zero() => Standing::Leased,
+        None => Standing::Due(message.received + wait),
     }
 }
 
 /// What follows at once for those that wait, from what has ended before it began: skipped, or dead for its configuration.
-fn regroup(route: &Route, message: &Message, entropy: &dyn Entropy, starts: &mut [Start]) {
+fn regroup(route: &Route, message: &Message, wish: Wish, entropy: &dyn Entropy, starts: &mut [Start]) {
     let member = |start: &'_ Start| (start.part.clone(), start.standing);
     let parts: Vec<(Part, Standing)> = starts.iter().map(member).collect();
     let members: Vec<Member<'_>> =
@@ -98,7 +120,7 @@ fn regroup(route: &Route, message: &Message, entropy: &dyn Entropy, starts: &mut
         let ordinal = usize::from(ordinal);
         let (Some(start), Some(ray)) = (starts.get_mut(ordinal), route.rays.get(ordinal)) else { continue };
         start.standing = match step {
-            Move::Start => first(ray, message, entropy),
+            Move::Start => begins(ray, message, wish.not_before, entropy),
             Move::Skip => Standing::Skipped,
             Move::Fail => Standing::Unmet,
             Move::Cancel => Standing::Cancelled,
@@ -171,7 +193,7 @@ mod tests {
     use super::*;
     use crate::dispatch::memory::Memory;
     use contract::message::Headers;
-    use contract::{DeliveryId, MessageId, Timestamp};
+    use contract::{DeliveryId, MessageId};
     use std::collections::BTreeSet;
     use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -208,6 +230,7 @@ mod tests {
         Route {
             name: name("signup"),
             deadline: None,
+            priority: Priority::Normal,
             key: None,
             rule: Rule::All,
             waits: false,
@@ -232,14 +255,17 @@ mod tests {
         let route = to(&[10]);
         let mut due = BTreeSet::new();
         for _ in 0..16 {
-            let starts = starts(&route, &message, &entropy).await.unwrap();
+            let starts = starts(&route, &message, Wish::default(), &entropy).await.unwrap();
             let Standing::Due(at) = starts[0].standing else { panic!("it begins with a wait") };
             assert!((5_000_000..=15_000_000).contains(&at.as_micros()), "{at:?}");
             due.insert(at);
         }
         assert_eq!(due.len(), 16, "one draw for all");
         let drawn = entropy.0.load(Ordering::Relaxed);
-        assert_eq!(starts(&to(&[0, 5]), &message, &entropy).await.unwrap()[0].standing, Standing::Leased);
+        assert_eq!(
+            starts(&to(&[0, 5]), &message, Wish::default(), &entropy).await.unwrap()[0].standing,
+            Standing::Leased
+        );
         assert_eq!(entropy.0.load(Ordering::Relaxed), drawn, "nothing is drawn where there is no wait");
     }
 

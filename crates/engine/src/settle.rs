@@ -53,7 +53,7 @@ impl Engine {
     pub(crate) fn moved(&self, moved: &Moved) {
         let now = self.doors.clock.now();
         let Moved { tenant, target, message, delivery, received, standing, .. } = moved;
-        self.put_on_disk(&self.lane(tenant, target), now);
+        self.put_somewhere(&self.lane(tenant, target), now);
         if let Standing::Due(_) = standing {
             // It has waited where no look for passed deadlines sees it.
             self.deadlines.note(Some(now));
@@ -74,10 +74,10 @@ fn tell(engine: &Engine, done: &Done, settled: Settled, now: Timestamp) {
         Settled::Recorded | Settled::Freed => standing,
     };
     if matches!(settled, Settled::Freed | Settled::Cancelled) {
-        engine.put_on_disk(&done.lane, now);
+        engine.put_somewhere(&done.lane, now);
     }
     if let Standing::Due(at) = standing {
-        engine.put_on_disk(&done.lane, at);
+        engine.put_on_disk(&done.lane, done.line, at);
         engine.deadlines.note(done.deadline);
     }
     let (message, target, age) = (done.message, &done.lane.name, now.since(done.received));

@@ -52,6 +52,7 @@ impl Wiring {
             to: ways(route, &config.targets),
             rule: route.rule,
             deadline: route.deadline,
+            priority: route.priority,
             key: route.key.clone().map(|key| self.runner.expression(key)),
         });
         let targets = config.targets.iter().map(|target| self.target(target)).collect::<Result<_, _>>()?;
@@ -74,7 +75,7 @@ impl Wiring {
                 roots: target.ca.clone().map_or(Roots::System, Roots::Pem),
                 identity: target.identity.clone(),
             },
-            connections_max_idle: target.concurrency,
+            connections_max_idle: target.concurrency.most(),
             guard: match &target.private {
                 Private::Allow => Guard::AllowAll,
                 Private::Deny => Guard::GlobalOnly { allow: Vec::new() },
@@ -93,6 +94,7 @@ impl Wiring {
             disable_after: target.disable_after,
             credentials: credentials(target),
             host: Some(host(&target.url)),
+            rate: target.rate,
             when: target.when.clone().map(|when| self.runner.expression(when)),
             shape: target.body.clone().map(|body| self.shape(body)),
             target: Arc::new(http),

@@ -101,6 +101,7 @@ impl Maker {
             standing: Standing::Leased,
             key: None,
             shape: None,
+            priority: contract::line::Priority::Normal,
             fault: None,
             part: Part::default(),
         };
@@ -285,7 +286,7 @@ fn backlog(maker: &Maker, folder: &Path, messages: usize) {
         let ask = Ask {
             tenant: maker.names[0].clone(),
             target: maker.names[2].clone(),
-            items: 256,
+            lines: contract::line::Line::ALL.map(|line| (line, 256)).to_vec(),
             bytes: usize::MAX,
         };
         let claimed = core.apply(&[Work::Claim(second, vec![ask], maker.clock.now())]);

@@ -54,6 +54,8 @@ mutants! {
     NervousBreaker: "a breaker opens at the first failure",
     HastyBreaker: "a breaker is open for no time",
     ConcurrencyPlusOne: "one call more than allowed",
+    IgnoredRate: "a target's rate is not kept",
+    IgnoredDelay: "a message that is put off is sent at once",
     IgnoredOrder: "order keys are dropped",
     IgnoredDeadline: "a claimed delivery has lost its deadline",
     EndlessWait: "what waits past its deadline is left to wait",

@@ -197,6 +197,12 @@ impl Book {
         self.say(|| format!("life {life} begins"));
     }
 
+    /// The wall clock is set: what a rate has let go before says nothing about after.
+    pub(crate) fn jumped(&mut self) {
+        self.reached.note(Feat::WallJump);
+        self.lanes.iter_mut().for_each(|lane| lane.starts.clear());
+    }
+
     /// The engine of this life, of which the oracle asks how many couriers are on their way.
     pub(crate) fn attach(&mut self, engine: &Arc<Engine>) {
         self.engine = Arc::downgrade(engine);

@@ -37,6 +37,8 @@ feats! {
     Fenced: "a late settlement of a dead session is refused",
     SuspectResend: "a possible duplicate is sent and marked",
     Repeat: "a delivered message is sent again after a crash",
+    RateWaits: "a delivery waits in its lane for its target's rate",
+    PutOff: "a message asks to be sent later",
     Poison: "a delivery that kills the process is given up",
     Reload: "a new configuration under load",
     NoTarget: "a delivery waits for a target that left the configuration",

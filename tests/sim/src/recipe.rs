@@ -2,11 +2,14 @@
 
 use crate::random::Random;
 use bytes::Bytes;
+use contract::line::Priority;
 use contract::store::Once;
 use contract::{Name, Timestamp, limits};
 use engine::policy::breaker;
+use engine::policy::rate;
 use engine::policy::retry::{Policy, Schedule};
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Everything that is the same over the whole life of a world.
@@ -47,6 +50,7 @@ pub(crate) struct TargetRecipe {
     pub(crate) policy: Policy,
     pub(crate) concurrency: usize,
     pub(crate) breaker: Option<breaker::Policy>,
+    pub(crate) rate: Option<rate::Limit>,
     pub(crate) filtered: bool,
     pub(crate) timeout: Duration,
     pub(crate) temper: Temper,
@@ -68,6 +72,7 @@ pub(crate) struct RouteRecipe {
     pub(crate) name: Name,
     pub(crate) to: Vec<usize>,
     pub(crate) deadline: Option<Duration>,
+    pub(crate) priority: Priority,
     pub(crate) keyed: bool,
 }
 
@@ -86,6 +91,7 @@ pub(crate) struct Letter {
     pub(crate) key: Option<String>,
     pub(crate) once: Option<Once>,
     pub(crate) deadline: Option<Timestamp>,
+    pub(crate) not_before: Option<Timestamp>,
 }
 
 impl Recipe {
@@ -135,6 +141,7 @@ fn target(number: u64, random: &Random) -> Option<TargetRecipe> {
         policy: Policy::try_new(schedule, jitter).ok()?,
         concurrency: usize::try_from(random.within(1..=8)).ok()?,
         breaker: if random.chance(60) { Some(breaker(random)?) } else { None },
+        rate: pace(random),
         filtered: random.chance(40),
         timeout: random.millis(1_000..=15_000),
         temper: random.weighted(&[
@@ -158,6 +165,16 @@ fn breaker(random: &Random) -> Option<breaker::Policy> {
         open_max: open * u32::try_from(random.within(1..=8)).ok()?,
         ..breaker::Policy::default()
     })
+}
+
+/// Some targets have a rate, slow enough that a crowd waits for it, quick enough that a wait does not look like an end.
+fn pace(random: &Random) -> Option<rate::Limit> {
+    if !random.chance(25) {
+        return None;
+    }
+    let (count, seconds) = *random.pick(&[(4, 1), (20, 1), (300, 60)])?;
+    let burst = u32::try_from(random.within(1..=4)).ok().and_then(NonZeroU32::new);
+    Some(rate::Limit::new(NonZeroU32::new(count)?, Duration::from_secs(seconds), burst))
 }
 
 fn schedule(random: &Random) -> (Schedule, Vec<Duration>) {
@@ -186,6 +203,7 @@ fn route(number: u64, targets: usize, random: &Random) -> Option<RouteRecipe> {
         name: Name::try_new(&format!("r{number}")).ok()?,
         to,
         deadline,
+        priority: *random.pick(&[Priority::Normal, Priority::High, Priority::Low, Priority::Normal])?,
         keyed: random.chance(45),
     })
 }

@@ -29,6 +29,7 @@ rules! {
     Due: "nothing is claimed before it is due",
     Leased: "only what this session has leased is sent, once for each lease",
     Bounded: "never more in flight or in memory than allowed",
+    Paced: "never more starts than the rate allows",
     Holding: "a held target is left alone",
     Ordered: "deliveries of one order key go in order of acceptance, one at a time",
     Cancelled: "what was cancelled is not sent, and what was in flight is not tried again",

@@ -17,6 +17,7 @@ use contract::target::Target;
 use contract::{Clock, Entropy, Name};
 use engine::plan::{Plan, RoutePlan, TargetPlan, Way};
 use engine::policy::breaker;
+use engine::policy::concurrency::Limit;
 use engine::policy::statuses::Statuses;
 use engine::{Doors, Engine, Settings};
 use http::Uri;
@@ -84,6 +85,7 @@ impl Stage {
             to: route.to.iter().filter(|target| present(target)).filter_map(way).collect(),
             rule: Rule::All,
             deadline: route.deadline.filter(|_| !self.has(Mutant::ForgottenDeadline)),
+            priority: route.priority,
             key: keyed.then(|| Arc::new(KeyOf) as Arc<dyn Expression>),
         }
     }
@@ -95,11 +97,12 @@ impl Stage {
             name: target.name.clone(),
             retry: target.policy.clone(),
             statuses: Statuses::default(),
-            concurrency: target.concurrency + usize::from(self.has(Mutant::ConcurrencyPlusOne)),
             breaker: self.breaker(target),
             disable_after: None,
             credentials: 0,
             host: None,
+            concurrency: Limit::Fixed(target.concurrency + usize::from(self.has(Mutant::ConcurrencyPlusOne))),
+            rate: target.rate.filter(|_| !self.has(Mutant::IgnoredRate)),
             when: filtered.then(wants),
             shape: generation.shapes.get(number).copied().flatten().map(shape),
             target: self.call(number, target)?,

@@ -2,8 +2,10 @@
 
 use super::front::{Entry, Front};
 use super::problem::{
-    BUSY, HEADERS_TOO_LARGE, IDEMPOTENCY_MISMATCH, Problem, STORAGE_FULL, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE,
+    BUSY, HEADERS_TOO_LARGE, IDEMPOTENCY_MISMATCH, INVALID_REQUEST, Problem, STORAGE_FULL, UNAVAILABLE,
+    UNSUPPORTED_MEDIA_TYPE,
 };
+use super::terms::{Terms, Written, Wrong};
 use super::{body, once, prefer, tickets};
 use axum::body::Body;
 use axum::response::Response;
@@ -11,7 +13,7 @@ use bytes::Bytes;
 use contract::field::{Owner, owner};
 use contract::message::Headers;
 use contract::store::Once;
-use contract::{Name, Timestamp, limits};
+use contract::{Name, limits};
 use engine::happened::Refusal;
 use engine::offer::{Offer, Receipt};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
@@ -23,7 +25,7 @@ pub(super) struct Wish {
     pub(super) headers: Headers,
     pub(super) body: Bytes,
     pub(super) once: Option<Once>,
-    pub(super) deadline: Option<Timestamp>,
+    pub(super) terms: Terms,
 }
 
 /// The hint when to look at a ticket, and when to send a refused request again.
@@ -40,7 +42,10 @@ where
     let once =
         once::from_headers(&parts.headers, once::Request { method: &parts.method, path, body: &body })?;
     let headers = passed_on(&parts.headers)?;
-    let receipt = take(front, &entry.route, Wish { headers, body, once, deadline: None }).await?;
+    let terms =
+        Written::from_headers(&parts.headers).and_then(|written| written.read(front.engine.clock().now()));
+    let terms = terms.map_err(|wrong| not_granted(&wrong))?;
+    let receipt = take(front, &entry.route, Wish { headers, body, once, terms }).await?;
     answer(front, &receipt, prefer::wait(&parts.headers)).await
 }
 
@@ -50,15 +55,25 @@ pub(super) async fn take(
     route: &Arc<engine::route::Route>,
     wish: Wish,
 ) -> Result<Receipt, Problem> {
+    let Terms { not_before, deadline, priority } = wish.terms;
+    if wish.terms.is_never_sent(route.deadline, front.engine.clock().now()) {
+        return Err(not_granted(&Wrong::NeverSent));
+    }
     let offer = Offer {
         tenant: Name::default_tenant(),
         route: Arc::clone(route),
         headers: wish.headers,
         body: wish.body,
         once: wish.once,
-        deadline: wish.deadline,
+        deadline,
+        not_before,
+        priority,
     };
     front.engine.accept(offer).await.map_err(refused)
+}
+
+pub(super) fn not_granted(wrong: &Wrong) -> Problem {
+    Problem::new(INVALID_REQUEST, wrong.to_string())
 }
 
 /// 202 with the ticket; or, if the caller waits and it is decided in time, 200 with all of it.

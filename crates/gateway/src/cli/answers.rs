@@ -146,6 +146,7 @@ pub(super) struct Target {
     pub(super) reason: Option<String>,
     pub(super) until: Option<Moment>,
     pub(super) in_flight: u64,
+    pub(super) concurrency: Option<u64>,
     pub(super) waiting_in_memory: u64,
     pub(super) waiting_on_disk: u64,
     pub(super) oldest_due: Option<Moment>,

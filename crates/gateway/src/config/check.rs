@@ -3,6 +3,7 @@
 mod auth;
 mod breaker;
 mod group;
+mod pace;
 mod reach;
 mod route;
 mod target;

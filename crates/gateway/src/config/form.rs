@@ -3,6 +3,7 @@
 mod jq;
 mod naming;
 mod network;
+mod pace;
 mod quantity;
 mod request;
 mod secret;
@@ -10,6 +11,7 @@ mod url;
 mod words;
 
 pub(crate) use network::{Reach, Way};
+pub(crate) use pace::{Calls, Pace};
 pub(crate) use quantity::{Count, Factor, Share};
 pub(crate) use request::{Accept, Statuses};
 pub(crate) use secret::{AwsWord, OAuthScope, Plain};

@@ -7,11 +7,12 @@ pub(crate) use auth::{ApiKey, Auth, Aws, Basic, OAuth2, Sign};
 pub(crate) use proxy::Proxy;
 
 use super::field::{Either, Entries, Field, One, Several, Written};
-use super::form::{Accept, Count, Factor, Reach, Share, Statuses, Way};
+use super::form::{Accept, Calls, Count, Factor, Pace, Reach, Share, Statuses, Way};
 use super::media::MediaRange;
 use super::settings::{LogFormat, LogLevel, StoreLocation, Switch};
 use super::units::ByteSize;
 use crate::config::event_type::TypePattern;
+use contract::line::Priority;
 use contract::part::Rule;
 use contract::{Name, limits};
 use expressions::Program;
@@ -107,6 +108,8 @@ pub(crate) struct Route {
     pub body: One<ByteSize>,
     /// No attempt is made later than this after the message was accepted; what is not delivered by then is `expired`.
     pub deadline: One<Duration>,
+    /// How urgent this route's messages are among those that wait for a target: `high`, `normal` or `low` (of 21 calls 16, 4 and 1). A message may say otherwise.
+    pub priority: One<Priority>,
     /// The content types that are taken, such as `application/json` or `text/*`; any other is answered with 415. Without this key all are taken.
     pub content_types: Field<Several<MediaRange>>,
     /// The types of event that this route takes from `POST /v1/messages`, such as `com.example.signup`, `com.example.*` or `*`. The first route that lists an event's type takes it.
@@ -148,8 +151,10 @@ pub(crate) struct Target {
     pub retry: Field<Retry>,
     /// How long a call may take: one duration until status and headers are in, or each part on its own.
     pub timeout: Field<Either<Duration, Timeouts>>,
-    /// Calls in flight at once.
-    pub concurrency: One<Count<1, { limits::WINDOW_ITEMS_MAX }>>,
+    /// Calls in flight at once: a number, or `adaptive` for as many as the API takes without becoming slow.
+    pub concurrency: Field<Either<Calls, Concurrency>>,
+    /// Calls in a time, such as `100/s`, `300/m` or `5000/h`, retries included. What is more waits in order. Without this key there is no such limit.
+    pub rate: Field<Either<Pace, Rate>>,
     /// When a target that fails is left alone: `on`, `off`, or each part on its own. It is then tried with one call, and with more as they succeed.
     pub breaker: Field<Either<Switch, Breaker>>,
     /// A target that has failed for this long, with nothing that succeeded in between, is disabled until somebody resumes it. Its backlog is kept. Without this key it is tried for ever.
@@ -192,6 +197,35 @@ pub(crate) struct Exponential {
     pub max: One<Duration>,
     /// Attempts in all.
     pub attempts: One<Count<1, { limits::ATTEMPTS_MAX as usize }>>,
+}
+
+/// Calls in flight at once, learned from the answers.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Concurrency {
+    /// Between which bounds.
+    pub adaptive: Field<Adaptive>,
+}
+
+/// The bounds of what is learned.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Adaptive {
+    /// Never fewer.
+    pub min: One<Count<1, { limits::WINDOW_ITEMS_MAX }>>,
+    /// Never more.
+    pub max: One<Count<1, { limits::WINDOW_ITEMS_MAX }>>,
+}
+
+/// Calls in a time.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["limit"]))]
+pub(crate) struct Rate {
+    /// Such as `100/s`, `300/m` or `5000/h`.
+    pub limit: One<Pace>,
+    /// Calls that may go at once after a rest. Without this key as many as `limit` allows in a tenth of a second, at least 1.
+    pub burst: One<Count<1, { limits::RATE_MAX as usize }>>,
 }
 
 /// How long each part of a call may take.
@@ -294,6 +328,7 @@ impl Default for Route {
             deadline: Field::Absent,
             content_types: Field::Absent,
             types: Field::Absent,
+            priority: Field::Absent,
             complete: Written::default("all"),
             optional: Field::Absent,
             after: Field::Absent,
@@ -316,7 +351,8 @@ impl Default for Target {
             sign: Field::Absent,
             retry: Field::Absent,
             timeout: Field::Good(Either::default("15s")),
-            concurrency: Written::default("64"),
+            concurrency: Field::Good(Either::default("64")),
+            rate: Field::Absent,
             breaker: Field::Good(Either::default("on")),
             disable_after: Field::Absent,
             success: Several::default(&["2xx"]),
@@ -350,6 +386,12 @@ impl Default for Breaker {
             open_max: Written::default("10m"),
             host: Written::default("on"),
         }
+    }
+}
+
+impl Default for Adaptive {
+    fn default() -> Self {
+        Self { min: Written::default("1"), max: Written::default("256") }
     }
 }
 

@@ -9,9 +9,10 @@ use connectors::http::guard::Cidr;
 use connectors::http::sign::key::Key;
 use connectors::http::{Auth, Identity, Proxy};
 use contract::Name;
+use contract::line::Priority;
 use contract::part::{Part, Rule};
 use contract::store::Retention;
-use engine::policy::{breaker, retry, statuses::Statuses};
+use engine::policy::{breaker, concurrency, rate, retry, statuses::Statuses};
 use expressions::Program;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::fmt;
@@ -126,6 +127,8 @@ pub struct Route {
     pub body_max: usize,
     /// No attempt is made later than this after accept.
     pub deadline: Option<Duration>,
+    /// Of its messages, unless one says otherwise.
+    pub priority: Priority,
     /// Types of body that are taken; none: all.
     pub content_types: Option<ContentTypes>,
     /// Types of published event that it takes.
@@ -164,7 +167,9 @@ pub struct Target {
     /// How long each part of a call may take.
     pub timeouts: Timeouts,
     /// Calls in flight at once.
-    pub concurrency: usize,
+    pub concurrency: concurrency::Limit,
+    /// Calls in a time; none: as many as there are.
+    pub rate: Option<rate::Limit>,
     /// When it is left alone because it fails; none: never.
     pub breaker: Option<breaker::Policy>,
     /// It is disabled when it has failed for so long.

@@ -40,6 +40,7 @@ pub struct Metrics {
     commit_seconds: Histogram,
     commit_items: Histogram,
     in_flight: Family<Target, Gauge>,
+    concurrency: Family<Target, Gauge>,
     waiting: Family<Target, Gauge>,
     dead: Family<Target, Gauge>,
     oldest_due: Family<Target, Gauge<f64, AtomicU64>>,
@@ -138,6 +139,7 @@ impl Default for Metrics {
             commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
             commit_items: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             in_flight: Family::default(),
+            concurrency: Family::default(),
             waiting: Family::default(),
             dead: Family::default(),
             oldest_due: Family::default(),
@@ -191,6 +193,11 @@ impl Metrics {
         );
         r.register("commit_items", "Items in a group commit", self.commit_items.clone());
         r.register("in_flight", "Calls on the wire", self.in_flight.clone());
+        r.register(
+            "concurrency",
+            "Calls that may be on the wire at once, as configured or as learned",
+            self.concurrency.clone(),
+        );
         r.register("backlog", "Deliveries that wait on disk, now due or later", self.waiting.clone());
         r.register("dead", "Deliveries that are dead and kept", self.dead.clone());
         r.register_with_unit(
@@ -256,6 +263,9 @@ impl Metrics {
             self.in_flight
                 .get_or_create(&target(&view.name))
                 .set(view.in_flight.try_into().unwrap_or(i64::MAX));
+            if let Some(calls) = view.concurrency {
+                self.concurrency.get_or_create(&labels).set(calls.try_into().unwrap_or(i64::MAX));
+            }
             if let Some(reason) = view.reason {
                 let labels = TargetReason { target: Label(view.name.clone()), reason: reason.word() };
                 self.held.get_or_create(&labels).set(1);

@@ -20,6 +20,7 @@ mod program;
 mod reference;
 mod reload;
 mod tables;
+mod terms;
 mod verify;
 mod worker;
 mod world;

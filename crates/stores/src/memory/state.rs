@@ -1,6 +1,7 @@
 //! What the memory store holds, and the happy path over it.
 
 use contract::delivery::{Attempt, Death, Delivery, Standing, Suspicion};
+use contract::line::{Line, Lines, Turn};
 use contract::part::{Duty, Rule};
 use contract::query::Edit;
 use contract::store::{
@@ -139,30 +140,43 @@ impl State {
     }
 
     pub(super) fn claim(&mut self, session: Session, ask: &Ask, now: Timestamp) -> Claimed {
-        let mut claimed = Claimed { leases: Vec::new(), next_due: None };
+        let mut claimed = Claimed { leases: Vec::new(), next_due: Lines::default() };
         let lane = (ask.tenant.clone(), ask.target.clone());
         if self.alive != Some(session) {
             return claimed;
         }
-        let waiting: Vec<(Timestamp, Spot)> = self.due.get(&lane).into_iter().flatten().copied().collect();
         let mut bytes = 0;
-        for (_, spot) in waiting.iter().filter(|(at, _)| *at <= now) {
-            if claimed.leases.len() >= ask.items || (bytes >= ask.bytes && !claimed.leases.is_empty()) {
-                break;
-            }
-            if !self.is_head(*spot) {
-                continue;
-            }
-            self.alter(*spot, now, |entry| entry.standing = Standing::Leased);
-            if let Some(lease) = self.lease(*spot) {
-                bytes += lease.message.body.len() + lease.edit.as_ref().map_or(0, |edit| edit.body.len());
-                claimed.leases.push(lease);
+        for (line, items) in &ask.lines {
+            let waiting = self.due.get(&lane).into_iter().flatten().take_while(|(at, _)| *at <= now);
+            let waiting: Vec<Spot> =
+                waiting.map(|(_, spot)| *spot).filter(|spot| self.line(*spot) == Some(*line)).collect();
+            let mut left = *items;
+            for spot in waiting {
+                if left == 0 || (bytes >= ask.bytes && !claimed.leases.is_empty()) {
+                    break;
+                }
+                if !self.is_head(spot) {
+                    continue;
+                }
+                self.alter(spot, now, |entry| entry.standing = Standing::Leased);
+                if let Some(lease) = self.lease(spot) {
+                    bytes += lease.message.body.len() + lease.edit.as_ref().map_or(0, |edit| edit.body.len());
+                    claimed.leases.push(lease);
+                    left -= 1;
+                }
             }
         }
-        let left = self.due.get(&lane).into_iter().flatten();
-        let head = left.clone().find(|(_, spot)| self.is_head(*spot)).map(|(at, _)| *at);
-        claimed.next_due = head;
+        for (at, spot) in self.due.get(&lane).into_iter().flatten().filter(|(_, spot)| self.is_head(*spot)) {
+            if let Some(line) = self.line(*spot) {
+                claimed.next_due.note(line, Some(*at));
+            }
+        }
         claimed
+    }
+
+    fn line(&self, spot: Spot) -> Option<Line> {
+        let entry = self.entry(spot)?;
+        Some(Line { priority: entry.start.priority, turn: Turn::of(entry.attempts, entry.run) })
     }
 
     fn lease(&self, spot: Spot) -> Option<Lease> {
@@ -177,6 +191,7 @@ impl State {
             revision: entry.revision,
             suspect: entry.suspect,
             duty: entry.start.part.duty,
+            priority: entry.start.priority,
         };
         let message = Arc::clone(&kept.message);
         Some(Lease { position: Position(spot.0), delivery, message, edit: entry.edit.clone() })

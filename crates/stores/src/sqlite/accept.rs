@@ -9,6 +9,7 @@ use super::slice::{Row, micros};
 use super::trouble::{Result, Trouble};
 use contract::delivery::Standing;
 use contract::limits;
+use contract::line::Priority;
 use contract::store::{Accept, Accepted, Once, Position, Session};
 use contract::{Message, Name, Timestamp};
 use rusqlite::{OptionalExtension, params};
@@ -122,7 +123,8 @@ impl Batch<'_> {
                 standing = Standing::Due(received);
                 demoted.push(ordinal);
             }
-            let implied = standing == Standing::Leased && start.key.is_none() && !grouped;
+            let plain = start.key.is_none() && start.priority == Priority::Normal && !grouped;
+            let implied = standing == Standing::Leased && plain;
             let form = if implied { Form::Implied } else { Form::Row };
             let (key, part) = (start.key.clone(), start.part.clone());
             beginnings.push(Beginning { lane, shape: start.shape, key, form, part });
@@ -132,7 +134,18 @@ impl Batch<'_> {
                 let key = start.key.as_ref().filter(|_| code.is_unfinished()).map(|key| key.0.to_string());
                 let rank = (code == Code::Dead).then_some(halves(item.message.first.to_bits()).0);
                 let deadline = item.message.deadline.filter(|_| start.part.is_main());
-                rows.push((ordinal, Row { death, at, key, rank, deadline, ..Row::new(Spot(0), lane, code) }));
+                rows.push((
+                    ordinal,
+                    Row {
+                        death,
+                        at,
+                        key,
+                        rank,
+                        deadline,
+                        priority: start.priority,
+                        ..Row::new(Spot(0), lane, code)
+                    },
+                ));
             }
         }
         Ok((beginnings, rows, demoted))

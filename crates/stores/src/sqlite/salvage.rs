@@ -22,10 +22,8 @@ pub(super) fn salvage(work: &Work, reply: Reply, left_out: &BTreeSet<Number>) ->
         (Work::Change(_), _) => Err(Fault::Full),
         (Work::Claim(.., now), Reply::Claimed(mut claimed)) => {
             for one in &mut claimed {
-                let all = one.leases.len();
-                one.leases.retain(|lease| !gone(lease.position));
-                if one.leases.len() < all {
-                    one.next_due = one.next_due.into_iter().chain([*now + AGAIN_IN]).min();
+                for lease in one.leases.extract_if(.., |lease| gone(lease.position)) {
+                    one.next_due.note(lease.delivery.line(), Some(*now + AGAIN_IN));
                 }
             }
             Ok(Reply::Claimed(claimed))
@@ -46,6 +44,7 @@ pub(super) fn salvage(work: &Work, reply: Reply, left_out: &BTreeSet<Number>) ->
 mod tests {
     use super::*;
     use contract::delivery::{Delivery, Standing, Suspicion};
+    use contract::line::{Lines, Priority};
     use contract::message::Headers;
     use contract::part::Duty;
     use contract::store::{Claimed, Expired, Lease, Moved, Position, Session};
@@ -67,9 +66,18 @@ mod tests {
             headers: Headers::default(),
             body: "".into(),
         };
-        let (shape, suspect, duty) = (None, Suspicion::Clear, Duty::Required);
-        let delivery =
-            Delivery { id: first, target: name, shape, attempts: 0, run: 1, revision: 0, suspect, duty };
+        let (shape, suspect) = (None, Suspicion::Clear);
+        let delivery = Delivery {
+            id: first,
+            target: name,
+            shape,
+            attempts: 0,
+            run: 1,
+            revision: 0,
+            suspect,
+            priority: Priority::Normal,
+            duty: Duty::Required,
+        };
         Lease { position, delivery, message: Arc::new(message), edit: None }
     }
 
@@ -77,13 +85,13 @@ mod tests {
     fn what_was_left_out_is_asked_for_again_soon() {
         let (kept, lost) = (Position(Number(1).base()), Position(Number(2).base()));
         let left_out = BTreeSet::from([Number(2)]);
-        let claimed = Claimed { leases: vec![lease(kept), lease(lost)], next_due: None };
+        let claimed = Claimed { leases: vec![lease(kept), lease(lost)], next_due: Lines::default() };
         let claim = Work::Claim(Session(1), Vec::new(), NOW);
         let Ok(Reply::Claimed(salvaged)) = salvage(&claim, Reply::Claimed(vec![claimed]), &left_out) else {
             panic!()
         };
         assert_eq!(salvaged[0].leases, [lease(kept)]);
-        assert_eq!(salvaged[0].next_due, Some(NOW + AGAIN_IN));
+        assert_eq!(salvaged[0].next_due.earliest(), Some(NOW + AGAIN_IN));
 
         let late = Moved {
             tenant: Name::default_tenant(),

@@ -22,6 +22,8 @@ CREATE TABLE fact(name TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOU
 /// Rows of the happy path (no key, leased at accept, then delivered) enter no index of `delivery`. `late` (version 2) has what waits and
 /// has a deadline: a row's own copy of its message's, so that what waits without one is in no index of deadlines. `waiting` (version 3)
 /// has what waits for its turn in its group.
+/// has a deadline: a row's own copy of its message's, so that what waits without one is in no index of deadlines. `due` has the lines of
+/// a lane apart (version 3), so that a long one is not looked through for another.
 pub(super) const SLICE: &[&str] = &["
 CREATE TABLE message(row INTEGER PRIMARY KEY, hi INTEGER NOT NULL, lo INTEGER NOT NULL, first_hi INTEGER NOT NULL,
   first_lo INTEGER NOT NULL, tenant INTEGER NOT NULL, route INTEGER NOT NULL, received INTEGER NOT NULL,
@@ -55,6 +57,9 @@ UPDATE delivery SET deadline = (SELECT message.deadline FROM message WHERE messa
 CREATE INDEX late ON delivery(deadline) WHERE state IN (1, 7) AND deadline IS NOT NULL;
 ", "
 CREATE INDEX waiting ON delivery(lane) WHERE state = 8;
+ALTER TABLE delivery ADD COLUMN priority INTEGER NOT NULL DEFAULT 1;
+DROP INDEX due;
+CREATE INDEX due ON delivery(lane, priority, attempts > 0 OR run > 1, at) WHERE state = 1;
 "];
 
 /// Why a file's tables could not be brought up to date.
@@ -158,6 +163,11 @@ mod tests {
             "SELECT spot FROM delivery INDEXED BY late WHERE state IN (1, 7) AND deadline < 71 ORDER BY spot",
         );
         assert_eq!(late, [257, 263]);
+        let due = list(
+            "SELECT spot FROM delivery INDEXED BY due WHERE lane = 1 AND state = 1 AND priority = 1
+             AND (attempts > 0 OR run > 1) = 0 ORDER BY spot",
+        );
+        assert_eq!(due, [257, 513], "what waited is of normal priority and stands in a line");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use contract::clock::Tick;
 use contract::delivery::{
     Attempt, AttemptResult, Capture, CaptureEnd, Death, ErrorClass, Standing, Suspicion, Timings,
 };
+use contract::line::{Line, Priority};
 use contract::message::Headers;
 use contract::part::{Part, Rule};
 use contract::store::{
@@ -296,7 +297,8 @@ pub(crate) fn tenant() -> Name {
 }
 
 pub(crate) fn ask(target: &str, items: usize) -> Ask {
-    Ask { tenant: tenant(), target: name(target), items, bytes: usize::MAX }
+    let lines = Line::ALL.map(|line| (line, items)).to_vec();
+    Ask { tenant: tenant(), target: name(target), lines, bytes: usize::MAX }
 }
 
 pub(crate) fn leased(target: &str) -> Start {
@@ -307,6 +309,8 @@ pub(crate) fn leased(target: &str) -> Start {
         shape: None,
         fault: None,
         part: Part::default(),
+        priority: Priority::Normal,
+        fault: None,
     }
 }
 

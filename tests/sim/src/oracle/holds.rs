@@ -23,6 +23,8 @@ pub(super) struct Lane {
     pub(super) hold: Held,
     /// The hold as the store has it: what a new process begins with.
     durable: Held,
+    /// When calls began, since the process or the wall clock did.
+    pub(super) starts: Vec<Timestamp>,
     /// Couriers that were on their way when the hold began: their calls still go out.
     late: usize,
     configured: bool,
@@ -51,6 +53,7 @@ impl Lane {
 
     pub(super) fn begin_life(&mut self) {
         self.in_flight.clear();
+        self.starts.clear();
         self.hold = self.durable.clone();
         self.late = 0;
         self.configured = false;

@@ -175,8 +175,13 @@ impl Book {
         let wait = target.waits.first().copied().unwrap_or_default();
         let slack = Duration::from_millis(2);
         let earliest = message.received + wait.mul_f64(1.0 - target.jitter).saturating_sub(slack);
+        let put_off = letter.not_before.filter(|at| *at > message.received);
+        let earliest = earliest.max(put_off.unwrap_or_default());
+        if put_off.is_some() {
+            self.reached.note(Feat::PutOff);
+        }
         match start.standing {
-            Standing::Leased => wait.is_zero(),
+            Standing::Leased => wait.is_zero() && put_off.is_none(),
             Standing::Due(at) => at >= earliest,
             Standing::Delivered
             | Standing::Dead(_)

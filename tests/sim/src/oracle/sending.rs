@@ -59,6 +59,7 @@ impl Book {
             lane.in_flight.insert(id);
         }
         self.check_concurrency(target);
+        self.check_rate(target);
         if let Some(ray) = self.ray(id) {
             ray.sends += 1;
             if let Some(lease) = &mut ray.lease {
@@ -217,6 +218,29 @@ impl Book {
         self.check(Rule::Bounded, in_flight <= limit, || {
             format!("t{target} has {in_flight} of {limit} in flight")
         });
+    }
+
+    /// In no time since the first call more began than the burst and what comes evenly.
+    fn check_rate(&mut self, target: usize) {
+        let now = self.now();
+        let Some(limit) = self.recipe.targets.get(target).and_then(|target| target.rate) else { return };
+        let Some(lane) = self.lanes.get_mut(target) else { return };
+        lane.starts.push(now);
+        let starts = lane.starts.len();
+        let allowed = |since: Timestamp| {
+            u128::from(limit.burst()) + now.since(since).as_micros() * 1000 / limit.interval().as_nanos()
+        };
+        let since = lane.starts.iter().enumerate();
+        let wrong = since.map(|(before, at)| ((starts - before) as u128, *at));
+        let wrong = wrong.into_iter().find(|(calls, at)| *calls > allowed(*at));
+        let waited = starts > limit.burst() as usize;
+        if let Some((calls, at)) = wrong {
+            let seen = format!("t{target} got {calls} calls since {at:?}, with a rate of {limit}");
+            self.fail(Rule::Paced, seen);
+        }
+        if waited {
+            self.reached.note(Feat::RateWaits);
+        }
     }
 
     /// The windows hold no more than they may. Each claim may bring one delivery that is larger than the room; what is too

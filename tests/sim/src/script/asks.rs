@@ -136,7 +136,7 @@ impl Script {
 
     pub(super) fn jump(&self) {
         let by = Duration::from_secs(*self.random.pick(&[1, 30, 600, 3600]).unwrap_or(&1));
-        self.stage.network.scene.oracle.note(Feat::WallJump);
+        self.stage.network.scene.oracle.book().jumped();
         if self.random.chance(50) {
             self.stage.network.scene.clock.jump_forward(by);
         } else {

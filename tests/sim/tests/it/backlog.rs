@@ -41,6 +41,7 @@ async fn what_is_due_without_the_engine_knowing_is_found_within_a_minute() {
         standing: Standing::Due(now),
         key: None,
         shape: None,
+        priority: contract::line::Priority::Normal,
         fault: None,
         part: contract::part::Part::default(),
     };

@@ -7,6 +7,7 @@ mod forget;
 mod hang_up;
 mod held;
 mod hindered;
+mod lines;
 mod linger;
 mod small;
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use contract::clock::Tick;
 use contract::delivery::{Capture, ShapeId, Standing, Timings};
 use contract::expression::{Expression, Fault};
+use contract::line::Priority;
 use contract::message::Headers;
 use contract::part::Rule;
 use contract::store::{Retention, Store};
@@ -14,6 +15,7 @@ use engine::happened::{Happened, Listener};
 use engine::offer::{Offer, Receipt};
 use engine::plan::{Compile, Plan, Report, RoutePlan, Shape, TargetPlan, Way};
 use engine::policy::breaker;
+use engine::policy::concurrency::Limit;
 use engine::policy::retry::{Policy, Schedule};
 use engine::policy::statuses::Statuses;
 use engine::{Doors, Engine, Settings};
@@ -178,6 +180,8 @@ impl Small {
             body: Bytes::from_static(b"{}"),
             once: None,
             deadline: time.map(|time| self.engine.clock().now() + time),
+            not_before: None,
+            priority: None,
         };
         self.engine.accept(offer).await.unwrap()
     }
@@ -210,17 +214,25 @@ async fn configure(
         name: crm(),
         retry: Policy::try_new(Schedule::List(vec![Duration::ZERO, Duration::from_secs(5)]), 0.0).unwrap(),
         statuses: Statuses::default(),
-        concurrency: if breaker.is_some() { 8 } else { 1 },
         breaker,
         disable_after: breaker.map(|_| Duration::from_hours(1)),
         credentials: 0,
         host: None,
+        concurrency: Limit::Fixed(if breaker.is_some() { 8 } else { 1 }),
+        rate: None,
         when: None,
         shape,
         target: Arc::<Hand>::clone(hand),
     };
     let name = Name::try_new("signup").unwrap();
-    let route = RoutePlan { name, to: vec![Way::to(crm())], rule: Rule::All, deadline: None, key: None };
+    let route = RoutePlan {
+        name,
+        to: vec![Way::to(crm())],
+        rule: Rule::All,
+        deadline: None,
+        priority: Priority::Normal,
+        key: None,
+    };
     engine.apply(Plan { routes: vec![route], targets: vec![target] }).await.unwrap().remove(0)
 }
 

@@ -22,9 +22,10 @@ impl Lane {
     /// Takes the end of a call into account. Allocates nothing, and on most days changes two numbers.
     pub(crate) fn feel(&self, end: End, plan: &TargetPlan, random: impl FnOnce() -> u64) -> Felt {
         let mut state = self.state.lock();
-        let State { hold, pulse, .. } = &mut *state;
+        let State { hold, pulse, learner, .. } = &mut *state;
+        let most = plan.concurrency.now(learner);
         let turn = match (&plan.breaker, hold.forced) {
-            (Some(policy), None) => pulse.note(&mut hold.breaker, end, policy, plan.concurrency, random),
+            (Some(policy), None) => pulse.note(&mut hold.breaker, end, policy, most, random),
             (Some(_), Some(_)) | (None, _) => None,
         };
         match turn {
@@ -45,16 +46,19 @@ impl Lane {
         if let Some(reason) = state.hold.shut_by_person() {
             return Err(Probed::Shut(reason));
         }
+        let most = plan.concurrency.now(&state.learner);
         let few = match state.hold.gate(now) {
-            Gate::Few(few) => few.min(plan.concurrency),
-            Gate::Admit | Gate::Refuse(_) => plan.concurrency,
+            Gate::Few(few) => few.min(most),
+            Gate::Admit | Gate::Refuse(_) => most,
         };
         if state.in_flight >= few {
             return Err(Probed::Busy);
         }
-        let place = match (state.window.pop_front(), state.next_due) {
+        let on_disk =
+            state.next_due.iter().filter_map(|(line, due)| Some(((*due)?, line))).min_by_key(|(due, _)| *due);
+        let place = match (state.window.pop(most, now), on_disk) {
             (Some(lease), _) => Ok(Place::Lease(lease)),
-            (None, Some(_)) => Ok(Place::Disk),
+            (None, Some((_, line))) => Ok(Place::Disk(line)),
             (None, None) => Err(Probed::Nothing),
         }?;
         state.in_flight += 1;

@@ -25,6 +25,8 @@ struct TargetView {
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<Moment>,
     in_flight: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concurrency: Option<usize>,
     waiting_in_memory: usize,
     waiting_on_disk: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -181,6 +183,7 @@ async fn views(admin: &Admin) -> Result<Vec<TargetView>, Problem> {
             reason: view.reason.map(Reason::word),
             until: until.map(Moment),
             in_flight: view.in_flight,
+            concurrency: view.concurrency,
             waiting_in_memory: view.window,
             waiting_on_disk: waits.map_or(0, |waits| waits.waiting),
             oldest_due: waits.and_then(|waits| waits.oldest_due).map(Moment),

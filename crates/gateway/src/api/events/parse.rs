@@ -1,6 +1,7 @@
 //! Reads what is published: envelopes and CloudEvents. Pure.
 
 use super::slice;
+use crate::api::terms::Written;
 use bytes::Bytes;
 use contract::limits;
 use http::{HeaderMap, header};
@@ -19,6 +20,8 @@ pub struct Event {
     pub identity: Option<(String, String)>,
     /// CloudEvents `expirytime`, in microseconds since the Unix epoch.
     pub expires: Option<u64>,
+    /// What an envelope's own fields ask for.
+    pub terms: Option<Box<Written>>,
     /// What is delivered.
     pub body: Bytes,
     /// The body's content type where it differs from the request's.
@@ -51,7 +54,9 @@ pub enum NotAnEvent {
     #[error("the event's `{0}` is not valid")]
     Wrong(&'static str),
     /// An envelope has a key that means nothing here: a slip of the pen would be lost without a word.
-    #[error("an envelope has no `{0}`; it has type, data, id, source and expirytime")]
+    #[error(
+        "an envelope has no `{0}`; it has type, data, id, source, expirytime, delay, not_before, deadline and priority"
+    )]
     Unknown(String),
     /// An order by a key of the event's own.
     #[error("an event's own `{0}` is not there yet: leave it out and give the route a `key`")]
@@ -90,9 +95,17 @@ struct Strict<'a> {
     _source: Option<Cow<'a, str>>,
     #[serde(borrow)]
     expirytime: Option<Cow<'a, str>>,
+    delay: Option<String>,
+    not_before: Option<String>,
+    deadline: Option<String>,
+    priority: Option<String>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
 }
+
+/// What may stand in an envelope.
+const KEYS: [&str; 9] =
+    ["type", "data", "id", "source", "expirytime", "delay", "not_before", "deadline", "priority"];
 
 /// Reads a request: the content type tells the mode, as CloudEvents says.
 ///
@@ -128,6 +141,7 @@ fn structured(body: &Bytes, index: Option<usize>) -> Result<Event, NotAnEvent> {
         identity: Some((required("source", event.source.as_deref())?, required("id", event.id.as_deref())?)),
         kind: required("type", Some(&event.kind))?,
         expires: expires(event.expirytime.as_deref())?,
+        terms: None,
         body: body.clone(),
         content_type: Some("application/cloudevents+json".to_owned()),
         index,
@@ -143,6 +157,7 @@ fn binary(headers: &HeaderMap, body: &Bytes) -> Result<Event, NotAnEvent> {
         identity: Some((required("source", source.as_deref())?, required("id", id.as_deref())?)),
         kind: required("type", attribute("ce-type").as_deref())?,
         expires: expires(attribute("ce-expirytime").as_deref())?,
+        terms: None,
         body: body.clone(),
         content_type: None,
         index: None,
@@ -153,10 +168,13 @@ fn binary(headers: &HeaderMap, body: &Bytes) -> Result<Event, NotAnEvent> {
 fn envelope(body: &Bytes, index: Option<usize>) -> Result<Event, NotAnEvent> {
     let event = strict(body)?;
     let data = event.data.ok_or(NotAnEvent::Missing("data"))?;
+    let Strict { delay, not_before, deadline, priority, .. } = event;
+    let terms = Written { delay, not_before, deadline, priority };
     Ok(Event {
         kind: required("type", Some(&event.kind))?,
         identity: None,
         expires: expires(event.expirytime.as_deref())?,
+        terms: (terms != Written::default()).then(|| Box::new(terms)),
         body: slice(body, data.get()),
         content_type: Some("application/json".to_owned()),
         index,
@@ -175,13 +193,14 @@ fn strict(body: &Bytes) -> Result<Strict<'_>, NotAnEvent> {
         let ordering = matches!(&*key, "key" | "partitionkey");
         return Err(if ordering { NotAnEvent::Key(key) } else { NotAnEvent::Unknown(key) });
     }
-    Ok(Strict { kind, _id: id, _source: source, expirytime, data })
+    let (delay, not_before, deadline, priority) = (None, None, None, None);
+    Ok(Strict { kind, _id: id, _source: source, expirytime, delay, not_before, deadline, priority, data })
 }
 
 /// The first key that is none of an envelope's.
 fn stranger(body: &Bytes) -> Option<String> {
     let keys: BTreeMap<String, IgnoredAny> = serde_json::from_slice(body).ok()?;
-    keys.into_keys().find(|key| !["type", "data", "id", "source", "expirytime"].contains(&key.as_str()))
+    keys.into_keys().find(|key| !KEYS.contains(&key.as_str()))
 }
 
 fn version(given: Option<&str>) -> Result<(), NotAnEvent> {

@@ -56,6 +56,7 @@ impl Check<'_> {
         let callback = self.target_name(&raw.callback, known);
         let body = self.body(&raw.body);
         let deadline = self.deadline(&raw.deadline);
+        let priority = self.one(&raw.priority).unwrap_or_default();
         let content_types = self.content_types(&raw.content_types);
         let types = self.several(&raw.types).unwrap_or_default();
         let order = self.one(&raw.key);
@@ -71,6 +72,7 @@ impl Check<'_> {
             callback,
             body_max: body.unwrap_or(body_max),
             deadline,
+            priority,
             content_types,
             types,
             key: order,

@@ -7,7 +7,6 @@ use crate::config::form::{Share, Statuses as Range};
 use crate::config::interpolate::Origin;
 use crate::config::raw;
 use crate::config::settings::{Target, Timeouts};
-use crate::config::tree::Place;
 use contract::Name;
 use engine::policy::{retry, statuses};
 use expressions::Program;
@@ -34,15 +33,15 @@ impl Check<'_> {
                 let help = "for example url: https://crm.example.com/users";
                 self.error(place, "`url` is missing", Some(help.to_owned()));
             }
-            found.extend(self.target(name, key.place(), raw, proxy));
+            found.extend(self.target(key, name, raw, proxy));
         }
         found
     }
 
     fn target(
         &mut self,
+        key: &Written<Name>,
         name: Option<Name>,
-        key: Option<Place>,
         raw: &raw::Target,
         proxy: &RawProxy,
     ) -> Option<Target> {
@@ -54,13 +53,14 @@ impl Check<'_> {
         self.warn_unbounded(&raw.body, body.as_ref());
         let undo = raw.undo.good().and_then(|undo| self.written(undo));
         let headers = self.headers(&raw.headers);
-        let auth = self.auth(&raw.auth, &headers, key);
-        let keys = self.keys(&raw.sign, key);
+        let auth = self.auth(&raw.auth, &headers, key.place());
+        let keys = self.keys(&raw.sign, key.place());
         let standard = raw::Retry::default();
         let retry = self.retry(raw.retry.good().unwrap_or(&standard));
         let statuses = self.statuses(&raw.success, raw.retry.good().unwrap_or(&standard));
         let timeouts = self.timeouts(&raw.timeout);
-        let concurrency = self.one(&raw.concurrency);
+        let concurrency = self.concurrency(&raw.concurrency);
+        let rate = self.rate(key, &raw.rate);
         let (ca, identity) = raw.tls.good().map_or((None, None), |tls| self.tls(tls, url.as_ref()));
         let private = self.private(&raw.private);
         let proxy = self.proxy(&raw.proxy, proxy, private.as_ref());
@@ -81,7 +81,8 @@ impl Check<'_> {
             retry: retry?,
             statuses,
             timeouts: timeouts?,
-            concurrency: concurrency?.0,
+            concurrency: concurrency?,
+            rate: rate?,
             breaker: breaker?,
             disable_after,
             ca,

@@ -3,6 +3,7 @@
 use super::super::suggest::nearest;
 use super::{Form, Misread};
 use crate::config::settings::{LogFormat, LogLevel, Switch};
+use contract::line::Priority;
 
 use connectors::http::auth::ClientAuth;
 use serde_json::{Value as Json, json};
@@ -54,6 +55,12 @@ impl Word for LogFormat {
     const NAME: &'static str = "a log format";
     const ALL: &'static [(&'static str, Self)] =
         &[("auto", Self::Auto), ("text", Self::Text), ("json", Self::Json)];
+}
+
+impl Word for Priority {
+    const NAME: &'static str = "a priority";
+    const ALL: &'static [(&'static str, Self)] =
+        &[("high", Self::High), ("normal", Self::Normal), ("low", Self::Low)];
 }
 
 impl Word for ClientAuth {

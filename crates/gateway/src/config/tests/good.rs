@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::pattern::{Lookup, Methods};
 use contract::limits;
+use engine::policy::concurrency::Limit;
 use engine::policy::{breaker, retry, statuses};
 use http::Method;
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ fn the_first_configuration_of_the_guide_is_read_as_it_is() {
     let waits = [0, 5, 300, 1800, 7200].map(Duration::from_secs).to_vec();
     assert_eq!(mailing.retry, retry::Policy::try_new(retry::Schedule::List(waits), 0.2).unwrap());
     assert_eq!(mailing.timeouts.total, Duration::from_secs(15));
-    assert_eq!(mailing.concurrency, 64);
+    assert_eq!(mailing.concurrency, Limit::Fixed(64));
     assert!(config.warnings.is_empty(), "{}", config.warnings);
 }
 
@@ -52,14 +53,33 @@ fn what_is_not_said_has_the_published_defaults() {
     let target = &config.targets[0];
     assert_eq!(target.method, Method::POST);
     assert_eq!(target.retry, retry::Policy::default());
-    assert_eq!(target.concurrency, 64);
     assert_eq!((target.breaker, target.disable_after), (Some(breaker::Policy::default()), None));
+    assert_eq!((target.concurrency, target.rate), (Limit::Fixed(64), None));
     assert_eq!(target.private, Private::Allow);
     let seconds = Duration::from_secs;
     assert_eq!(target.timeouts, Timeouts { connect: seconds(5), total: seconds(15), idle: seconds(5) });
     for status in 100..=599 {
         assert_eq!(target.statuses.weigh(status), statuses::Statuses::default().weigh(status), "{status}");
     }
+}
+
+#[test]
+fn a_pace_is_read_in_each_of_its_forms() {
+    let of = |lines: &str| {
+        let target = good(&with_target(lines)).targets.remove(0);
+        (target.concurrency.to_string(), target.rate.map(|rate| rate.to_string()))
+    };
+    let pace = |concurrency: &str, rate: &str| (concurrency.to_owned(), Some(rate.to_owned()));
+    assert_eq!(of("    rate: 100/s\n"), pace("64", "100/s, burst 10"));
+    assert_eq!(
+        of("    rate: 300/m\n    concurrency: adaptive\n"),
+        pace("adaptive, 1 to 256", "300/m, burst 1")
+    );
+    assert_eq!(
+        of("    rate: { limit: 5000/h, burst: 20 }\n    concurrency: { adaptive: { min: 2, max: 16 } }\n"),
+        pace("adaptive, 2 to 16", "5000/h, burst 20")
+    );
+    assert_eq!(of("    concurrency: { adaptive: { max: 8 } }\n").0, "adaptive, 1 to 8");
 }
 
 #[test]
@@ -189,7 +209,7 @@ fn a_value_from_outside_is_never_printed() {
 #[test]
 fn json_is_read_like_yaml() {
     let text = "{\n\t\"routes\": {\"in\": {\"accept\": \"POST /in\", \"to\": [\"out\"]}},\n\t\"targets\": {\"out\": {\"url\": \"https://example.com/\", \"concurrency\": 3}}\n}";
-    assert_eq!(good(text).targets[0].concurrency, 3);
+    assert_eq!(good(text).targets[0].concurrency, Limit::Fixed(3));
 }
 
 #[test]
@@ -198,7 +218,7 @@ fn anchors_and_merges_share_settings_between_targets() {
         "routes:\n  in: { accept: POST /in, to: [a, b] }\ntargets:\n  a: &base\n    url: https://a.example.com/\n    concurrency: 2\n    headers: { x-a: '1' }\n  b:\n    <<: *base\n    url: https://b.example.com/\n",
     );
     assert_eq!(config.targets[1].url, "https://b.example.com/");
-    assert_eq!((config.targets[1].concurrency, config.targets[1].headers.len()), (2, 1));
+    assert_eq!((config.targets[1].concurrency, config.targets[1].headers.len()), (Limit::Fixed(2), 1));
 }
 
 #[test]

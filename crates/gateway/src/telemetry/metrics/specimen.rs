@@ -24,6 +24,7 @@ impl Metrics {
         drop(metrics.stumbles.get_or_create(&class));
         drop(metrics.damaged.get_or_create(&File { file: String::new() }));
         drop(metrics.in_flight.get_or_create(&target));
+        drop(metrics.concurrency.get_or_create(&target));
         drop(metrics.waiting.get_or_create(&target));
         drop(metrics.dead.get_or_create(&target));
         drop(metrics.oldest_due.get_or_create(&target));

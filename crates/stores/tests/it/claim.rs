@@ -4,7 +4,6 @@ use crate::world::{ask, due, leased, name, on_every_store};
 use contract::delivery::Standing;
 use contract::line::{Line, Priority, Turn};
 use contract::part::Rule;
-use contract::store::{Accept, Accepted, Ask, Session};
 use contract::store::{Accept, Accepted, Ask, Session, Start};
 use std::sync::Arc;
 use std::time::Duration;

@@ -145,7 +145,7 @@ async fn a_page_that_is_damaged_while_the_store_runs_stops_only_what_it_covers()
     let whole = std::fs::read(&path).unwrap();
     let catalog = std::fs::read(world.path().join("catalog.db")).unwrap();
     let mut noticed = 0;
-    for page in (1..whole.len() / PAGE).step_by(3) {
+    for page in (1..whole.len() / PAGE).step_by(2) {
         reset(&world, &whole, &catalog);
         world.notes.damaged.lock().unwrap().clear();
         world.crash().await;
@@ -318,7 +318,11 @@ async fn older_world() -> (World, Timestamp) {
     world.stop();
     let database = rusqlite::Connection::open(world.path().join(SLICE)).unwrap();
     database
-        .execute_batch("DROP INDEX late; ALTER TABLE delivery DROP COLUMN deadline; PRAGMA user_version = 1")
+        .execute_batch(
+            "DROP INDEX late; DROP INDEX waiting; DROP INDEX due; ALTER TABLE delivery DROP COLUMN deadline;
+             ALTER TABLE delivery DROP COLUMN priority; CREATE INDEX due ON delivery(lane, at) WHERE state = 1;
+             PRAGMA user_version = 1",
+        )
         .unwrap();
     (world, deadline)
 }

@@ -310,7 +310,6 @@ pub(crate) fn leased(target: &str) -> Start {
         fault: None,
         part: Part::default(),
         priority: Priority::Normal,
-        fault: None,
     }
 }
 

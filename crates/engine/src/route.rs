@@ -89,7 +89,11 @@ fn first(ray: &Ray, message: &Message, entropy: &dyn Entropy) -> Standing {
 
 /// What follows at once for those that wait, from what has ended before it began: skipped, or dead for its configuration.
 fn regroup(route: &Route, message: &Message, entropy: &dyn Entropy, starts: &mut [Start]) {
-    let member = |start: &'_ Start| (start.part.clone(), start.standing);
+    // What is to be leased is not in flight yet.
+    let member = |start: &'_ Start| match start.standing == Standing::Leased {
+        true => (start.part.clone(), Standing::Due(message.received)),
+        false => (start.part.clone(), start.standing),
+    };
     let parts: Vec<(Part, Standing)> = starts.iter().map(member).collect();
     let members: Vec<Member<'_>> =
         parts.iter().map(|(part, standing)| Member { part, standing: *standing, delivered: None }).collect();

@@ -231,7 +231,8 @@ impl Lane {
     /// Removes the message's deliveries that wait here, before they are sent.
     pub(crate) fn take_back(&self, message: MessageId) -> Vec<Lease> {
         let mut state = self.state.lock();
-        let is = |lease: &Lease| lease.message.id == message;
+        // Undoing and telling are not cancelled.
+        let is = |lease: &Lease| lease.message.id == message && lease.delivery.duty.is_main();
         let taken = state.window.iter().filter(|lease| is(lease)).cloned().collect();
         state.window.retain(|lease| !is(lease));
         forget(&mut state, taken)

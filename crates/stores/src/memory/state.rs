@@ -1,7 +1,7 @@
 //! What the memory store holds, and the happy path over it.
 
 use contract::delivery::{Attempt, Death, Delivery, Standing, Suspicion};
-use contract::group::Rule;
+use contract::group::{Duty, Rule};
 use contract::query::Edit;
 use contract::store::{
     Accept, Accepted, Ask, Backlog, Claimed, Expired, Fault, Lease, Moved, Position, Scope, Session, Settled,
@@ -67,11 +67,14 @@ impl State {
             self.alter(spot, wall, |entry| {
                 entry.suspect = Suspicion::PossiblyDuplicate;
                 entry.orphaned += 1;
+                let outdated = entry.is_outdated();
                 entry.standing = match entry.orphaned {
+                    _ if outdated => Standing::Waiting,
                     _ if entry.ending => Standing::Cancelled,
                     limits::ORPHANED_MAX.. => Standing::Dead(Death::Poison),
                     0..limits::ORPHANED_MAX => Standing::Due(now),
                 };
+                entry.ending &= !outdated;
             });
             self.regroup(spot.0, wall);
         }
@@ -185,12 +188,17 @@ impl State {
         if self.alive != Some(session) || !leased || one.standing == Standing::Leased {
             return Settled::Fenced;
         }
-        let ends =
-            self.entry(spot).is_some_and(|entry| entry.ending) && matches!(one.standing, Standing::Due(_));
+        let outdated = self.entry(spot).is_some_and(Entry::is_outdated);
+        let ends = !outdated
+            && self.entry(spot).is_some_and(|entry| entry.ending)
+            && matches!(one.standing, Standing::Due(_));
         self.alter(spot, wall, |entry| {
             entry.standing = if ends { Standing::Cancelled } else { one.standing };
             if let Some(attempt) = &one.attempt {
                 entry.record(attempt);
+            }
+            if outdated {
+                (entry.standing, entry.attempts, entry.ending) = (Standing::Waiting, 0, false);
             }
         });
         self.regroup(spot.0, wall);
@@ -208,6 +216,10 @@ impl State {
         let late: Vec<Spot> = late.take(limits::EXPIRE_ITEMS_MAX).map(|(_, spot)| *spot).collect();
         let mut expired = Expired::default();
         for spot in late {
+            // The end of an earlier one of its group may have ended it.
+            if self.entry(spot).is_none_or(|entry| entry.standing.is_final()) {
+                continue;
+            }
             self.alter(spot, wall, |entry| entry.standing = Standing::Expired);
             expired.moved.extend(self.told(spot));
             self.regroup(spot.0, wall);
@@ -349,6 +361,11 @@ impl State {
 }
 
 impl Entry {
+    /// A callback in flight that tells of a run before this one.
+    fn is_outdated(&self) -> bool {
+        self.ending && self.start.part.duty == Duty::Callback
+    }
+
     fn record(&mut self, attempt: &Attempt) {
         if attempt.is_counted() {
             self.attempts += 1;

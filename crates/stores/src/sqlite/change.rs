@@ -29,7 +29,7 @@ impl<'a> Batch<'a> {
                     if let Some((slice, head, before)) = self.dead_row(tenant, *delivery)? {
                         self.revive(slice, &head, &before, *at)?;
                         self.note(&mut changed, *delivery, before.lane)?;
-                        self.reopen(slice, &head)?;
+                        self.reopen(slice, &head, before.spot, *at)?;
                     }
                 }
             }
@@ -40,7 +40,7 @@ impl<'a> Batch<'a> {
                         self.stand(slice, &mut after, Standing::Cancelled)?;
                         self.update(slice, &before, &after)?;
                         self.note(&mut changed, *delivery, before.lane)?;
-                        self.regroup(head.position)?;
+                        self.retell(slice, &head, delivery.ordinal())?;
                     }
                 }
             }
@@ -102,11 +102,12 @@ impl<'a> Batch<'a> {
     fn revive(&mut self, slice: &Slice, head: &Head, before: &Row, at: Timestamp) -> Result<()> {
         let beginning = head.beginnings.get(usize::from(before.spot.ordinal()));
         let key = beginning.and_then(|one| one.key.as_ref()).map(|key| key.0.to_string());
+        let waits = beginning.is_some_and(|one| one.part.waits());
         let mut after =
             Row { run: before.run + 1, attempts: 0, orphaned: 0, ending: false, ..before.clone() };
-        self.stand(slice, &mut after, Standing::Due(at))?;
+        self.stand(slice, &mut after, if waits { Standing::Waiting } else { Standing::Due(at) })?;
         after.key = key;
-        if after.key.is_some() {
+        if after.key.is_some() && !waits {
             after.code = Code::Blocked;
         }
         self.update(slice, before, &after)?;

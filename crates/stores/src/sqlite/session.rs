@@ -21,7 +21,10 @@ impl Batch<'_> {
             if leased {
                 let slice = self.slice(number)?;
                 for row in leased_rows(slice)? {
-                    self.orphan(slice, &row, now)?;
+                    // What became of an earlier one of its group may have changed it.
+                    if let Some(row) = slice.row(row.spot)? {
+                        self.orphan(slice, &row, now)?;
+                    }
                 }
             }
         }
@@ -66,7 +69,11 @@ impl Batch<'_> {
     fn orphan(&mut self, slice: &Slice, before: &Row, now: Timestamp) -> Result<()> {
         let orphaned = before.orphaned + 1;
         let mut after = Row { orphaned, suspect: Suspicion::PossiblyDuplicate, ..before.clone() };
-        if before.ending {
+        let outdated = self.is_outdated(slice, before)?;
+        if outdated {
+            after.ending = false;
+            self.stand(slice, &mut after, Standing::Waiting)?;
+        } else if before.ending {
             self.stand(slice, &mut after, Standing::Cancelled)?;
         } else if orphaned >= limits::ORPHANED_MAX {
             self.stand(slice, &mut after, Standing::Dead(Death::Poison))?;
@@ -77,7 +84,10 @@ impl Batch<'_> {
         if let Some(key) = &before.key {
             self.rearrange(before.lane, key)?;
         }
-        if after.code.is_unfinished() { Ok(()) } else { self.regroup(before.spot.position()) }
+        if outdated || !after.code.is_unfinished() {
+            self.regroup(before.spot.position())?;
+        }
+        Ok(())
     }
 }
 

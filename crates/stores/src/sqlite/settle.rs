@@ -31,17 +31,22 @@ impl Batch<'_> {
             return Ok(Settled::Fenced);
         };
         let mut after = before.clone();
-        let ends = before.ending && matches!(settlement.standing, Standing::Due(_));
+        let outdated = self.is_outdated(slice, &before)?;
+        let ends = before.ending && !outdated && matches!(settlement.standing, Standing::Due(_));
         let standing = if ends { Standing::Cancelled } else { settlement.standing };
         self.stand(slice, &mut after, standing)?;
         if let Some(attempt) = &settlement.attempt {
             self.record(slice, attempt, &mut after)?;
         }
+        if outdated {
+            (after.attempts, after.ending) = (0, false);
+            self.stand(slice, &mut after, Standing::Waiting)?;
+        }
         self.update(slice, &before, &after)?;
         if let Some(key) = &before.key {
             self.rearrange(before.lane, key)?;
         }
-        if !after.code.is_unfinished() {
+        if outdated || !after.code.is_unfinished() {
             self.regroup(settlement.position)?;
         }
         let freed = before.key.is_some() && after.key.is_none();

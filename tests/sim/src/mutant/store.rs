@@ -3,6 +3,7 @@
 use super::Mutant;
 use bytes::Bytes;
 use contract::delivery::{Death, Standing, Suspicion};
+use contract::group::{Duty, Rule};
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
     Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Lease, Pruned, Readiness, Renewed,
@@ -48,6 +49,20 @@ impl MutantStore {
             && let Some(once) = &mut accept.once
         {
             once.fingerprint = 0;
+        }
+        if self.is(Mutant::ForgottenQuorum) {
+            accept.rule = Rule::All;
+        }
+        for start in accept.deliveries.iter_mut().filter(|start| start.standing == Standing::Waiting) {
+            match start.part.duty {
+                Duty::Required | Duty::Optional if self.is(Mutant::HastyDependent) => {
+                    start.standing = Standing::Leased;
+                }
+                Duty::Undo(_) if self.is(Mutant::HastyUndo) => {
+                    start.standing = Standing::Due(accept.message.received);
+                }
+                Duty::Required | Duty::Optional | Duty::Undo(_) | Duty::Callback => {}
+            }
         }
         if self.is(Mutant::LostDelivery) && accept.deliveries.len() > 1 {
             accept.deliveries.pop();
@@ -146,7 +161,10 @@ impl Store for MutantStore {
             if self.loses_settlements() && self.strikes() {
                 return Ok(Settles { answers: vec![Settled::Recorded; batch.len()], moved: Vec::new() });
             }
-            let settles = self.store.settle(session, batch.clone()).await?;
+            let mut settles = self.store.settle(session, batch.clone()).await?;
+            if self.is(Mutant::LostMoves) {
+                settles.moved.clear();
+            }
             if self.is(Mutant::DoubleSettle) {
                 self.store.settle(session, batch).await?;
             }

@@ -89,10 +89,10 @@ fn first(ray: &Ray, message: &Message, entropy: &dyn Entropy) -> Standing {
 
 /// What follows at once for those that wait, from what has ended before it began: skipped, or dead for its configuration.
 fn regroup(route: &Route, message: &Message, entropy: &dyn Entropy, starts: &mut [Start]) {
-    // What is to be leased is not in flight yet.
-    let member = |start: &'_ Start| match start.standing == Standing::Leased {
-        true => (start.part.clone(), Standing::Due(message.received)),
-        false => (start.part.clone(), start.standing),
+    let member = |start: &'_ Start| {
+        // What is to be leased is not in flight yet.
+        let leased = start.standing == Standing::Leased;
+        (start.part.clone(), if leased { Standing::Due(message.received) } else { start.standing })
     };
     let parts: Vec<(Part, Standing)> = starts.iter().map(member).collect();
     let members: Vec<Member<'_>> =

@@ -58,7 +58,6 @@ mutants! {
     ForgottenQuorum: "all are required where some were enough",
     HastyDependent: "what waits for others is leased at accept",
     HastyUndo: "an undo is due before anything has failed",
-    LostMoves: "what moved is not told, so that nobody comes for it",
     StaleReport: "each run of a callback has the same Idempotency-Key",
     IgnoredFilter: "filters are dropped",
     DoubleSend: "an attempt is sent twice",

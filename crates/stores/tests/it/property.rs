@@ -231,7 +231,8 @@ impl Pair {
                 Standing::Due(_) => "started",
                 Standing::Unmet => "unmet",
                 Standing::Skipped => "not needed",
-                _ => "ended",
+                Standing::Cancelled | Standing::Expired => "ended",
+                Standing::Leased | Standing::Delivered | Standing::Dead(_) | Standing::Waiting => "odd",
             });
         }
     }

@@ -161,10 +161,7 @@ impl Store for MutantStore {
             if self.loses_settlements() && self.strikes() {
                 return Ok(Settles { answers: vec![Settled::Recorded; batch.len()], moved: Vec::new() });
             }
-            let mut settles = self.store.settle(session, batch.clone()).await?;
-            if self.is(Mutant::LostMoves) {
-                settles.moved.clear();
-            }
+            let settles = self.store.settle(session, batch.clone()).await?;
             if self.is(Mutant::DoubleSettle) {
                 self.store.settle(session, batch).await?;
             }

@@ -63,6 +63,8 @@ pub(crate) struct Book {
     events: u64,
     /// What waits past its deadline, and since when that was seen in this life.
     late: BTreeMap<DeliveryId, Tick>,
+    /// When the wall clock last jumped back, and what it said before.
+    jumped: Option<(Tick, Timestamp)>,
 }
 
 /// A message that the store has.
@@ -166,6 +168,7 @@ impl Oracle {
             engine: Weak::new(),
             events: 0,
             late: BTreeMap::new(),
+            jumped: None,
         }))
     }
 

@@ -48,6 +48,17 @@ impl Book {
         self.check_moved(steps, &moved);
     }
 
+    /// The wall clock is about to jump back.
+    pub(crate) fn jumping_back(&mut self) {
+        self.jumped = Some((self.clock.tick(), self.now()));
+    }
+
+    /// Whether the deadline has passed, or had when somebody looked: the wall clock may have jumped back since.
+    pub(super) fn has_passed(&self, deadline: Timestamp) -> bool {
+        let before = self.jumped.filter(|(tick, _)| self.clock.tick().since(*tick) < LATE_MAX);
+        deadline < self.now() || before.is_some_and(|(_, wall)| deadline < wall)
+    }
+
     /// Nothing waits past its deadline for long.
     pub(crate) fn check_late(&mut self) {
         let (now, tick) = (self.now(), self.clock.tick());

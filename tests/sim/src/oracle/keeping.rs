@@ -116,7 +116,6 @@ impl Book {
     fn check_fate(&mut self, id: DeliveryId, settlement: &Settlement, deadline: Option<Timestamp>) {
         let word = self.word(id);
         let recipe = std::sync::Arc::clone(&self.recipe);
-        let now = self.now();
         let Some((_, _, ray)) = self.find(id) else { return };
         let Some(target) = recipe.targets.get(ray.target) else { return };
         let Some(lease) = &ray.lease else { return };
@@ -125,7 +124,8 @@ impl Book {
         let (fits, recorded) = match &lease.end {
             None if lease.sent => (false, false),
             None => {
-                let late = deadline.is_some_and(|deadline| deadline < now) || standing != Standing::Expired;
+                let late = deadline.is_some_and(|deadline| self.has_passed(deadline))
+                    || standing != Standing::Expired;
                 (
                     late && matches!(standing, Standing::Due(_) | Standing::Expired),
                     settlement.attempt.is_none(),

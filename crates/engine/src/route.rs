@@ -173,6 +173,7 @@ fn is_true(json: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::dispatch::memory::Memory;
+    use contract::group::Duty;
     use contract::message::Headers;
     use contract::{DeliveryId, MessageId, Timestamp};
     use std::collections::BTreeSet;
@@ -219,10 +220,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn the_jitter_of_a_first_wait_is_drawn_for_each_message() {
-        let entropy = Counter(AtomicU64::new(0));
-        let message = Message {
+    fn message() -> Message {
+        Message {
             id: MessageId::from_bits(0),
             first: DeliveryId::from_bits(0),
             tenant: Name::default_tenant(),
@@ -231,7 +230,13 @@ mod tests {
             deadline: None,
             headers: Headers::default(),
             body: Bytes::new(),
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn the_jitter_of_a_first_wait_is_drawn_for_each_message() {
+        let entropy = Counter(AtomicU64::new(0));
+        let message = message();
         let route = to(&[10]);
         let mut due = BTreeSet::new();
         for _ in 0..16 {
@@ -244,6 +249,33 @@ mod tests {
         let drawn = entropy.0.load(Ordering::Relaxed);
         assert_eq!(starts(&to(&[0, 5]), &message, &entropy).await.unwrap()[0].standing, Standing::Leased);
         assert_eq!(entropy.0.load(Ordering::Relaxed), drawn, "nothing is drawn where there is no wait");
+    }
+
+    /// A filter that fails.
+    struct Raise;
+
+    impl Expression for Raise {
+        fn evaluate(&self, _: Bytes) -> contract::Promise<'_, Result<Bytes, Fault>> {
+            Box::pin(std::future::ready(Err(Fault::Raised { detail: "no".to_owned() })))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_group_that_is_broken_before_it_begins_ends_at_once() {
+        let ray =
+            |duty, when| Ray { part: Part { duty, after: Vec::new() }, when, ..to(&[0]).rays.remove(0) };
+        let raise: Arc<dyn Expression> = Arc::new(Raise);
+        let rays = vec![
+            ray(Duty::Required, Some(raise)),
+            ray(Duty::Required, None),
+            ray(Duty::Undo(1), None),
+            ray(Duty::Callback, None),
+        ];
+        let route = Route { rays, waits: true, ..to(&[0]) };
+        let begun = starts(&route, &message(), &Counter(AtomicU64::new(0))).await.unwrap();
+        let standings: Vec<_> = begun.iter().map(|start| start.standing).collect();
+        let (dead, told) = (Standing::Dead(Death::Config), Standing::Leased);
+        assert_eq!(standings, [dead, Standing::Cancelled, Standing::Skipped, told]);
     }
 
     #[test]

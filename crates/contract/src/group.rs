@@ -87,11 +87,14 @@ pub fn may_rerun(members: &[Member<'_>], ordinal: u16) -> bool {
     !is_main || !members.iter().any(undoing)
 }
 
-/// What another run of a delivery that had failed brings back: callbacks tell again (one in flight when it has ended), and what failed only
-/// because of it waits again.
+/// What another run of a delivery that had failed brings back: callbacks tell again, and what failed only because of it waits again. A
+/// callback that is about to tell of the run before is brought back too; another run of a callback itself is no news.
 #[must_use]
-pub fn reopened(members: &[Member<'_>]) -> Vec<u16> {
+pub fn reopened(members: &[Member<'_>], revived: u16) -> Vec<u16> {
     let mut back: Vec<u16> = Vec::new();
+    if members.get(usize::from(revived)).is_none_or(|member| member.part.duty == Duty::Callback) {
+        return back;
+    }
     loop {
         let is_back = |(ordinal, member): &(u16, &Member<'_>)| match member.part.duty {
             _ if back.contains(ordinal) => false,
@@ -107,6 +110,17 @@ pub fn reopened(members: &[Member<'_>]) -> Vec<u16> {
         }
         back.extend(more);
     }
+}
+
+/// What a discard makes outdated: callbacks that are about to tell that the delivery is dead. Those that have told are left alone.
+#[must_use]
+pub fn outdated(members: &[Member<'_>], discarded: u16) -> Vec<u16> {
+    if members.get(usize::from(discarded)).is_none_or(|member| member.part.duty == Duty::Callback) {
+        return Vec::new();
+    }
+    let telling = |member: &Member<'_>| matches!(member.standing, Standing::Due(_) | Standing::Leased);
+    let back = (0..).zip(members).filter(|(_, one)| one.part.duty == Duty::Callback && telling(one));
+    back.map(|(ordinal, _)| ordinal).collect()
 }
 
 /// One that is not there is never delivered.
@@ -344,9 +358,16 @@ mod tests {
             .zip([LATER, Unmet, Delivered])
             .map(|(part, standing)| Member { part, standing, delivered: None })
             .collect();
-        assert_eq!(reopened(&members), [1, 2]);
+        assert_eq!(reopened(&members, 0), [1, 2]);
+        assert_eq!(reopened(&members, 2), [], "a callback that goes again is no news");
+        assert_eq!(outdated(&members, 0), [], "it has told");
+        for standing in [Leased, LATER] {
+            let telling = [members[0], members[1], Member { standing, ..members[2] }];
+            assert_eq!(reopened(&telling, 0), [1, 2], "what it would tell is not so any more");
+            assert_eq!((outdated(&telling, 0), outdated(&telling, 2)), (vec![2], vec![]));
+        }
         let still_dead = [Member { standing: DEAD, ..members[0] }, members[1], members[2]];
-        assert_eq!(reopened(&still_dead), [2], "what it waits for has still failed");
+        assert_eq!(reopened(&still_dead, 1), [2], "what it waits for has still failed");
     }
 
     proptest::proptest! {

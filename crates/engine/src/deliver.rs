@@ -73,7 +73,9 @@ async fn carry(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) -> (Done, S
     if lease.deadline().is_some_and(|deadline| began > deadline) {
         return (Done::new(lane, &lease, None, Standing::Expired), Sign::Nothing);
     }
-    let outcome = attempt(engine, &plan, &lease, began).await;
+    let Some(outcome) = attempt(engine, &plan, &lease, began).await else {
+        return (Done::new(lane, &lease, None, Standing::Due(began)), Sign::Nothing);
+    };
     let judgement = judge(engine, lane, &plan, &lease, &outcome);
     let end = End { sign: verdict::sign(&outcome, &plan.statuses), began, now: engine.doors.clock.now() };
     engine.apply_effect(lane, &plan, end, judgement.effect);
@@ -95,7 +97,8 @@ fn sign(plan: &TargetPlan, outcome: &Outcome) -> Sign {
     }
 }
 
-async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Timestamp) -> Outcome {
+/// None: it is not the time to tell.
+async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Timestamp) -> Option<Outcome> {
     let (message, body, form) = match content(engine, lease).await {
         Ok(content) => content,
         Err(outcome) => return outcome,
@@ -116,35 +119,41 @@ async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Times
         form,
     };
     let outcomes = plan.target.deliver(&Call { parcels: vec![parcel] }).await;
-    outcomes
-        .into_iter()
-        .next()
-        .unwrap_or_else(|| own(ErrorClass::LocalConfig, Lasting::Lasting, "the target gave no outcome"))
+    let none = || own(ErrorClass::LocalConfig, Lasting::Lasting, "the target gave no outcome");
+    Some(outcomes.into_iter().next().unwrap_or_else(none))
 }
 
 /// What is sent: an edit as it is, else the message's body in the shape pinned at accept.
-async fn content(engine: &Engine, lease: &Lease) -> Result<(Arc<Message>, Bytes, Form), Outcome> {
+async fn content(engine: &Engine, lease: &Lease) -> Result<(Arc<Message>, Bytes, Form), Option<Outcome>> {
+    let body = match lease.delivery.duty {
+        Duty::Callback => report(engine, lease).await?,
+        Duty::Required | Duty::Optional | Duty::Undo(_) => lease.message.body.clone(),
+    };
     if let Some(edit) = &lease.edit {
         let edited =
             Message { headers: edit.headers.clone(), body: edit.body.clone(), ..(*lease.message).clone() };
         return Ok((Arc::new(edited), edit.body.clone(), Form::Untouched));
     }
-    let body = match lease.delivery.duty {
-        Duty::Callback => report(engine, lease).await?,
-        Duty::Required | Duty::Optional | Duty::Undo(_) => lease.message.body.clone(),
-    };
     match lease.delivery.shape {
         None if lease.delivery.duty == Duty::Callback => Ok((Arc::clone(&lease.message), body, Form::Shaped)),
         None => Ok((Arc::clone(&lease.message), body, Form::Untouched)),
-        Some(id) => Ok((Arc::clone(&lease.message), shaped(engine, id, body).await?, Form::Shaped)),
+        Some(id) => {
+            let body = shaped(engine, id, body).await.map_err(Some)?;
+            Ok((Arc::clone(&lease.message), body, Form::Shaped))
+        }
     }
 }
 
-/// What a callback tells: the ticket, which has settled.
-async fn report(engine: &Engine, lease: &Lease) -> Result<Bytes, Outcome> {
-    let unknown = |detail: &str| own(ErrorClass::LocalResources, Lasting::Passing, detail);
-    match engine.doors.store.ticket(&lease.message.tenant, lease.message.id).await {
-        Ok(Found::Here(ticket)) => Ok(engine.doors.report.report(&ticket)),
+/// What a callback tells: the ticket, which has settled. None when a delivery got another run since: that one's end is told instead.
+async fn report(engine: &Engine, lease: &Lease) -> Result<Bytes, Option<Outcome>> {
+    let unknown = |detail: &str| Some(own(ErrorClass::LocalResources, Lasting::Passing, detail));
+    let Lease { delivery, message, .. } = lease;
+    match engine.doors.store.ticket(&message.tenant, message.id).await {
+        Ok(Found::Here(ticket)) => {
+            let own = ticket.deliveries.iter().find(|ray| ray.id == delivery.id);
+            let current = own.is_some_and(|own| own.run == delivery.run);
+            if current { Ok(engine.doors.report.report(&ticket)) } else { Err(None) }
+        }
         Ok(Found::Gone | Found::Unknown) => Err(unknown("the ticket is not there")),
         Err(fault) => Err(unknown(&fault.to_string())),
     }

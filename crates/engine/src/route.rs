@@ -112,7 +112,11 @@ fn begins(ray: &Ray, message: &Message, not_before: Option<Timestamp>, entropy: 
 
 /// What follows at once for those that wait, from what has ended before it began: skipped, or dead for its configuration.
 fn regroup(route: &Route, message: &Message, wish: Wish, entropy: &dyn Entropy, starts: &mut [Start]) {
-    let member = |start: &'_ Start| (start.part.clone(), start.standing);
+    let member = |start: &'_ Start| {
+        // What is to be leased is not in flight yet.
+        let leased = start.standing == Standing::Leased;
+        (start.part.clone(), if leased { Standing::Due(message.received) } else { start.standing })
+    };
     let parts: Vec<(Part, Standing)> = starts.iter().map(member).collect();
     let members: Vec<Member<'_>> =
         parts.iter().map(|(part, standing)| Member { part, standing: *standing, delivered: None }).collect();
@@ -193,6 +197,7 @@ mod tests {
     use super::*;
     use crate::dispatch::memory::Memory;
     use contract::message::Headers;
+    use contract::part::Duty;
     use contract::{DeliveryId, MessageId};
     use std::collections::BTreeSet;
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -239,10 +244,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn the_jitter_of_a_first_wait_is_drawn_for_each_message() {
-        let entropy = Counter(AtomicU64::new(0));
-        let message = Message {
+    fn message() -> Message {
+        Message {
             id: MessageId::from_bits(0),
             first: DeliveryId::from_bits(0),
             tenant: Name::default_tenant(),
@@ -251,7 +254,13 @@ mod tests {
             deadline: None,
             headers: Headers::default(),
             body: Bytes::new(),
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn the_jitter_of_a_first_wait_is_drawn_for_each_message() {
+        let entropy = Counter(AtomicU64::new(0));
+        let message = message();
         let route = to(&[10]);
         let mut due = BTreeSet::new();
         for _ in 0..16 {
@@ -267,6 +276,33 @@ mod tests {
             Standing::Leased
         );
         assert_eq!(entropy.0.load(Ordering::Relaxed), drawn, "nothing is drawn where there is no wait");
+    }
+
+    /// A filter that fails.
+    struct Raise;
+
+    impl Expression for Raise {
+        fn evaluate(&self, _: Bytes) -> contract::Promise<'_, Result<Bytes, Fault>> {
+            Box::pin(std::future::ready(Err(Fault::Raised { detail: "no".to_owned() })))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_group_that_is_broken_before_it_begins_ends_at_once() {
+        let ray =
+            |duty, when| Ray { part: Part { duty, after: Vec::new() }, when, ..to(&[0]).rays.remove(0) };
+        let raise: Arc<dyn Expression> = Arc::new(Raise);
+        let rays = vec![
+            ray(Duty::Required, Some(raise)),
+            ray(Duty::Required, None),
+            ray(Duty::Undo(1), None),
+            ray(Duty::Callback, None),
+        ];
+        let route = Route { rays, waits: true, ..to(&[0]) };
+        let begun = starts(&route, &message(), Wish::default(), &Counter(AtomicU64::new(0))).await.unwrap();
+        let standings: Vec<_> = begun.iter().map(|start| start.standing).collect();
+        let (dead, told) = (Standing::Dead(Death::Config), Standing::Leased);
+        assert_eq!(standings, [dead, Standing::Cancelled, Standing::Skipped, told]);
     }
 
     #[test]

@@ -191,7 +191,8 @@ mod tests {
         use Duty::{Callback, Optional, Required, Undo};
         use Standing::{Delivered, Leased, Skipped, Unmet, Waiting};
         let dead = Standing::Dead(Death::Refused);
-        let cases: [(Rule, &[(Duty, Standing)], State, bool, bool); 12] = [
+        type Case<'a> = (Rule, &'a [(Duty, Standing)], State, bool, bool);
+        let cases: [Case<'_>; 12] = [
             (Rule::All, &[(Required, Delivered), (Optional, dead)], State::Succeeded, true, true),
             (Rule::All, &[(Required, Delivered), (Optional, Leased)], State::Running, true, false),
             (Rule::All, &[(Required, dead), (Required, Unmet)], State::Failed, true, true),

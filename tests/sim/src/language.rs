@@ -14,6 +14,9 @@ pub(crate) const RAISE: &str = "\"raise\"";
 /// The process dies when it sends this.
 pub(crate) const POISON: &str = "\"poison\"";
 
+/// The body of a callback has this.
+pub(crate) const TICKET: &str = "\"ticket\"";
+
 /// True when the body names the target.
 pub(crate) struct Wants(pub(crate) String);
 /// The body's order key.
@@ -66,7 +69,7 @@ impl Report for Teller {
 /// The body of a callback: the run of each delivery and where it stands.
 pub(crate) fn told(id: MessageId, rays: impl Iterator<Item = (u32, Standing)>) -> Bytes {
     let rays: Vec<String> = rays.map(|(run, standing)| format!("\"{run} {standing:?}\"")).collect();
-    format!("{{\"ticket\":\"{id}\",\"deliveries\":[{}]}}", rays.join(",")).into()
+    format!("{{{TICKET}:\"{id}\",\"deliveries\":[{}]}}", rays.join(",")).into()
 }
 
 /// The shape of this version.

@@ -78,6 +78,16 @@ feats! {
     Reset: "a connection breaks",
     OwnFault: "a fault of this side is tried again",
     MemoryFull: "the windows' memory is used up",
+    Followed: "a delivery starts after others",
+    Unmet: "a delivery fails with what it waits for",
+    SiblingCancelled: "a waiting delivery is cancelled because another one failed",
+    SiblingAwaited: "a delivery in flight is not tried again because another one failed",
+    Undone: "a delivery is undone",
+    UndoSkipped: "nothing is to be undone",
+    CalledBack: "a callback is sent",
+    CalledAgain: "a callback tells of another run",
+    OutdatedCallback: "a callback is in flight when another run begins",
+    CrashBetween: "crash between the end of a delivery and the start of the next",
     WallJump: "the wall clock jumps",
 }
 

@@ -36,6 +36,7 @@ rules! {
     InTime: "nothing is sent after its deadline",
     Timely: "what waits past its deadline ends soon, although its target is held",
     Routed: "a message goes where its route and its filters say",
+    Grouped: "deliveries of one message follow each other, are undone and are told of as the rules of groups say",
     Faithful: "what is sent is what was accepted, in the shape of that time",
     OneKey: "one Idempotency-Key per delivery and body, one body per key",
     Marked: "a repeat is sent only after a crash, and says so",

@@ -6,7 +6,7 @@ use crate::mutant::Mutant;
 use crate::mutant::target::MutantTarget;
 use crate::network::{Network, host};
 use crate::random::Random;
-use crate::recipe::{Generation, Recipe, RouteRecipe, TargetRecipe};
+use crate::recipe::{Generation, Recipe, RouteRecipe, TargetRecipe, WayRecipe};
 use crate::tap::store::StoreTap;
 use crate::tap::target::{Poison, TargetTap};
 use connectors::http::{HttpTarget, Settings as HttpSettings};
@@ -68,7 +68,9 @@ impl Stage {
     /// The configuration as the engine gets it.
     pub(crate) fn plan(&self, generation: &Generation) -> Plan {
         let present = |target: &usize| !generation.dropped.contains(target);
-        let routes = self.recipe.routes.iter().map(|route| self.route(route, &present)).collect();
+        let routes = self.recipe.routes.iter().enumerate();
+        let routes = routes.map(|(number, route)| self.route(route, self.recipe.ways(number, generation)));
+        let routes = routes.collect();
         let targets = self.recipe.targets.iter().enumerate();
         let targets = targets.filter(|(number, _)| present(number) || self.has(Mutant::IgnoredDrop));
         let targets =
@@ -76,14 +78,16 @@ impl Stage {
         Plan { routes, targets }
     }
 
-    fn route(&self, route: &RouteRecipe, present: &impl Fn(&usize) -> bool) -> RoutePlan {
-        let way =
-            |target: &usize| self.recipe.targets.get(*target).map(|target| Way::to(target.name.clone()));
+    fn route(&self, route: &RouteRecipe, ways: Vec<WayRecipe>) -> RoutePlan {
+        let way = |way: WayRecipe| {
+            let target = self.recipe.targets.get(way.target)?.name.clone();
+            Some(Way { target, part: way.part })
+        };
         let keyed = route.keyed && !self.has(Mutant::IgnoredOrder);
         RoutePlan {
             name: route.name.clone(),
-            to: route.to.iter().filter(|target| present(target)).filter_map(way).collect(),
-            rule: Rule::All,
+            to: ways.into_iter().filter_map(way).collect(),
+            rule: route.quorum.map_or(Rule::All, Rule::Quorum),
             deadline: route.deadline.filter(|_| !self.has(Mutant::ForgottenDeadline)),
             priority: route.priority,
             key: keyed.then(|| Arc::new(KeyOf) as Arc<dyn Expression>),

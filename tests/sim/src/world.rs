@@ -212,6 +212,7 @@ impl World {
     fn note_death(&self, place: Place) {
         let mut book = self.oracle.book();
         book.say(|| format!("died {place:?}"));
+        book.note_unstarted();
         if book.is_sending() {
             book.reached.note(Feat::CrashWhileSending);
         }

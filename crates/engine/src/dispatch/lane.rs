@@ -270,7 +270,8 @@ impl Lane {
     /// Removes the message's deliveries that wait here, before they are sent.
     pub(crate) fn take_back(&self, message: MessageId) -> Vec<Lease> {
         let mut state = self.state.lock();
-        let taken = state.window.take(|lease| lease.message.id == message);
+        // Undoing and telling are not cancelled.
+        let taken = state.window.take(|lease| lease.message.id == message && lease.delivery.duty.is_main());
         forget(&mut state, taken)
     }
 

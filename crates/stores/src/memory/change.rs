@@ -29,24 +29,26 @@ impl State {
                     }
                     let count = changed.deliveries.len();
                     self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
-                        entry.standing = Standing::Due(*at);
+                        let waits = entry.start.part.waits();
+                        entry.standing = if waits { Standing::Waiting } else { Standing::Due(*at) };
                         entry.run += 1;
                         entry.attempts = 0;
                         entry.orphaned = 0;
                         entry.ending = false;
                     });
                     if changed.deliveries.len() > count {
-                        self.reopen(*delivery, wall);
+                        self.reopen(*delivery, *at, wall);
                     }
                 }
             }
             Change::Discard { tenant, deliveries } => {
                 for delivery in deliveries {
+                    let count = changed.deliveries.len();
                     self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
                         entry.standing = Standing::Cancelled;
                     });
-                    if let Some((position, _)) = self.spot(*delivery) {
-                        self.regroup(position, wall);
+                    if changed.deliveries.len() > count {
+                        self.retell(*delivery, wall);
                     }
                 }
             }

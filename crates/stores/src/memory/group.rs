@@ -1,6 +1,6 @@
 //! Moves the deliveries of a group when one of them has ended.
 
-use super::state::{Kept, State};
+use super::state::{Entry, Kept, State};
 use contract::delivery::Standing;
 use contract::group::{self, Member, Move};
 use contract::part::Duty;
@@ -34,7 +34,7 @@ impl State {
         let Some(kept) = self.messages.get(&position).filter(|kept| kept.message.tenant == *tenant) else {
             return;
         };
-        let idle = |entry: &super::state::Entry| {
+        let idle = |entry: &Entry| {
             matches!(entry.start.part.duty, Duty::Undo(_)) && entry.standing == Standing::Waiting
         };
         let idle: Vec<u16> =
@@ -52,21 +52,39 @@ impl State {
         found.is_some_and(|(kept, ordinal)| group::may_rerun(&members(kept), ordinal))
     }
 
-    /// A delivery got another run: what it had ended for others is open again.
-    pub(super) fn reopen(&mut self, delivery: DeliveryId, wall: Timestamp) {
-        let Some((position, _)) = self.spot(delivery) else { return };
-        let Some(kept) = self.messages.get(&position) else { return };
-        for ordinal in group::reopened(&members(kept)) {
+    /// A delivery got another run: what it had ended for others is open again. If it has a turn in its group, it goes at its time if that
+    /// has come, and waits for it if not.
+    pub(super) fn reopen(&mut self, delivery: DeliveryId, at: Timestamp, wall: Timestamp) {
+        let Some(spot) = self.spot(delivery) else { return };
+        let back = self.messages.get(&spot.0).map(|kept| group::reopened(&members(kept), spot.1));
+        self.bring_back(spot.0, back.unwrap_or_default(), wall);
+        self.regroup(spot.0, wall);
+        let due = |entry: &Entry| entry.start.part.waits() && matches!(entry.standing, Standing::Due(_));
+        if self.entry(spot).is_some_and(due) {
+            self.alter(spot, wall, |entry| entry.standing = Standing::Due(at));
+            self.moved.retain(|moved| moved.delivery != delivery);
+        }
+    }
+
+    /// A delivery was discarded: what was about to be told is not so any more.
+    pub(super) fn retell(&mut self, delivery: DeliveryId, wall: Timestamp) {
+        let Some((position, ordinal)) = self.spot(delivery) else { return };
+        let back = self.messages.get(&position).map(|kept| group::outdated(&members(kept), ordinal));
+        self.bring_back(position, back.unwrap_or_default(), wall);
+        self.regroup(position, wall);
+    }
+
+    fn bring_back(&mut self, position: u64, back: Vec<u16>, wall: Timestamp) {
+        for ordinal in back {
             self.alter((position, ordinal), wall, |entry| {
-                if entry.standing == Standing::Leased {
-                    // What it tells is out of date: it tells again when it has ended.
-                    entry.ending = true;
-                } else {
-                    entry.wait_again();
+                // A callback in flight tells of the run before: it waits when it has come back.
+                entry.ending = entry.standing == Standing::Leased;
+                if !entry.ending {
+                    entry.standing = Standing::Waiting;
                 }
+                (entry.run, entry.attempts, entry.orphaned) = (entry.run + 1, 0, 0);
             });
         }
-        self.regroup(position, wall);
     }
 
     pub(super) fn take_moved(&mut self) -> Vec<Moved> {
@@ -75,7 +93,7 @@ impl State {
 }
 
 fn members(kept: &Kept) -> Vec<Member<'_>> {
-    let member = |entry: &'_ super::state::Entry| {
+    let member = |entry: &'_ Entry| {
         let last = entry.history.last();
         last.map(|attempt| attempt.began + attempt.timings.total())
     };

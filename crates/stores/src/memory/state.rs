@@ -68,14 +68,14 @@ impl State {
             self.alter(spot, wall, |entry| {
                 entry.suspect = Suspicion::PossiblyDuplicate;
                 entry.orphaned += 1;
-                if entry.tells_again() {
-                    return entry.wait_again();
-                }
+                let outdated = entry.is_outdated();
                 entry.standing = match entry.orphaned {
+                    _ if outdated => Standing::Waiting,
                     _ if entry.ending => Standing::Cancelled,
                     limits::ORPHANED_MAX.. => Standing::Dead(Death::Poison),
                     0..limits::ORPHANED_MAX => Standing::Due(now),
                 };
+                entry.ending &= !outdated;
             });
             self.regroup(spot.0, wall);
         }
@@ -203,16 +203,17 @@ impl State {
         if self.alive != Some(session) || !leased || one.standing == Standing::Leased {
             return Settled::Fenced;
         }
-        let tells_again = self.entry(spot).is_some_and(Entry::tells_again);
-        let ending = self.entry(spot).is_some_and(|entry| entry.ending);
-        let ends = ending && !tells_again && matches!(one.standing, Standing::Due(_));
+        let outdated = self.entry(spot).is_some_and(Entry::is_outdated);
+        let ends = !outdated
+            && self.entry(spot).is_some_and(|entry| entry.ending)
+            && matches!(one.standing, Standing::Due(_));
         self.alter(spot, wall, |entry| {
             entry.standing = if ends { Standing::Cancelled } else { one.standing };
             if let Some(attempt) = &one.attempt {
                 entry.record(attempt);
             }
-            if tells_again {
-                entry.wait_again();
+            if outdated {
+                (entry.standing, entry.attempts, entry.ending) = (Standing::Waiting, 0, false);
             }
         });
         self.regroup(spot.0, wall);
@@ -230,6 +231,10 @@ impl State {
         let late: Vec<Spot> = late.take(limits::EXPIRE_ITEMS_MAX).map(|(_, spot)| *spot).collect();
         let mut expired = Expired::default();
         for spot in late {
+            // The end of an earlier one of its group may have ended it.
+            if self.entry(spot).is_none_or(|entry| entry.standing.is_final()) {
+                continue;
+            }
             self.alter(spot, wall, |entry| entry.standing = Standing::Expired);
             expired.moved.extend(self.told(spot));
             self.regroup(spot.0, wall);
@@ -371,15 +376,9 @@ impl State {
 }
 
 impl Entry {
-    /// A callback that was in flight when its message got another run.
-    fn tells_again(&self) -> bool {
+    /// A callback in flight that tells of a run before this one.
+    fn is_outdated(&self) -> bool {
         self.ending && self.start.part.duty == Duty::Callback
-    }
-
-    /// Another run, whose turn has not come.
-    pub(super) fn wait_again(&mut self) {
-        self.standing = Standing::Waiting;
-        (self.run, self.attempts, self.orphaned, self.ending) = (self.run + 1, 0, 0, false);
     }
 
     fn record(&mut self, attempt: &Attempt) {

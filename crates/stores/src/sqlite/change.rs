@@ -2,7 +2,6 @@
 
 use super::batch::Batch;
 use super::code::Code;
-use super::group::again;
 use super::head::Head;
 use super::place::Spot;
 use super::slice::{Row, Slice, edit_checksum};
@@ -32,7 +31,7 @@ impl<'a> Batch<'a> {
                     {
                         self.revive(slice, &head, &before, *at)?;
                         self.note(&mut changed, *delivery, before.lane)?;
-                        self.reopen(slice, &head)?;
+                        self.reopen(slice, &head, before.spot, *at)?;
                     }
                 }
             }
@@ -43,7 +42,7 @@ impl<'a> Batch<'a> {
                         self.stand(slice, &mut after, Standing::Cancelled)?;
                         self.update(slice, &before, &after)?;
                         self.note(&mut changed, *delivery, before.lane)?;
-                        self.regroup(head.position)?;
+                        self.retell(slice, &head, delivery.ordinal())?;
                     }
                 }
             }
@@ -108,10 +107,12 @@ impl<'a> Batch<'a> {
     fn revive(&mut self, slice: &Slice, head: &Head, before: &Row, at: Timestamp) -> Result<()> {
         let beginning = head.beginnings.get(usize::from(before.spot.ordinal()));
         let key = beginning.and_then(|one| one.key.as_ref()).map(|key| key.0.to_string());
-        let mut after = again(before);
-        self.stand(slice, &mut after, Standing::Due(at))?;
+        let waits = beginning.is_some_and(|one| one.part.waits());
+        let mut after =
+            Row { run: before.run + 1, attempts: 0, orphaned: 0, ending: false, ..before.clone() };
+        self.stand(slice, &mut after, if waits { Standing::Waiting } else { Standing::Due(at) })?;
         after.key = key;
-        if after.key.is_some() {
+        if after.key.is_some() && !waits {
             after.code = Code::Blocked;
         }
         self.update(slice, before, &after)?;

@@ -60,37 +60,63 @@ impl<'a> Batch<'a> {
         Ok(group::may_rerun(&members(slice, head, &rows)?, spot.ordinal()))
     }
 
-    /// A delivery got another run: what it had ended for others is open again.
-    pub(super) fn reopen(&mut self, slice: &'a Slice, head: &Head) -> Result<()> {
+    /// A delivery got another run: what it had ended for others is open again. If it has a turn in its group, it goes at its time if that
+    /// has come, and waits for it if not.
+    pub(super) fn reopen(&mut self, slice: &'a Slice, head: &Head, spot: Spot, at: Timestamp) -> Result<()> {
         if !head.beginnings.iter().any(|one| one.part.waits()) {
             return Ok(());
         }
         let rows = self.group(slice, head)?;
-        for ordinal in group::reopened(&members(slice, head, &rows)?) {
-            let Some(before) = rows.get(usize::from(ordinal)) else { continue };
-            if before.code == Code::Leased {
-                // What it tells is out of date: it tells again when it has ended.
-                self.update(slice, before, &Row { ending: true, ..before.clone() })?;
-                continue;
-            }
-            let mut after = again(before);
-            self.stand(slice, &mut after, Standing::Waiting)?;
-            after.key = head
-                .beginnings
-                .get(usize::from(ordinal))
-                .and_then(|one| Some(one.key.as_ref()?.0.to_string()));
-            self.update(slice, before, &after)?;
+        let back = group::reopened(&members(slice, head, &rows)?, spot.ordinal());
+        self.bring_back(slice, head, &rows, &back)?;
+        self.regroup(head.position)?;
+        let waits = head.beginnings.get(usize::from(spot.ordinal())).is_some_and(|one| one.part.waits());
+        if let Some(before) =
+            slice.row(spot)?.filter(|row| waits && matches!(row.code, Code::Due | Code::Blocked))
+        {
+            self.update(slice, &before, &Row { at: Some(at), ..before.clone() })?;
+            self.moved.retain(|moved| moved.delivery != head.first.at(spot.ordinal()));
         }
+        Ok(())
+    }
+
+    /// A delivery was discarded: what was about to be told is not so any more.
+    pub(super) fn retell(&mut self, slice: &'a Slice, head: &Head, discarded: u16) -> Result<()> {
+        if !head.beginnings.iter().any(|one| one.part.waits()) {
+            return Ok(());
+        }
+        let rows = self.group(slice, head)?;
+        let back = group::outdated(&members(slice, head, &rows)?, discarded);
+        self.bring_back(slice, head, &rows, &back)?;
         self.regroup(head.position)
     }
 
-    /// A delivery that was in flight when it was asked to end has ended: whether it is a callback, which tells again.
-    pub(super) fn tells_again(&mut self, slice: &'a Slice, before: &Row) -> Result<bool> {
-        if !before.ending {
+    fn bring_back(&mut self, slice: &Slice, head: &Head, rows: &[Row], back: &[u16]) -> Result<()> {
+        for ordinal in back.iter().copied().map(usize::from) {
+            let Some(before) = rows.get(ordinal) else { continue };
+            // A callback in flight tells of the run before: it waits when it has come back.
+            let ending = before.code == Code::Leased;
+            let mut after = Row { run: before.run + 1, attempts: 0, orphaned: 0, ending, ..before.clone() };
+            if !ending {
+                self.stand(slice, &mut after, Standing::Waiting)?;
+                let beginning = head.beginnings.get(ordinal);
+                after.key = beginning.and_then(|one| Some(one.key.as_ref()?.0.to_string()));
+            }
+            self.update(slice, before, &after)?;
+            if let Some(key) = &after.key {
+                self.rearrange(after.lane, key)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a row in flight is a callback that tells of a run before this one.
+    pub(super) fn is_outdated(&self, slice: &Slice, row: &Row) -> Result<bool> {
+        if !row.ending {
             return Ok(false);
         }
-        let Some(head) = slice.head(before.spot.position())? else { return Ok(false) };
-        let beginning = head.beginnings.get(usize::from(before.spot.ordinal()));
+        let head = slice.head(row.spot.position())?;
+        let beginning = head.as_ref().and_then(|head| head.beginnings.get(usize::from(row.spot.ordinal())));
         Ok(beginning.is_some_and(|one| one.part.duty == Duty::Callback))
     }
 
@@ -139,11 +165,6 @@ impl<'a> Batch<'a> {
         self.moved.push(moved);
         Ok(())
     }
-}
-
-/// The row at the beginning of another run.
-pub(super) fn again(before: &Row) -> Row {
-    Row { run: before.run + 1, attempts: 0, orphaned: 0, ending: false, ..before.clone() }
 }
 
 fn members<'h>(slice: &Slice, head: &'h Head, rows: &[Row]) -> Result<Vec<Member<'h>>> {

@@ -2,7 +2,6 @@
 
 use super::batch::Batch;
 use super::code::Code;
-use super::group::again;
 use super::place::Number;
 use super::slice::{Row, Slice, row};
 use super::trouble::Result;
@@ -22,7 +21,10 @@ impl<'a> Batch<'a> {
             if leased {
                 let slice = self.slice(number)?;
                 for row in leased_rows(slice)? {
-                    self.orphan(slice, &row, now)?;
+                    // What became of an earlier one of its group may have changed it.
+                    if let Some(row) = slice.row(row.spot)? {
+                        self.orphan(slice, &row, now)?;
+                    }
                 }
             }
         }
@@ -67,9 +69,9 @@ impl<'a> Batch<'a> {
     fn orphan(&mut self, slice: &'a Slice, before: &Row, now: Timestamp) -> Result<()> {
         let orphaned = before.orphaned + 1;
         let mut after = Row { orphaned, suspect: Suspicion::PossiblyDuplicate, ..before.clone() };
-        let tells_again = self.tells_again(slice, before)?;
-        if tells_again {
-            after = again(&after);
+        let outdated = self.is_outdated(slice, before)?;
+        if outdated {
+            after.ending = false;
             self.stand(slice, &mut after, Standing::Waiting)?;
         } else if before.ending {
             self.stand(slice, &mut after, Standing::Cancelled)?;
@@ -82,7 +84,10 @@ impl<'a> Batch<'a> {
         if let Some(key) = &before.key {
             self.rearrange(before.lane, key)?;
         }
-        if tells_again || !after.code.is_unfinished() { self.regroup(before.spot.position()) } else { Ok(()) }
+        if outdated || !after.code.is_unfinished() {
+            self.regroup(before.spot.position())?;
+        }
+        Ok(())
     }
 }
 

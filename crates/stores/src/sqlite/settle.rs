@@ -2,7 +2,6 @@
 
 use super::batch::Batch;
 use super::code::Code;
-use super::group::again;
 use super::pack;
 use super::place::{Number, Spot};
 use super::slice::{Row, Slice};
@@ -32,22 +31,22 @@ impl Batch<'_> {
             return Ok(Settled::Fenced);
         };
         let mut after = before.clone();
-        let tells_again = self.tells_again(slice, &before)?;
-        let ends = before.ending && !tells_again && matches!(settlement.standing, Standing::Due(_));
+        let outdated = self.is_outdated(slice, &before)?;
+        let ends = before.ending && !outdated && matches!(settlement.standing, Standing::Due(_));
         let standing = if ends { Standing::Cancelled } else { settlement.standing };
         self.stand(slice, &mut after, standing)?;
         if let Some(attempt) = &settlement.attempt {
             self.record(slice, attempt, &mut after)?;
         }
-        if tells_again {
-            after = again(&after);
+        if outdated {
+            (after.attempts, after.ending) = (0, false);
             self.stand(slice, &mut after, Standing::Waiting)?;
         }
         self.update(slice, &before, &after)?;
         if let Some(key) = &before.key {
             self.rearrange(before.lane, key)?;
         }
-        if tells_again || !after.code.is_unfinished() {
+        if outdated || !after.code.is_unfinished() {
             self.regroup(settlement.position)?;
         }
         let freed = before.key.is_some() && after.key.is_none();

@@ -221,4 +221,120 @@ on_every_store! {
         let Accepted::Same { targets, .. } = world.accept_one(item).await else { panic!("not the same") };
         assert_eq!(targets, [name("crm")], "a receipt names what the message is for");
     }
+
+    async fn a_callback_under_way_tells_of_another_run_only_when_that_has_ended(world: World) {
+        let mut world = world;
+        let starts = vec![leased("stock"), waiting("shop", Duty::Callback, &[])];
+        let (message, position) = world.keep(starts).await;
+        let revive = || Change::Revive { tenant: tenant(), deliveries: vec![(message.first, world.now())] };
+        let waits = |ticket: &contract::ticket::Ticket| (ticket.deliveries[1].standing, ticket.deliveries[1].run);
+        end(&world, position, message.first, REFUSED).await;
+        world.store().change(revive()).await.unwrap();
+        assert_eq!(waits(&world.ticket(message.id).await), (Standing::Waiting, 2), "it was due");
+        assert_eq!(claimed(&world, "stock").await, 1);
+        end(&world, position, message.first, REFUSED).await;
+        assert_eq!(claimed(&world, "shop").await, 1);
+        world.store().change(revive()).await.unwrap();
+        assert_eq!(waits(&world.ticket(message.id).await), (Standing::Leased, 3), "it is in flight");
+        let told = end(&world, position, message.first.at(1), Standing::Delivered).await;
+        assert_eq!((told.answers, told.moved), (vec![contract::store::Settled::Recorded], vec![]));
+        assert_eq!(waits(&world.ticket(message.id).await), (Standing::Waiting, 3));
+        assert_eq!(claimed(&world, "stock").await, 1);
+        assert_eq!(moved(end(&world, position, message.first, REFUSED).await), [(name("shop"), Standing::Due(world.now()))]);
+        let lease = world.claim("shop", 9).await.leases.remove(0);
+        assert_eq!((lease.delivery.run, lease.delivery.attempts), (3, 0));
+        let again = vec![(message.first, world.now())];
+        world.store().change(Change::Revive { tenant: tenant(), deliveries: again }).await.unwrap();
+        world.crash().await;
+        assert_eq!(waits(&world.ticket(message.id).await), (Standing::Waiting, 4), "the process died with it");
+    }
+
+    async fn another_run_of_a_callback_is_no_news(world: World) {
+        let starts = vec![leased("stock"), waiting("shop", Duty::Callback, &[])];
+        let (message, position) = world.keep(starts).await;
+        end(&world, position, message.first, Standing::Delivered).await;
+        assert_eq!(claimed(&world, "shop").await, 1);
+        end(&world, position, message.first.at(1), REFUSED).await;
+        let later = world.now() + Duration::from_secs(9);
+        let deliveries = vec![(message.first.at(1), later)];
+        world.store().change(Change::Revive { tenant: tenant(), deliveries }).await.unwrap();
+        let shop = &world.ticket(message.id).await.deliveries[1];
+        assert_eq!((shop.standing, shop.run), (Standing::Due(later), 2));
+    }
+
+    async fn what_is_late_with_others_of_its_group_ends_once(world: World) {
+        let deadline = world.now() + Duration::from_secs(1);
+        let undo = waiting("release", Duty::Undo(0), &[]);
+        let starts = vec![due("stock", deadline), due("payment", deadline), undo];
+        world.keep_until(deadline, starts).await;
+        world.clock.advance(Duration::from_secs(2));
+        let expired = world.store().expire(world.now()).await.unwrap();
+        let told: Vec<_> = expired.moved.iter().map(|one| (one.target.clone(), one.standing)).collect();
+        let ends = [("stock", Standing::Expired), ("payment", Standing::Cancelled), ("release", Standing::Skipped)];
+        assert_eq!(told, ends.map(|(target, standing)| (name(target), standing)));
+    }
+
+    async fn what_waits_again_blocks_its_order_key_again(world: World) {
+        let (message, position) = world.keep(vec![leased("crm"), keyed(after("mailing", &[0]), "k")]).await;
+        world.keep(vec![keyed(due("mailing", world.now()), "k")]).await;
+        end(&world, position, message.first, REFUSED).await;
+        let deliveries = vec![(message.first, world.now())];
+        world.store().change(Change::Revive { tenant: tenant(), deliveries }).await.unwrap();
+        assert_eq!(claimed(&world, "mailing").await, 0, "the first of the key has another turn to come");
+    }
+
+    async fn a_poisoned_one_ends_siblings_that_the_dead_session_had_too(world: World) {
+        let mut world = world;
+        let undo = waiting("release", Duty::Undo(0), &[]);
+        let (message, _) = world.keep(vec![leased("stock"), leased("payment"), undo]).await;
+        for _ in 0..contract::limits::ORPHANED_MAX {
+            world.crash().await;
+            world.claim("stock", 9).await;
+            world.claim("payment", 9).await;
+        }
+        let poisoned = Standing::Dead(Death::Poison);
+        assert_eq!(world.standings(message.id).await, [poisoned, Standing::Cancelled, Standing::Skipped]);
+    }
+
+    async fn another_run_waits_for_its_turn_too(world: World) {
+        let dead = |duty, after: &[u16]| Start { standing: REFUSED, ..waiting("mailing", duty, after) };
+        let starts = vec![leased("crm"), dead(Duty::Required, &[0]), dead(Duty::Undo(0), &[]), dead(Duty::Callback, &[])];
+        let (message, position) = world.keep(starts).await;
+        let at = world.now() + Duration::from_secs(9);
+        let deliveries = (1..4).map(|ordinal| (message.first.at(ordinal), at)).collect();
+        let changed = world.store().change(Change::Revive { tenant: tenant(), deliveries }).await.unwrap();
+        assert_eq!((changed.deliveries.len(), changed.moved), (2, vec![]), "the first brings the callback back");
+        let waits = Standing::Waiting;
+        assert_eq!(world.standings(message.id).await, [Standing::Leased, waits, waits, waits]);
+        let settles = end(&world, position, message.first, Standing::Delivered).await;
+        assert_eq!(moved(settles), [(name("mailing"), Standing::Due(world.now()))]);
+    }
+
+    async fn another_run_whose_turn_it_is_goes_at_its_time(world: World) {
+        let (message, position) = world.keep(vec![leased("crm"), after("mailing", &[0])]).await;
+        end(&world, position, message.first, Standing::Delivered).await;
+        assert_eq!(claimed(&world, "mailing").await, 1);
+        end(&world, position, message.first.at(1), REFUSED).await;
+        let later = world.now() + Duration::from_secs(9);
+        let deliveries = vec![(message.first.at(1), later)];
+        let changed = world.store().change(Change::Revive { tenant: tenant(), deliveries }).await.unwrap();
+        assert_eq!((changed.deliveries.len(), changed.moved), (1, vec![]));
+        assert_eq!(world.standings(message.id).await[1], Standing::Due(later));
+    }
+
+    async fn a_discard_is_told_by_a_callback_that_has_not_told(world: World) {
+        let starts = vec![leased("stock"), leased("search"), waiting("shop", Duty::Callback, &[])];
+        let (message, position) = world.keep(starts).await;
+        end(&world, position, message.first, REFUSED).await;
+        end(&world, position, message.first.at(1), REFUSED).await;
+        let discard = |ordinal| Change::Discard { tenant: tenant(), deliveries: vec![message.first.at(ordinal)] };
+        let changed = world.store().change(discard(0)).await.unwrap();
+        assert_eq!(changed.moved.len(), 1);
+        let shop = world.ticket(message.id).await.deliveries[2].clone();
+        assert_eq!((shop.standing, shop.run), (Standing::Due(world.now()), 2), "another body, another run");
+        assert_eq!(claimed(&world, "shop").await, 1);
+        end(&world, position, message.first.at(2), Standing::Delivered).await;
+        world.store().change(discard(1)).await.unwrap();
+        assert_eq!(world.standings(message.id).await[2], Standing::Delivered, "it has told");
+    }
 }

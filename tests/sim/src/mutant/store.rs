@@ -3,6 +3,7 @@
 use super::Mutant;
 use bytes::Bytes;
 use contract::delivery::{Death, Standing, Suspicion};
+use contract::part::{Duty, Rule};
 use contract::query::{Change, Changed, Cursor, Delivered, Detail, Filter, Page};
 use contract::store::{
     Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Lease, Pruned, Readiness, Renewed,
@@ -48,6 +49,20 @@ impl MutantStore {
             && let Some(once) = &mut accept.once
         {
             once.fingerprint = 0;
+        }
+        if self.is(Mutant::ForgottenQuorum) {
+            accept.rule = Rule::All;
+        }
+        for start in accept.deliveries.iter_mut().filter(|start| start.standing == Standing::Waiting) {
+            match start.part.duty {
+                Duty::Required | Duty::Optional if self.is(Mutant::HastyDependent) => {
+                    start.standing = Standing::Leased;
+                }
+                Duty::Undo(_) if self.is(Mutant::HastyUndo) => {
+                    start.standing = Standing::Due(accept.message.received);
+                }
+                Duty::Required | Duty::Optional | Duty::Undo(_) | Duty::Callback => {}
+            }
         }
         if self.is(Mutant::LostDelivery) && accept.deliveries.len() > 1 {
             accept.deliveries.pop();

@@ -140,6 +140,7 @@ impl Script {
         if self.random.chance(50) {
             self.stage.network.scene.clock.jump_forward(by);
         } else {
+            self.stage.network.scene.oracle.book().jumping_back();
             self.stage.network.scene.clock.jump_back(by);
         }
     }

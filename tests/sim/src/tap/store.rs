@@ -130,10 +130,7 @@ impl Store for StoreTap {
         Box::pin(async move {
             *self.late.lock() = batch.last().cloned().map(|last| (session, last));
             let ended = batch.clone();
-            let tell = |oracle: &Oracle, settles: &Settles| {
-                let each = ended.iter().zip(&settles.answers);
-                each.for_each(|(one, answer)| oracle.book().settled(one, *answer));
-            };
+            let tell = |oracle: &Oracle, settles: &Settles| oracle.book().settled_all(&ended, settles);
             self.pass(Work::Settle, move || self.store.settle(session, batch), tell).await
         })
     }
@@ -157,7 +154,8 @@ impl Store for StoreTap {
 
     fn ticket(&self, tenant: &Name, id: MessageId) -> Answer<'_, Found<Ticket>> {
         let tenant = tenant.clone();
-        Box::pin(self.pass(Work::Look, move || self.store.ticket(&tenant, id), |_, _| {}))
+        let tell = move |oracle: &Oracle, _: &Found<Ticket>| oracle.book().looked(id);
+        Box::pin(self.pass(Work::Look, move || self.store.ticket(&tenant, id), tell))
     }
 
     fn list(&self, tenant: &Name, filter: Filter, after: Option<Cursor>, limit: usize) -> Answer<'_, Page> {

@@ -197,6 +197,7 @@ impl World {
             scene,
             random: self.random.fork(),
             connections: Mutex::new(JoinSet::new()),
+            silent_until: parking_lot::Mutex::default(),
         };
         Stage {
             recipe: Arc::clone(&self.recipe),

@@ -298,16 +298,20 @@ on_every_store! {
 
     async fn another_run_waits_for_its_turn_too(world: World) {
         let dead = |duty, after: &[u16]| Start { standing: REFUSED, ..waiting("mailing", duty, after) };
-        let starts = vec![leased("crm"), dead(Duty::Required, &[0]), dead(Duty::Undo(0), &[]), dead(Duty::Callback, &[])];
-        let (message, position) = world.keep(starts).await;
-        let at = world.now() + Duration::from_secs(9);
-        let deliveries = (1..4).map(|ordinal| (message.first.at(ordinal), at)).collect();
-        let changed = world.store().change(Change::Revive { tenant: tenant(), deliveries }).await.unwrap();
-        assert_eq!((changed.deliveries.len(), changed.moved), (2, vec![]), "the first brings the callback back");
         let waits = Standing::Waiting;
-        assert_eq!(world.standings(message.id).await, [Standing::Leased, waits, waits, waits]);
-        let settles = end(&world, position, message.first, Standing::Delivered).await;
-        assert_eq!(moved(settles), [(name("mailing"), Standing::Due(world.now()))]);
+        for second in [dead(Duty::Required, &[0]), dead(Duty::Undo(0), &[])] {
+            // What failed is required too, where the second one undoes.
+            let failed = Start { standing: REFUSED, ..leased("tax") };
+            let (message, position) = world.keep(vec![leased("crm"), second, dead(Duty::Callback, &[]), failed]).await;
+            let at = world.now() + Duration::from_secs(9);
+            let deliveries = (1..3).map(|ordinal| (message.first.at(ordinal), at)).collect();
+            let changed = world.store().change(Change::Revive { tenant: tenant(), deliveries }).await.unwrap();
+            assert_eq!((changed.deliveries.len(), changed.moved), (1, vec![]), "it brings the callback back");
+            assert_eq!(world.standings(message.id).await, [Standing::Leased, waits, waits, REFUSED]);
+            let settles = end(&world, position, message.first, Standing::Delivered).await;
+            assert_eq!(moved(settles), [(name("mailing"), Standing::Due(world.now()))]);
+            assert_eq!(claimed(&world, "mailing").await, 1);
+        }
     }
 
     async fn another_run_whose_turn_it_is_goes_at_its_time(world: World) {

@@ -8,7 +8,7 @@ use crate::reach::Feat;
 use crate::rule::Rule;
 use contract::delivery::{Death, Standing, Suspicion};
 use contract::part::Duty;
-use contract::query::{Change, Changed};
+use contract::query::{Change, Changed, Delivered};
 use contract::store::{Session, Settled, Settlement, Settles};
 use contract::{DeliveryId, Timestamp, limits, store};
 
@@ -197,11 +197,27 @@ impl Book {
                 Change::Edit { .. } | Change::Cancel { .. } => Steps::new(),
             });
         }
-        if let Change::Cancel { message, .. } = change {
+        if let Change::Cancel { message, delivered, .. } = change {
+            if *delivered == Delivered::Stays {
+                steps.extend(self.forget_undos(*message));
+            }
             let first = self.kept.values().find(|kept| kept.id == *message).map(|kept| kept.first);
             steps.extend(first.into_iter().flat_map(|first| self.follow(first)));
         }
         self.check_moved(steps, &changed.moved);
+    }
+
+    /// What was delivered of a cancelled ticket stays so: nothing is left to undo.
+    fn forget_undos(&mut self, message: contract::MessageId) -> Steps {
+        let Some(kept) = self.kept.values_mut().find(|kept| kept.id == message) else { return Steps::new() };
+        let first = kept.first;
+        let idle = |ray: &Ray| matches!(ray.part.duty, Duty::Undo(_)) && ray.standing == Standing::Waiting;
+        let idle = (0..).zip(&mut kept.rays).filter(|(_, ray)| idle(ray));
+        idle.map(|(ordinal, ray)| {
+            ray.standing = Standing::Skipped;
+            (first.at(ordinal), Standing::Skipped)
+        })
+        .collect()
     }
 
     /// What is in flight of a cancelled ticket is not tried again.

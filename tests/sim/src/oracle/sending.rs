@@ -9,6 +9,7 @@ use contract::delivery::{ErrorClass, Standing, Suspicion};
 use contract::part::Duty;
 use contract::target::{Outcome, Parcel};
 use contract::{DeliveryId, Timestamp, limits};
+use std::time::Duration;
 
 /// A request as an API sees it.
 #[derive(Debug)]
@@ -18,6 +19,9 @@ pub(crate) struct Request {
     pub(crate) duplicate: bool,
     pub(crate) body: Bytes,
 }
+
+/// From the start of a delivery to its call.
+const START_MAX: Duration = Duration::from_millis(20);
 
 impl Book {
     /// An attempt is about to be made.
@@ -243,7 +247,9 @@ impl Book {
         lane.starts.push(now);
         let starts = lane.starts.len();
         let allowed = |since: Timestamp| {
-            u128::from(limit.burst()) + now.since(since).as_micros() * 1000 / limit.interval().as_nanos()
+            // A callback reads its ticket between its start and its call.
+            let elapsed = now.since(since) + START_MAX;
+            u128::from(limit.burst()) + elapsed.as_nanos() / limit.interval().as_nanos()
         };
         let since = lane.starts.iter().enumerate();
         let wrong = since.map(|(before, at)| ((starts - before) as u128, *at));

@@ -57,7 +57,8 @@ impl Script {
     pub(super) async fn cancel(&self, engine: &Arc<Engine>) {
         let oracle = &self.stage.network.scene.oracle;
         let Some(id) = self.some_ticket() else { return };
-        match engine.cancel(&Name::default_tenant(), id, Delivered::Stays).await {
+        let delivered = if self.random.chance(50) { Delivered::Stays } else { Delivered::IsUndone };
+        match engine.cancel(&Name::default_tenant(), id, delivered).await {
             Ok(changed) => oracle.book().cancelled.extend(changed.deliveries.into_iter().map(|(id, _)| id)),
             Err(fault) => oracle.book().fail(Rule::Lively, format!("{id} cannot be cancelled: {fault}")),
         }

@@ -197,7 +197,7 @@ impl World {
             scene,
             random: self.random.fork(),
             connections: Mutex::new(JoinSet::new()),
-            silent_until: parking_lot::Mutex::default(),
+            silent_until: Mutex::default(),
         };
         Stage {
             recipe: Arc::clone(&self.recipe),

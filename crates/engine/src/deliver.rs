@@ -1,4 +1,4 @@
-//! Makes one attempt of a delivery: shapes the body, calls the target, judges what happened.
+//! Makes one attempt of a delivery: shapes the message, calls the target, judges what happened.
 
 use crate::dispatch::lane::{self, Lane};
 use crate::done::Done;
@@ -6,10 +6,12 @@ use crate::engine::Engine;
 use crate::happened::Happened;
 use crate::plan::TargetPlan;
 use crate::policy::statuses::Weight;
-use crate::shape::own;
+use crate::shape::{ShapeError, own};
 use crate::verdict::{self, Facts, Judgement, Proven, Refused};
 use bytes::Bytes;
-use contract::delivery::{Attempt, AttemptResult, ErrorClass, ShapeId, Standing, Timings};
+use contract::delivery::{Attempt, AttemptResult, ErrorClass, Standing, Timings};
+use contract::mould::{Head, Original};
+use contract::query::Edit;
 use contract::store::Lease;
 use contract::target::{Call, Form, Lasting, Outcome, Parcel};
 use contract::{Message, Timestamp};
@@ -62,10 +64,11 @@ async fn carry(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) -> Done {
 }
 
 async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Timestamp) -> Outcome {
-    let (message, body, form) = match content(engine, lease).await {
+    let content = match content(engine, lease).await {
         Ok(content) => content,
-        Err(outcome) => return outcome,
+        Err(wrong) => return own(ErrorClass::LocalConfig, wrong.lasting, &wrong.to_string()),
     };
+    let Content { message, body, form, head } = content;
     let parcel = Parcel {
         id: lease.delivery.id,
         revision: lease.delivery.revision,
@@ -75,6 +78,7 @@ async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Times
         message,
         body,
         form,
+        head,
     };
     let outcomes = plan.target.deliver(&Call { parcels: vec![parcel] }).await;
     outcomes
@@ -83,23 +87,38 @@ async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Times
         .unwrap_or_else(|| own(ErrorClass::LocalConfig, Lasting::Lasting, "the target gave no outcome"))
 }
 
-/// What is sent: an edit as it is, else the message's body in the shape pinned at accept.
-async fn content(engine: &Engine, lease: &Lease) -> Result<(Arc<Message>, Bytes, Form), Outcome> {
-    if let Some(edit) = &lease.edit {
-        let edited =
-            Message { headers: edit.headers.clone(), body: edit.body.clone(), ..(*lease.message).clone() };
-        return Ok((Arc::new(edited), edit.body.clone(), Form::Untouched));
-    }
-    let body = lease.message.body.clone();
-    match lease.delivery.shape {
-        None => Ok((Arc::clone(&lease.message), body, Form::Untouched)),
-        Some(id) => Ok((Arc::clone(&lease.message), shaped(engine, id, body).await?, Form::Shaped)),
-    }
+/// What is sent.
+struct Content {
+    message: Arc<Message>,
+    body: Bytes,
+    form: Form,
+    head: Head,
 }
 
-async fn shaped(engine: &Engine, id: ShapeId, body: Bytes) -> Result<Bytes, Outcome> {
-    let shaped = engine.shaped(id, body).await;
-    shaped.map_err(|wrong| own(ErrorClass::LocalConfig, wrong.lasting, &wrong.to_string()))
+/// An edit as it is, else the message's body in the shape pinned at accept; path and headers in that shape.
+async fn content(engine: &Engine, lease: &Lease) -> Result<Content, ShapeError> {
+    let message = match &lease.edit {
+        Some(Edit { headers, body }) => {
+            Arc::new(Message { headers: headers.clone(), body: body.clone(), ..(*lease.message).clone() })
+        }
+        None => Arc::clone(&lease.message),
+    };
+    let (mut body, mut form, mut head) = (message.body.clone(), Form::Untouched, Head::default());
+    if let Some(id) = lease.delivery.shape {
+        let original = Original {
+            message: &lease.message,
+            edit: lease.edit.as_ref(),
+            delivery: lease.delivery.id,
+            target: &lease.delivery.target,
+        };
+        head = engine.headed(id, &original).await?;
+        if lease.edit.is_none()
+            && let Some(shaped) = engine.shaped(id, body.clone()).await?
+        {
+            (body, form) = (shaped, Form::Shaped);
+        }
+    }
+    Ok(Content { message, body, form, head })
 }
 
 fn judge(engine: &Engine, lane: &Lane, plan: &TargetPlan, lease: &Lease, outcome: &Outcome) -> Judgement {

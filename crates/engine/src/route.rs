@@ -86,6 +86,7 @@ fn wanted(said: Result<Bytes, Fault>) -> Result<Wanted, Fault> {
             fault @ (Fault::NotJson { .. }
             | Fault::Raised { .. }
             | Fault::Exceeded { .. }
+            | Fault::Template { .. }
             | Fault::Busy { .. }),
         ) => Err(fault),
     }

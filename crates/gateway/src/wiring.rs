@@ -1,16 +1,16 @@
 //! From a valid configuration to what the engine and the front door need.
 
-use crate::api::front::{Entry, Routing};
+use crate::api::front::{Entry, Params, Routing};
 use crate::config::{self, Config, Private};
 use aws_lc_rs::digest::{SHA256, digest};
 use connectors::http::settings::{Roots, Settings, Timeouts, Tls};
 use connectors::http::{Dial, Guard, HttpTarget, dial};
 use contract::Clock;
 use contract::delivery::ShapeId;
-use contract::expression::Expression;
+use contract::mould::Mould;
 use engine::plan::{Compile, Plan, RoutePlan, Shape, TargetPlan};
 use engine::route::Route;
-use expressions::{Program, Runner};
+use expressions::{Blueprint, Runner, Template};
 use std::sync::Arc;
 
 /// Builds plans from configurations, with what all of them share.
@@ -76,27 +76,44 @@ impl Wiring {
             statuses: target.statuses.clone(),
             concurrency: target.concurrency,
             when: target.when.clone().map(|when| self.runner.expression(when)),
-            shape: target.body.clone().map(|body| self.shape(body)),
+            shape: self.shape(target),
             target: Arc::new(http),
         })
     }
 
-    fn shape(&self, body: Program) -> Shape {
-        let text: Arc<str> = body.text().into();
-        Shape { id: shape_id(&text), text, expression: self.runner.expression(body) }
+    fn shape(&self, target: &config::Target) -> Option<Shape> {
+        let blueprint = blueprint(target);
+        (!blueprint.is_empty()).then(|| {
+            let text: Arc<str> = blueprint.text().into();
+            Shape { id: shape_id(&text), text, mould: self.runner.mould(blueprint) }
+        })
     }
 }
 
 impl Compile for Wiring {
-    fn compile(&self, text: &str) -> Option<Arc<dyn Expression>> {
-        Program::compile(text).ok().map(|program| self.runner.expression(program))
+    fn compile(&self, text: &str) -> Option<Arc<dyn Mould>> {
+        Blueprint::read(text).map(|blueprint| self.runner.mould(blueprint))
     }
+}
+
+/// What a target makes of a message.
+fn blueprint(target: &config::Target) -> Blueprint {
+    let headers = target.made.iter().map(|(name, template)| (name.as_str().to_owned(), template.clone()));
+    Blueprint { body: target.body.clone(), path: target.path.clone(), headers: headers.collect() }
 }
 
 /// The identity of a shape goes to disk, so it is a hash that never changes: the first 64 bits of SHA-256.
 fn shape_id(text: &str) -> ShapeId {
     let hash = digest(&SHA256, text.as_bytes());
     ShapeId(hash.as_ref().iter().take(8).fold(0, |bits, byte| (bits << 8) | u64::from(*byte)))
+}
+
+/// Whether a template of the route's targets asks for its path parameters.
+fn params(config: &Config, route: &config::Route) -> Params {
+    let targets = config.targets.iter().filter(|target| route.to.contains(&target.name));
+    let asks = |template: &Template| template.asks("params");
+    let asked = targets.into_iter().any(|target| blueprint(target).templates().any(asks));
+    if asked { Params::Kept } else { Params::Unneeded }
 }
 
 /// What the front door does with this configuration; `routes` are the engine's, in the same order.
@@ -107,6 +124,7 @@ pub fn routing(config: &Config, routes: Vec<Arc<Route>>) -> Routing {
             route: engines,
             body_max: route.body_max,
             content_types: route.content_types.clone(),
+            params: params(config, route),
         })
     });
     let types = config.routes.iter().enumerate();

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use contract::Promise;
 use contract::delivery::ShapeId;
 use contract::expression::{Expression, Fault};
+use contract::mould::Mould;
 use engine::plan::{Compile, Shape};
 use std::sync::Arc;
 
@@ -46,7 +47,7 @@ impl Expression for Wrapped {
 }
 
 impl Compile for Compiler {
-    fn compile(&self, text: &str) -> Option<Arc<dyn Expression>> {
+    fn compile(&self, text: &str) -> Option<Arc<dyn Mould>> {
         let version = text.strip_prefix("wrap ")?.parse().ok()?;
         Some(Arc::new(Wrapped(version)))
     }
@@ -55,7 +56,7 @@ impl Compile for Compiler {
 /// The shape of this version.
 pub(crate) fn shape(version: u32) -> Shape {
     let id = ShapeId(u64::from(version));
-    Shape { id, text: format!("wrap {version}").into(), expression: Arc::new(Wrapped(version)) }
+    Shape { id, text: format!("wrap {version}").into(), mould: Arc::new(Wrapped(version)) }
 }
 
 /// What the shape of this version makes of a body.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use contract::field::{Owner, owner};
 use contract::message::Headers;
 use contract::store::Once;
-use contract::{Name, Timestamp, limits};
+use contract::{Name, Timestamp, limits, params};
 use engine::happened::Refusal;
 use engine::offer::{Offer, Receipt};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
@@ -29,7 +29,13 @@ pub(super) struct Wish {
 /// The hint when to look at a ticket, and when to send a refused request again.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
-pub(super) async fn handle<B>(front: &Front, entry: &Entry, request: Request<B>) -> Result<Response, Problem>
+/// `params` is what is kept of the path's parameters, as [`contract::params`] writes them.
+pub(super) async fn handle<B>(
+    front: &Front,
+    entry: &Entry,
+    params: Option<String>,
+    request: Request<B>,
+) -> Result<Response, Problem>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
 {
@@ -39,7 +45,7 @@ where
     let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let once =
         once::from_headers(&parts.headers, once::Request { method: &parts.method, path, body: &body })?;
-    let headers = passed_on(&parts.headers)?;
+    let headers = kept(&parts.headers, params.as_deref())?;
     let receipt = take(front, &entry.route, Wish { headers, body, once, deadline: None }).await?;
     answer(front, &receipt, prefer::wait(&parts.headers)).await
 }
@@ -126,13 +132,19 @@ fn check_content_type(entry: &Entry, headers: &HeaderMap) -> Result<(), Problem>
 
 /// What goes with the message. Credentials are never kept; what is about this connection or this answer is not passed on.
 pub(super) fn passed_on(headers: &HeaderMap) -> Result<Headers, Problem> {
+    kept(headers, None)
+}
+
+fn kept(headers: &HeaderMap, params: Option<&str>) -> Result<Headers, Problem> {
     let named = headers.get(header::CONNECTION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let by_connection = |name: &HeaderName| {
         !named.is_empty() && named.split(',').any(|token| token.trim().eq_ignore_ascii_case(name.as_str()))
     };
     let kept =
         headers.iter().filter(|(name, _)| owner(name.as_str()) == Owner::Message && !by_connection(name));
-    bounded(Headers::from_pairs(kept.map(|(name, value)| (name.as_str(), value.as_bytes()))))
+    let kept = kept.map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let params = params.map(|params| (params::FIELD, params.as_bytes()));
+    bounded(Headers::from_pairs(kept.chain(params)))
 }
 
 /// The headers, if they are not too large to be kept.

@@ -28,6 +28,17 @@ pub struct Entry {
     pub body_max: usize,
     /// The content types it takes; none: all.
     pub content_types: Option<ContentTypes>,
+    /// What becomes of the parameters of the path.
+    pub params: Params,
+}
+
+/// Whether the parameters of a path are kept with its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Params {
+    /// A template asks for them.
+    Kept,
+    /// Nobody does.
+    Unneeded,
 }
 
 /// One configuration's routes.

@@ -1,5 +1,6 @@
 //! From the raw configuration to the valid one: every value is read, every reference checked, every problem reported.
 
+mod params;
 mod route;
 mod target;
 
@@ -45,6 +46,7 @@ impl Check<'_> {
         let body_max = limits.map_or(limits::BODY_BYTES_DEFAULT, |limits| limits.body);
         let targets = self.targets(raw_targets.as_deref().unwrap_or_default());
         let routes = self.routes(raw_routes.as_deref(), raw_targets.as_deref(), body_max);
+        self.warn_of_params(raw_routes.as_deref().unwrap_or_default(), &routes, &targets);
         // What is missing now has been reported.
         if raw_routes?.len() != routes.len() || raw_targets?.len() != targets.len() {
             return None;
@@ -119,10 +121,14 @@ impl Check<'_> {
     }
 
     fn written<T: Form>(&mut self, written: &Written<T>) -> Option<T> {
-        let place = match written.source {
-            Source::Default(text) => return T::read(text).ok(),
-            Source::File(place) => place,
-        };
+        match written.source {
+            Source::Default(text) => T::read(text).ok(),
+            Source::File(place) => self.at(place),
+        }
+    }
+
+    /// Reads what stands at a place.
+    fn at<T: Form>(&mut self, place: Place) -> Option<T> {
         let (text, origin) = match self.tree.value(place) {
             Value::Scalar(scalar) => (&scalar.text, scalar.origin),
             Value::Key(name) => (name, Origin::Written),

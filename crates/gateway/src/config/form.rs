@@ -8,7 +8,8 @@ mod url;
 mod words;
 
 pub(crate) use quantity::{Count, Factor, Share};
-pub(crate) use request::{Accept, Statuses};
+pub(crate) use request::{Accept, HeaderText, Statuses};
+pub(crate) use url::Url;
 
 use serde_json::{Value as Json, json};
 use std::ops::Range;
@@ -27,6 +28,9 @@ pub(crate) trait Form: Sized {
     /// What an editor may check: JSON Schema keywords. A reference `${…}` must stay allowed.
     fn schema() -> Json;
 }
+
+/// What to do about a template.
+const SEEN: &str = "a template sees `body`, `headers`, `params`, `message` and `delivery`: {{ body.id }}, {{ headers['x-tenant'] }}";
 
 /// Why a text is not of a form.
 #[derive(Debug, Default)]

@@ -1,14 +1,14 @@
 //! The configuration as it is written; the comments on its keys are their reference.
 
 use super::field::{Either, Entries, Field, One, Several, Written};
-use super::form::{Accept, Count, Factor, Share, Statuses};
+use super::form::{Accept, Count, Factor, HeaderText, Share, Statuses, Url};
 use super::media::MediaRange;
 use super::settings::{LogFormat, LogLevel, Private, StoreLocation};
 use super::units::ByteSize;
 use crate::config::event_type::TypePattern;
 use contract::{Name, limits};
 use expressions::Program;
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderName, Method};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -111,16 +111,16 @@ pub(crate) struct Route {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["url"]))]
 pub(crate) struct Target {
-    /// Where the API is: `http://` or `https://`, without user name and fragment.
-    pub url: One<Uri>,
+    /// Where the API is: `http://` or `https://`, without user name and fragment. Behind the host, `{{ body.id }}` and the like are filled in for each message, percent-encoded.
+    pub url: One<Url>,
     /// The method of each call.
     pub method: One<Method>,
     /// jq: a message goes to this target unless this gives `false`, `null` or nothing; then its delivery is `skipped`.
     pub when: One<Program>,
     /// jq: the body that is sent. Without this key the message is sent byte for byte. The expression itself is kept in the store: put secrets into `headers`.
     pub body: One<Program>,
-    /// Headers of each call, by name. Use `${NAME}` or `${file:PATH}` for secrets.
-    pub headers: Field<Entries<HeaderName, Written<HeaderValue>>>,
+    /// Headers of each call, by name. Use `${NAME}` or `${file:PATH}` for secrets, `{{ headers['x-tenant'] }}` and the like for what depends on the message.
+    pub headers: Field<Entries<HeaderName, Written<HeaderText>>>,
     /// When and after what to try again.
     pub retry: Field<Retry>,
     /// How long a call may take: one duration until status and headers are in, or each part on its own.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use contract::Name;
 use contract::store::Retention;
 use engine::policy::{retry, statuses::Statuses};
-use expressions::Program;
+use expressions::{Program, Template};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::fmt;
 use std::net::SocketAddr;
@@ -129,8 +129,10 @@ pub struct Route {
 pub struct Target {
     /// Its name.
     pub name: Name,
-    /// Where the API is.
+    /// Where the API is; where the path depends on the message, only its host.
     pub url: Uri,
+    /// Path and query, where they depend on the message.
+    pub path: Option<Template>,
     /// The same for people: as it stands in the file, so that `${…}` stays covered.
     pub url_shown: String,
     /// The method of each call.
@@ -141,6 +143,8 @@ pub struct Target {
     pub body: Option<Program>,
     /// Headers of each call. Values that came from outside, and credentials, are marked sensitive: they print as `Sensitive`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Headers whose values depend on the message.
+    pub made: Vec<(HeaderName, Template)>,
     /// When to try again.
     pub retry: retry::Policy,
     /// How to read its answers.

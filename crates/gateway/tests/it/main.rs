@@ -17,6 +17,7 @@ mod live;
 mod program;
 mod reference;
 mod reload;
+mod shaping;
 mod tables;
 mod verify;
 mod worker;

@@ -5,6 +5,7 @@ use contract::clock::Tick;
 use contract::delivery::{Capture, ShapeId, Standing, Timings};
 use contract::expression::{Expression, Fault};
 use contract::message::Headers;
+use contract::mould::Mould;
 use contract::store::{Retention, Store};
 use contract::target::{Call, Hints, Outcome, Reply, Target};
 use contract::ticket::Found;
@@ -66,7 +67,7 @@ impl Expression for Same {
 }
 
 impl Compile for Same {
-    fn compile(&self, _: &str) -> Option<Arc<dyn Expression>> {
+    fn compile(&self, _: &str) -> Option<Arc<dyn Mould>> {
         Some(Arc::new(Self))
     }
 }
@@ -177,11 +178,8 @@ impl Small {
 }
 
 async fn configure(engine: &Arc<Engine>, hand: &Arc<Hand>, shape: Option<u64>) -> Arc<engine::route::Route> {
-    let shape = shape.map(|id| Shape {
-        id: ShapeId(id),
-        text: format!("shape {id}").into(),
-        expression: Arc::new(Same),
-    });
+    let shape =
+        shape.map(|id| Shape { id: ShapeId(id), text: format!("shape {id}").into(), mould: Arc::new(Same) });
     let target = TargetPlan {
         name: crm(),
         retry: Policy::try_new(Schedule::List(vec![Duration::ZERO, Duration::from_secs(5)]), 0.0).unwrap(),

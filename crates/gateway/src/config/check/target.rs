@@ -2,14 +2,15 @@
 
 use super::Check;
 use crate::config::field::{Either, Entries, Field, One, Several, Written};
-use crate::config::form::{Share, Statuses as Range};
+use crate::config::form::{HeaderText, Share, Statuses as Range, Url};
 use crate::config::interpolate::Origin;
 use crate::config::raw;
 use crate::config::settings::{Target, Timeouts};
+use crate::config::tree::Place;
 use bytes::Bytes;
 use contract::Name;
 use engine::policy::{retry, statuses};
-use expressions::Program;
+use expressions::{Program, Template};
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderName, HeaderValue, Uri};
 use rustls::pki_types::CertificateDer;
@@ -44,23 +45,26 @@ impl Check<'_> {
         let body = self.one(&raw.body);
         self.warn_unbounded(&raw.when, when.as_ref());
         self.warn_unbounded(&raw.body, body.as_ref());
-        let headers = self.headers(&raw.headers);
+        let (headers, made) = self.headers(&raw.headers);
         let standard = raw::Retry::default();
         let retry = self.retry(raw.retry.good().unwrap_or(&standard));
         let statuses = self.statuses(&raw.success, raw.retry.good().unwrap_or(&standard));
         let timeouts = self.timeouts(&raw.timeout);
         let concurrency = self.one(&raw.concurrency);
-        let ca = raw.tls.good().and_then(|tls| self.ca(&tls.ca, url.as_ref()));
+        let ca = raw.tls.good().and_then(|tls| self.ca(&tls.ca, url.as_ref().map(|url| &url.base)));
         let private = self.one(&raw.private);
         let url_shown = raw.url.good().and_then(Written::place).map(|place| self.tree.written(place));
+        let Url { base, path } = url?;
         Some(Target {
             name: name?,
-            url: url?,
+            url: base,
+            path,
             url_shown: url_shown?.trim_matches(['"', '\'']).to_owned(),
             method: method?,
             when,
             body,
             headers,
+            made,
             retry: retry?,
             statuses,
             timeouts: timeouts?,
@@ -70,15 +74,30 @@ impl Check<'_> {
         })
     }
 
-    fn url(&mut self, field: &One<Uri>) -> Option<Uri> {
+    fn url(&mut self, field: &One<Url>) -> Option<Url> {
         let url = self.one(field)?;
         let place = field.good().and_then(Written::place)?;
-        let host = url.host().unwrap_or_default();
-        if url.scheme_str() == Some("http") && !is_loopback(host) {
+        let host = url.base.host().unwrap_or_default();
+        if url.base.scheme_str() == Some("http") && !is_loopback(host) {
             let message = "messages go to this target unencrypted";
             self.warn(place, message, Some("use https:// if the API has it".to_owned()));
         }
+        // The host is read when it is sent; only what is a template is kept.
+        if let Some(path) = &url.path
+            && !self.tree.written(place).trim_matches(['"', '\'']).ends_with(path.text())
+        {
+            self.refuse_kept(place);
+        }
         Some(url)
+    }
+
+    fn refuse_kept(&mut self, place: Place) {
+        let scalar = self.tree.scalar(place);
+        if scalar.is_some_and(|scalar| scalar.origin == Origin::Outside) {
+            let message = "a template is kept in the store, so nothing from outside may stand in it";
+            let help = "put a secret into a header of its own, and only the scheme and host of a URL into a variable";
+            self.error(place, message, Some(help.to_owned()));
+        }
     }
 
     pub(super) fn warn_unbounded(&mut self, field: &One<Program>, program: Option<&Program>) {
@@ -93,12 +112,12 @@ impl Check<'_> {
 
     fn headers(
         &mut self,
-        field: &Field<Entries<HeaderName, Written<HeaderValue>>>,
-    ) -> Vec<(HeaderName, HeaderValue)> {
+        field: &Field<Entries<HeaderName, Written<HeaderText>>>,
+    ) -> (Vec<(HeaderName, HeaderValue)>, Vec<(HeaderName, Template)>) {
         let mut seen = HashSet::new();
-        let mut headers = Vec::new();
+        let (mut headers, mut made) = (Vec::new(), Vec::new());
         for (key, value) in field.good().map(|Entries(entries)| entries.as_slice()).unwrap_or_default() {
-            let (name, read) = (self.written(key), self.one(value));
+            let (name, read) = (self.written(key), self.header(value));
             let (Some(name), Some(place)) = (name, key.place()) else { continue };
             if !seen.insert(name.clone()) {
                 self.error(
@@ -107,13 +126,33 @@ impl Check<'_> {
                     Some("remove one of them".to_owned()),
                 );
             }
-            let Some(mut read) = read else { continue };
-            let scalar = value.good().and_then(Written::place).and_then(|place| self.tree.scalar(place));
-            let outside = scalar.is_some_and(|scalar| scalar.origin == Origin::Outside);
-            read.set_sensitive(outside || name == AUTHORIZATION || name == COOKIE);
-            headers.push((name, read));
+            match read {
+                None => {}
+                Some(HeaderText::Template(template)) => made.push((name, template)),
+                Some(HeaderText::Plain(mut value)) => {
+                    let credential = name == AUTHORIZATION || name == COOKIE;
+                    value.set_sensitive(value.is_sensitive() || credential);
+                    headers.push((name, value));
+                }
+            }
         }
-        headers
+        (headers, made)
+    }
+
+    /// What comes from outside is sensitive, and never a template: only what stands in the file is.
+    fn header(&mut self, field: &One<HeaderText>) -> Option<HeaderText> {
+        let place = field.good().and_then(Written::place)?;
+        let outside = self.tree.scalar(place).is_some_and(|scalar| scalar.origin == Origin::Outside);
+        if !outside {
+            return self.one(field);
+        }
+        if Template::is_one(self.tree.written(place)) {
+            self.refuse_kept(place);
+            return None;
+        }
+        let mut value: HeaderValue = self.at(place)?;
+        value.set_sensitive(true);
+        Some(HeaderText::Plain(value))
     }
 
     fn retry(&mut self, raw: &raw::Retry) -> Option<retry::Policy> {

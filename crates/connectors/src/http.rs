@@ -103,6 +103,17 @@ impl HttpTarget {
         }
     }
 
+    /// The request that an attempt would send, with the whole URL, without sending it.
+    ///
+    /// # Errors
+    /// [`Fault`]: these settings never send anything.
+    pub fn request(
+        &self,
+        parcel: &Parcel,
+    ) -> Result<http::Request<http_body_util::Full<bytes::Bytes>>, &Fault> {
+        self.to.as_ref().map(|to| request::compose(to, parcel, Version::HTTP_2))
+    }
+
     async fn attempt(&self, parcel: &Parcel) -> Outcome {
         let to = match &self.to {
             Ok(to) => to,

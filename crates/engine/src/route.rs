@@ -73,12 +73,19 @@ pub(crate) async fn starts(
 }
 
 /// What a filter said.
-enum Wanted {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The message goes to the target.
     Yes,
+    /// It is skipped.
     No,
 }
 
-fn wanted(said: Result<Bytes, Fault>) -> Result<Wanted, Fault> {
+/// What a filter's output means.
+///
+/// # Errors
+/// The filter's own fault.
+pub fn wanted(said: Result<Bytes, Fault>) -> Result<Wanted, Fault> {
     match said {
         Ok(json) if is_true(&json) => Ok(Wanted::Yes),
         Ok(_) | Err(Fault::Empty) => Ok(Wanted::No),
@@ -109,7 +116,10 @@ fn attempt(name: &str, fault: &Fault, message: &Message) -> Attempt {
 }
 
 /// The key as text: a JSON string without its quotes, anything else as it is written. `null` and no output: no order is asked for.
-fn order_key(said: Result<Bytes, Fault>) -> Result<Option<OrderKey>, Fault> {
+///
+/// # Errors
+/// The expression's own fault, or the key is too long.
+pub fn order_key(said: Result<Bytes, Fault>) -> Result<Option<OrderKey>, Fault> {
     let json = match said {
         Ok(json) => json,
         Err(Fault::Empty) => return Ok(None),

@@ -7,10 +7,11 @@ use connectors::http::settings::{Roots, Settings, Timeouts, Tls};
 use connectors::http::{Dial, Guard, HttpTarget, dial};
 use contract::Clock;
 use contract::delivery::ShapeId;
+use contract::expression::Expression;
 use contract::mould::Mould;
 use engine::plan::{Compile, Plan, RoutePlan, Shape, TargetPlan};
 use engine::route::Route;
-use expressions::{Blueprint, Runner, Template};
+use expressions::{Blueprint, Program, Runner, Template};
 use std::sync::Arc;
 
 /// Builds plans from configurations, with what all of them share.
@@ -52,6 +53,19 @@ impl Wiring {
     }
 
     fn target(&self, target: &config::Target) -> Result<TargetPlan, WiringError> {
+        Ok(TargetPlan {
+            name: target.name.clone(),
+            retry: target.retry.clone(),
+            statuses: target.statuses.clone(),
+            concurrency: target.concurrency,
+            when: target.when.clone().map(|when| self.runner.expression(when)),
+            shape: self.shape(target),
+            target: Arc::new(self.http(target)?),
+        })
+    }
+
+    /// What speaks to the target.
+    pub(crate) fn http(&self, target: &config::Target) -> Result<HttpTarget, WiringError> {
         let settings = Settings {
             method: target.method.clone(),
             headers: target.headers.clone(),
@@ -69,19 +83,16 @@ impl Wiring {
             ..Settings::new(target.url.clone())
         };
         settings.check().map_err(|source| WiringError { target: target.name.clone(), source })?;
-        let http = HttpTarget::new(settings, Arc::clone(&self.clock), Arc::clone(&self.dial));
-        Ok(TargetPlan {
-            name: target.name.clone(),
-            retry: target.retry.clone(),
-            statuses: target.statuses.clone(),
-            concurrency: target.concurrency,
-            when: target.when.clone().map(|when| self.runner.expression(when)),
-            shape: self.shape(target),
-            target: Arc::new(http),
-        })
+        Ok(HttpTarget::new(settings, Arc::clone(&self.clock), Arc::clone(&self.dial)))
     }
 
-    fn shape(&self, target: &config::Target) -> Option<Shape> {
+    /// What runs an expression.
+    pub(crate) fn expression(&self, program: Program) -> Arc<dyn Expression> {
+        self.runner.expression(program)
+    }
+
+    /// What gives a message its form for the target; none: it goes as it is.
+    pub(crate) fn shape(&self, target: &config::Target) -> Option<Shape> {
         let blueprint = blueprint(target);
         (!blueprint.is_empty()).then(|| {
             let text: Arc<str> = blueprint.text().into();

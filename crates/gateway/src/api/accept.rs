@@ -135,7 +135,8 @@ pub(super) fn passed_on(headers: &HeaderMap) -> Result<Headers, Problem> {
     kept(headers, None)
 }
 
-fn kept(headers: &HeaderMap, params: Option<&str>) -> Result<Headers, Problem> {
+/// The same with the parameters of the path.
+pub(crate) fn kept(headers: &HeaderMap, params: Option<&str>) -> Result<Headers, Problem> {
     let named = headers.get(header::CONNECTION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let by_connection = |name: &HeaderName| {
         !named.is_empty() && named.split(',').any(|token| token.trim().eq_ignore_ascii_case(name.as_str()))

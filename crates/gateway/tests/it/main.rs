@@ -19,6 +19,7 @@ mod reference;
 mod reload;
 mod shaping;
 mod tables;
+mod try_out;
 mod verify;
 mod worker;
 mod world;

@@ -46,7 +46,7 @@ impl Engine {
             headers: offer.headers,
             body: offer.body,
         });
-        let deliveries = route::starts(&offer.route, &message, entropy).await?;
+        let deliveries = route::starts(&offer.route, &message, offer.key, entropy).await?;
         let (reply, receipt) = oneshot::channel();
         permit.send(Offered {
             accept: Accept { message, deliveries, once: offer.once },

@@ -40,11 +40,12 @@ pub(crate) struct Ray {
 pub(crate) async fn starts(
     route: &Route,
     message: &Message,
+    own: Option<OrderKey>,
     entropy: &dyn Entropy,
 ) -> Result<Vec<Start>, Refusal> {
     let key = match &route.key {
-        Some(key) => order_key(key.evaluate(message.body.clone()).await),
-        None => Ok(None),
+        Some(key) => order_key(key.evaluate(message.body.clone()).await).map(|key| key.or(own)),
+        None => Ok(own),
     };
     let mut starts = Vec::with_capacity(route.rays.len());
     for ray in &route.rays {
@@ -190,10 +191,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn the_jitter_of_a_first_wait_is_drawn_for_each_message() {
-        let entropy = Counter(AtomicU64::new(0));
-        let message = Message {
+    fn message() -> Message {
+        Message {
             id: MessageId::from_bits(0),
             first: DeliveryId::from_bits(0),
             tenant: Name::default_tenant(),
@@ -202,19 +201,56 @@ mod tests {
             deadline: None,
             headers: Headers::default(),
             body: Bytes::new(),
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn the_jitter_of_a_first_wait_is_drawn_for_each_message() {
+        let entropy = Counter(AtomicU64::new(0));
+        let message = message();
         let route = to(&[10]);
         let mut due = BTreeSet::new();
         for _ in 0..16 {
-            let starts = starts(&route, &message, &entropy).await.unwrap();
+            let starts = starts(&route, &message, None, &entropy).await.unwrap();
             let Standing::Due(at) = starts[0].standing else { panic!("it begins with a wait") };
             assert!((5_000_000..=15_000_000).contains(&at.as_micros()), "{at:?}");
             due.insert(at);
         }
         assert_eq!(due.len(), 16, "one draw for all");
         let drawn = entropy.0.load(Ordering::Relaxed);
-        assert_eq!(starts(&to(&[0, 5]), &message, &entropy).await.unwrap()[0].standing, Standing::Leased);
+        assert_eq!(
+            starts(&to(&[0, 5]), &message, None, &entropy).await.unwrap()[0].standing,
+            Standing::Leased
+        );
         assert_eq!(entropy.0.load(Ordering::Relaxed), drawn, "nothing is drawn where there is no wait");
+    }
+
+    /// Gives the same for every body.
+    struct Says(&'static str);
+
+    impl Expression for Says {
+        fn evaluate(&self, _: Bytes) -> contract::Promise<'_, Result<Bytes, Fault>> {
+            Box::pin(std::future::ready(Ok(Bytes::from_static(self.0.as_bytes()))))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_key_that_a_message_brings_counts_where_its_route_gives_none() {
+        let message = message();
+        let entropy = Counter(AtomicU64::new(0));
+        for (routes, own, expected) in [
+            (None, None, None),
+            (None, Some("mine"), Some("mine")),
+            (Some("null"), Some("mine"), Some("mine")),
+            (Some("\"theirs\""), Some("mine"), Some("theirs")),
+        ] {
+            let key = routes.map(|said| -> Arc<dyn Expression> { Arc::new(Says(said)) });
+            let route = Route { key, ..to(&[0]) };
+            let own = own.map(|own| OrderKey(own.into()));
+            let starts = starts(&route, &message, own, &entropy).await.unwrap();
+            let key = starts[0].key.as_ref().map(|key| &*key.0);
+            assert_eq!(key, expected, "{routes:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! From a valid configuration to what the engine and the front door need.
 
+use crate::api::dedupe::{By, Dedupe};
 use crate::api::front::{Entry, Params, Routing};
-use crate::config::{self, Config, Private};
+use crate::config::{self, Config, DedupeBy, Private};
 use aws_lc_rs::digest::{SHA256, digest};
 use connectors::http::settings::{Roots, Settings, Timeouts, Tls};
 use connectors::http::{Dial, Guard, HttpTarget, dial};
@@ -127,24 +128,35 @@ fn params(config: &Config, route: &config::Route) -> Params {
     if asked { Params::Kept } else { Params::Unneeded }
 }
 
-/// What the front door does with this configuration; `routes` are the engine's, in the same order.
-#[must_use]
-pub fn routing(config: &Config, routes: Vec<Arc<Route>>) -> Routing {
-    let entries = config.routes.iter().zip(routes).map(|(route, engines)| {
-        Arc::new(Entry {
-            route: engines,
-            body_max: route.body_max,
-            content_types: route.content_types.clone(),
-            params: params(config, route),
-        })
-    });
-    let types = config.routes.iter().enumerate();
-    let types =
-        types.flat_map(|(index, route)| route.types.iter().map(move |pattern| (pattern.clone(), index)));
-    Routing {
-        table: config.routing(),
-        entries: entries.collect(),
-        types: types.collect(),
-        body_max: config.limits.body,
+impl Wiring {
+    /// What the front door does with this configuration; `routes` are the engine's, in the same order.
+    #[must_use]
+    pub fn routing(&self, config: &Config, routes: Vec<Arc<Route>>) -> Routing {
+        let entries = config.routes.iter().zip(routes).map(|(route, engines)| {
+            Arc::new(Entry {
+                route: engines,
+                body_max: route.body_max,
+                content_types: route.content_types.clone(),
+                dedupe: route.dedupe.clone().map(|dedupe| self.dedupe(dedupe)),
+                params: params(config, route),
+            })
+        });
+        let types = config.routes.iter().enumerate();
+        let types =
+            types.flat_map(|(index, route)| route.types.iter().map(move |pattern| (pattern.clone(), index)));
+        Routing {
+            table: config.routing(),
+            entries: entries.collect(),
+            types: types.collect(),
+            body_max: config.limits.body,
+        }
+    }
+
+    fn dedupe(&self, dedupe: config::Dedupe) -> Dedupe {
+        let by = match dedupe.by {
+            DedupeBy::Content => By::Content,
+            DedupeBy::Expression(program) => By::Expression(self.runner.expression(program)),
+        };
+        Dedupe { by, window: dedupe.window }
     }
 }

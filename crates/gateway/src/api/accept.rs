@@ -4,13 +4,13 @@ use super::front::{Entry, Front};
 use super::problem::{
     BUSY, HEADERS_TOO_LARGE, IDEMPOTENCY_MISMATCH, Problem, STORAGE_FULL, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE,
 };
-use super::{body, once, prefer, tickets};
+use super::{body, dedupe, once, prefer, tickets};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use contract::field::{Owner, owner};
 use contract::message::Headers;
-use contract::store::Once;
+use contract::store::{Once, OrderKey};
 use contract::{Name, Timestamp, limits, params};
 use engine::happened::Refusal;
 use engine::offer::{Offer, Receipt};
@@ -23,6 +23,7 @@ pub(super) struct Wish {
     pub(super) headers: Headers,
     pub(super) body: Bytes,
     pub(super) once: Option<Once>,
+    pub(super) key: Option<OrderKey>,
     pub(super) deadline: Option<Timestamp>,
 }
 
@@ -43,10 +44,13 @@ where
     check_content_type(entry, &parts.headers)?;
     let body = body::read(incoming, entry.body_max, &**front.engine.clock()).await?;
     let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let once =
-        once::from_headers(&parts.headers, once::Request { method: &parts.method, path, body: &body })?;
+    let request = once::Request { method: &parts.method, path, body: &body };
+    let once = match (once::from_headers(&parts.headers, request)?, &entry.dedupe) {
+        (None, Some(dedupe)) => dedupe::once(dedupe, request, &body).await?,
+        (once, _) => once,
+    };
     let headers = kept(&parts.headers, params.as_deref())?;
-    let receipt = take(front, &entry.route, Wish { headers, body, once, deadline: None }).await?;
+    let receipt = take(front, &entry.route, Wish { headers, body, once, key: None, deadline: None }).await?;
     answer(front, &receipt, prefer::wait(&parts.headers)).await
 }
 
@@ -62,6 +66,7 @@ pub(super) async fn take(
         headers: wish.headers,
         body: wish.body,
         once: wish.once,
+        key: wish.key,
         deadline: wish.deadline,
     };
     front.engine.accept(offer).await.map_err(refused)

@@ -7,6 +7,7 @@ mod request;
 mod url;
 mod words;
 
+pub(crate) use super::settings::DedupeBy;
 pub(crate) use quantity::{Count, Factor, Share};
 pub(crate) use request::{Accept, HeaderText, Statuses};
 pub(crate) use url::Url;

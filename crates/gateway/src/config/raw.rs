@@ -1,7 +1,7 @@
 //! The configuration as it is written; the comments on its keys are their reference.
 
 use super::field::{Either, Entries, Field, One, Several, Written};
-use super::form::{Accept, Count, Factor, HeaderText, Share, Statuses, Url};
+use super::form::{Accept, Count, DedupeBy, Factor, HeaderText, Share, Statuses, Url};
 use super::media::MediaRange;
 use super::settings::{LogFormat, LogLevel, Private, StoreLocation};
 use super::units::ByteSize;
@@ -104,6 +104,18 @@ pub(crate) struct Route {
     pub types: Field<Several<TypePattern>>,
     /// jq: the order key of a message. To each target, messages with the same key go one after the other, in the order they came.
     pub key: One<Program>,
+    /// Which messages are taken for repeats although their callers do not say so.
+    pub dedupe: Field<Dedupe>,
+}
+
+/// Which messages are taken for repeats: a repeat is answered with the ticket of the first one, and not delivered again. The caller's own `Idempotency-Key`, and `source` and `id` of a CloudEvent, count first.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Dedupe {
+    /// `content`: method, path and body are the same; or jq: this gives the same for the body. What gives `null` or nothing is no repeat.
+    pub by: One<DedupeBy>,
+    /// How long the first one counts, at most 24h.
+    pub window: One<Duration>,
 }
 
 /// One target: an HTTP API.
@@ -216,6 +228,12 @@ impl Default for Limits {
             connections: Written::default("10000"),
             memory: Written::default("64MiB"),
         }
+    }
+}
+
+impl Default for Dedupe {
+    fn default() -> Self {
+        Self { by: Written::default("content"), window: Written::default("10m") }
     }
 }
 

@@ -122,6 +122,26 @@ pub struct Route {
     pub types: Vec<TypePattern>,
     /// Messages with the same key go in order.
     pub key: Option<Program>,
+    /// What is taken for a repeat; none: only what its caller says is one.
+    pub dedupe: Option<Dedupe>,
+}
+
+/// Which messages are taken for repeats.
+#[derive(Clone, Debug)]
+pub struct Dedupe {
+    /// What two messages have in common then.
+    pub by: DedupeBy,
+    /// How long the first one counts.
+    pub window: Duration,
+}
+
+/// What makes two messages the same.
+#[derive(Clone, Debug)]
+pub enum DedupeBy {
+    /// Method, path and body.
+    Content,
+    /// What this gives for the body.
+    Expression(Program),
 }
 
 /// One target: an HTTP API.

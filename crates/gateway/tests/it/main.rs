@@ -11,6 +11,7 @@ mod arguments;
 mod commands;
 mod damaged;
 mod dead_letters;
+mod dedupe;
 mod doors;
 mod help;
 mod live;

@@ -88,11 +88,11 @@ impl State {
         let message = &item.message;
         let once = item.once.as_ref().map(|once| {
             let key = (message.tenant.clone(), message.route.clone(), once.caller.clone(), once.key.clone());
-            (key, once.fingerprint)
+            (key, once.fingerprint, once.window.min(limits::IDEMPOTENCY_WINDOW))
         });
-        if let Some((key, fingerprint)) = &once
+        if let Some((key, fingerprint, window)) = &once
             && let Some((first, position, at)) = self.once.get(key)
-            && *at >= message.received - limits::IDEMPOTENCY_WINDOW
+            && *at >= message.received - *window
             && let Some(kept) = self.messages.get(position)
         {
             let targets = kept.entries.iter().map(|entry| entry.start.target.clone()).collect();
@@ -104,7 +104,7 @@ impl State {
         }
         self.newest += 1;
         let position = self.newest;
-        if let Some((key, fingerprint)) = once {
+        if let Some((key, fingerprint, _)) = once {
             self.once.insert(key, (fingerprint, position, message.received));
         }
         self.ids.insert(message.id, position);

@@ -159,6 +159,7 @@ impl Small {
             headers: Headers::default(),
             body: Bytes::from_static(b"{}"),
             once: None,
+            key: None,
             deadline: time.map(|time| self.engine.clock().now() + time),
         };
         self.engine.accept(offer).await.unwrap()

@@ -19,6 +19,8 @@ pub struct Event {
     pub identity: Option<(String, String)>,
     /// CloudEvents `expirytime`, in microseconds since the Unix epoch.
     pub expires: Option<u64>,
+    /// The order key that the event brings: CloudEvents `partitionkey`, an envelope's `key`.
+    pub key: Option<String>,
     /// What is delivered.
     pub body: Bytes,
     /// The body's content type where it differs from the request's.
@@ -51,11 +53,8 @@ pub enum NotAnEvent {
     #[error("the event's `{0}` is not valid")]
     Wrong(&'static str),
     /// An envelope has a key that means nothing here: a slip of the pen would be lost without a word.
-    #[error("an envelope has no `{0}`; it has type, data, id, source and expirytime")]
+    #[error("an envelope has no `{0}`; it has type, data, key, id, source and expirytime")]
     Unknown(String),
-    /// An order by a key of the event's own.
-    #[error("an event's own `{0}` is not there yet: leave it out and give the route a `key`")]
-    Key(String),
     /// Another version of CloudEvents.
     #[error("specversion {0:?} is not known; 1.0 is")]
     Version(String),
@@ -75,6 +74,8 @@ struct Envelope<'a> {
     #[serde(borrow)]
     expirytime: Option<Cow<'a, str>>,
     #[serde(borrow)]
+    partitionkey: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     data: Option<&'a RawValue>,
 }
 
@@ -88,6 +89,8 @@ struct Strict<'a> {
     _id: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "source")]
     _source: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    key: Option<Cow<'a, str>>,
     #[serde(borrow)]
     expirytime: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -128,6 +131,7 @@ fn structured(body: &Bytes, index: Option<usize>) -> Result<Event, NotAnEvent> {
         identity: Some((required("source", event.source.as_deref())?, required("id", event.id.as_deref())?)),
         kind: required("type", Some(&event.kind))?,
         expires: expires(event.expirytime.as_deref())?,
+        key: order_key("partitionkey", event.partitionkey.as_deref())?,
         body: body.clone(),
         content_type: Some("application/cloudevents+json".to_owned()),
         index,
@@ -143,6 +147,7 @@ fn binary(headers: &HeaderMap, body: &Bytes) -> Result<Event, NotAnEvent> {
         identity: Some((required("source", source.as_deref())?, required("id", id.as_deref())?)),
         kind: required("type", attribute("ce-type").as_deref())?,
         expires: expires(attribute("ce-expirytime").as_deref())?,
+        key: order_key("partitionkey", attribute("ce-partitionkey").as_deref())?,
         body: body.clone(),
         content_type: None,
         index: None,
@@ -157,6 +162,7 @@ fn envelope(body: &Bytes, index: Option<usize>) -> Result<Event, NotAnEvent> {
         kind: required("type", Some(&event.kind))?,
         identity: None,
         expires: expires(event.expirytime.as_deref())?,
+        key: order_key("key", event.key.as_deref())?,
         body: slice(body, data.get()),
         content_type: Some("application/json".to_owned()),
         index,
@@ -168,20 +174,21 @@ fn strict(body: &Bytes) -> Result<Strict<'_>, NotAnEvent> {
     if let Ok(event) = serde_json::from_slice(body) {
         return Ok(event);
     }
-    let Envelope { kind, id, source, specversion, expirytime, data } = serde_json::from_slice(body)?;
+    let Envelope { kind, id, source, specversion, expirytime, partitionkey, data } =
+        serde_json::from_slice(body)?;
     if specversion.is_none()
         && let Some(key) = stranger(body)
     {
-        let ordering = matches!(&*key, "key" | "partitionkey");
-        return Err(if ordering { NotAnEvent::Key(key) } else { NotAnEvent::Unknown(key) });
+        return Err(NotAnEvent::Unknown(key));
     }
-    Ok(Strict { kind, _id: id, _source: source, expirytime, data })
+    Ok(Strict { kind, _id: id, _source: source, key: partitionkey, expirytime, data })
 }
 
 /// The first key that is none of an envelope's.
 fn stranger(body: &Bytes) -> Option<String> {
     let keys: BTreeMap<String, IgnoredAny> = serde_json::from_slice(body).ok()?;
-    keys.into_keys().find(|key| !["type", "data", "id", "source", "expirytime"].contains(&key.as_str()))
+    keys.into_keys()
+        .find(|key| !["type", "data", "key", "id", "source", "expirytime"].contains(&key.as_str()))
 }
 
 fn version(given: Option<&str>) -> Result<(), NotAnEvent> {
@@ -198,6 +205,14 @@ fn required(name: &'static str, value: Option<&str>) -> Result<String, NotAnEven
         // Source and id become a key of the store, which has a bound.
         Some(long) if long.len() > limits::IDEMPOTENCY_KEY_BYTES_MAX => Err(NotAnEvent::Wrong(name)),
         Some(value) => Ok(value.to_owned()),
+    }
+}
+
+fn order_key(name: &'static str, value: Option<&str>) -> Result<Option<String>, NotAnEvent> {
+    match value {
+        None => Ok(None),
+        Some(key) if (1..=limits::ORDER_KEY_BYTES_MAX).contains(&key.len()) => Ok(Some(key.to_owned())),
+        Some(_) => Err(NotAnEvent::Wrong(name)),
     }
 }
 

@@ -101,8 +101,13 @@ impl Check<'_> {
     }
 
     pub(super) fn warn_unbounded(&mut self, field: &One<Program>, program: Option<&Program>) {
-        let Some(place) = field.good().and_then(Written::place) else { return };
-        if program.is_some_and(|program| !program.is_bounded()) {
+        if let (Some(place), Some(program)) = (field.good().and_then(Written::place), program) {
+            self.warn_if_unbounded(place, program);
+        }
+    }
+
+    pub(super) fn warn_if_unbounded(&mut self, place: Place, program: &Program) {
+        if !program.is_bounded() {
             let message =
                 "this expression is not proven to end quickly: each run takes a child process with a limit";
             let help = "recursion, range, reduce, regular expressions and * are what cannot be proven";

@@ -211,12 +211,15 @@ fn write(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Resu
         // As JSON writes it.
         ValueKind::Bool => value.is_true().to_string(),
         ValueKind::Number | ValueKind::String => value.to_string(),
-        _ => return Err(unfit("a value is a list or a mapping: take one value out of it")),
+        ValueKind::Bytes
+        | ValueKind::Seq
+        | ValueKind::Map
+        | ValueKind::Iterable
+        | ValueKind::Plain
+        | ValueKind::Invalid
+        | _ => return Err(unfit("a value is a list or a mapping: take one value out of it")),
     };
-    let place = match state.auto_escape() {
-        AutoEscape::Custom(place) => place.as_ref(),
-        _ => HEADER,
-    };
+    let place = if let AutoEscape::Custom(place) = state.auto_escape() { place.as_ref() } else { HEADER };
     if place == PATH && text.is_empty() {
         return Err(unfit("a piece of the path is empty"));
     }

@@ -1,5 +1,11 @@
 //! Templates of paths and headers: what they give, and what they can never give.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by a panic, also in what its tests share"
+)]
+
 use super::*;
 use contract::message::Headers;
 use contract::mould::{Head, Original};

@@ -22,6 +22,9 @@ use std::time::Duration;
 /// A call that takes longer holds a slot of its target for longer than people expect.
 const TIMEOUT_WARN: Duration = Duration::from_secs(300);
 
+/// Values of headers, by name.
+type Headers<T> = Vec<(HeaderName, T)>;
+
 impl Check<'_> {
     /// The targets that can be used.
     pub(super) fn targets(&mut self, targets: &[(Written<Name>, Field<raw::Target>)]) -> Vec<Target> {
@@ -118,7 +121,7 @@ impl Check<'_> {
     fn headers(
         &mut self,
         field: &Field<Entries<HeaderName, Written<HeaderText>>>,
-    ) -> (Vec<(HeaderName, HeaderValue)>, Vec<(HeaderName, Template)>) {
+    ) -> (Headers<HeaderValue>, Headers<Template>) {
         let mut seen = HashSet::new();
         let (mut headers, mut made) = (Vec::new(), Vec::new());
         for (key, value) in field.good().map(|Entries(entries)| entries.as_slice()).unwrap_or_default() {

@@ -15,13 +15,28 @@ struct Demanding {
     ready: fn() -> Result<()>,
 }
 
-const DEMANDING: [Demanding; 2] = [
+const DEMANDING: [Demanding; 5] = [
     Demanding {
         name: "sync before answer",
         filter: "package(e2e) and test(/^sync_before_answer/)",
         ready: tools::strace,
     },
     Demanding { name: "disk full", filter: "package(e2e) and test(/^disk_full/)", ready: tools::mount },
+    Demanding {
+        name: "signatures by the library",
+        filter: "package(e2e) and test(/^signatures::python_library/)",
+        ready: tools::verifier,
+    },
+    Demanding {
+        name: "signatures by the guide's Python",
+        filter: "package(e2e) and test(/^signatures::python_lines/)",
+        ready: tools::python,
+    },
+    Demanding {
+        name: "signatures by the guide's JavaScript",
+        filter: "package(e2e) and test(/^signatures::javascript/)",
+        ready: tools::node,
+    },
 ];
 
 /// Test parts in order: name, nextest filter. Together they are the whole workspace.

@@ -2,7 +2,7 @@
 
 use crate::runner;
 use anyhow::{Context, Result, bail};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How to start cargo-nextest.
 pub(crate) fn nextest() -> Result<PathBuf> {
@@ -22,21 +22,44 @@ fn wheel(name: &str, probe: &[&str]) -> Result<PathBuf> {
             return Ok(candidate);
         }
     }
-    if runner::output(&mut runner::program("python3", &["-m", "pip", "--version"])).is_err() {
-        apt("python3-pip").with_context(|| format!("{name} comes as a Python wheel, and there is no pip"))?;
-    }
     let package = format!("astral-dev-toolchain-{name}");
-    let target = folder.to_string_lossy().into_owned();
-    let install = ["-m", "pip", "install", "--quiet", "--target", &target, &package];
+    install(&package, &folder)?;
+    let program = folder.join("bin").join(name);
+    runner::output(&mut runner::program(&program, probe))
+        .with_context(|| format!("{package} was installed"))?;
+    Ok(program)
+}
+
+/// Puts a package of PyPI into a folder of ours.
+fn install(package: &str, folder: &Path) -> Result<()> {
+    if runner::output(&mut runner::program("python3", &["-m", "pip", "--version"])).is_err() {
+        apt("python3-pip").with_context(|| format!("{package} is a Python package, and there is no pip"))?;
+    }
+    let target = folder.to_string_lossy();
+    let install = ["-m", "pip", "install", "--quiet", "--target", &*target, package];
     if runner::output(&mut runner::program("python3", &install)).is_err() {
         // Debian's pip guards the system's packages even when the target is a folder of ours.
         let anyway: Vec<_> = install.into_iter().chain(["--break-system-packages"]).collect();
         runner::output(&mut runner::program("python3", &anyway))?;
     }
-    let program = folder.join("bin").join(name);
-    runner::output(&mut runner::program(&program, probe))
-        .with_context(|| format!("{package} was installed"))?;
-    Ok(program)
+    Ok(())
+}
+
+/// Makes sure that there is a library that verifies signatures, written by others.
+pub(crate) fn verifier() -> Result<()> {
+    python()?;
+    let folder = runner::root().join("target/tools/standardwebhooks");
+    if folder.is_dir() { Ok(()) } else { install("standardwebhooks", &folder) }
+}
+
+/// Makes sure that there is Python.
+pub(crate) fn python() -> Result<()> {
+    runner::output(&mut runner::program("python3", &["--version"])).map(drop)
+}
+
+/// Makes sure that there is Node.
+pub(crate) fn node() -> Result<()> {
+    runner::output(&mut runner::program("node", &["--version"])).context("there is no node").map(drop)
 }
 
 /// Makes sure that strace is there and may trace.

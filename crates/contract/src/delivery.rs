@@ -6,10 +6,13 @@
 //!  accept ─► Due ── claim ──► Leased ── attempt ──► Delivered │ Dead │ Expired │ Cancelled
 //!     │                         ▲                               │
 //!     └──── lane has room ──────┘            redrive: a new run ┘ (Due again)
-//!     └──── filter said no ───► Skipped
+//!     ├──── filter said no ───► Skipped
+//!     └──── part of a group ──► Waiting ─► Due │ Unmet │ Skipped │ Cancelled   (`group.rs`)
 //! ```
 //! `Leased` belongs to a session; when the session dies, the row counts as due and possibly sent.
 
+use crate::line::{Line, Priority, Turn};
+use crate::part::Duty;
 use crate::{DeliveryId, Name, Timestamp};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -30,8 +33,12 @@ pub enum Standing {
     Cancelled,
     /// Its deadline passed first.
     Expired,
-    /// The target's filter said no: nothing to send.
+    /// The target's filter said no, or nothing was left to undo: nothing to send.
     Skipped,
+    /// Its turn in its group has not come.
+    Waiting,
+    /// What it waited for failed.
+    Unmet,
 }
 
 impl Standing {
@@ -39,8 +46,13 @@ impl Standing {
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
-            Self::Leased | Self::Due(_) => false,
-            Self::Delivered | Self::Dead(_) | Self::Cancelled | Self::Expired | Self::Skipped => true,
+            Self::Leased | Self::Due(_) | Self::Waiting => false,
+            Self::Delivered
+            | Self::Dead(_)
+            | Self::Cancelled
+            | Self::Expired
+            | Self::Skipped
+            | Self::Unmet => true,
         }
     }
 }
@@ -121,6 +133,18 @@ pub struct Delivery {
     pub revision: u32,
     /// A session died with it: the attempt may be a repeat and says so.
     pub suspect: Suspicion,
+    /// What it is to its message.
+    pub duty: Duty,
+    /// How urgent it is.
+    pub priority: Priority,
+}
+
+impl Delivery {
+    /// The line in which it waits.
+    #[must_use]
+    pub const fn line(&self) -> Line {
+        Line { priority: self.priority, turn: Turn::of(self.attempts, self.run) }
+    }
 }
 
 /// Whether an earlier attempt may have reached the target without our knowing.
@@ -309,11 +333,15 @@ pub enum ErrorClass {
     LocalGuard = 14,
     /// Own side: the stored bytes are damaged.
     LocalCorrupt = 15,
+    /// Own side: there is no credential for the call, or it is not for it.
+    LocalAuth = 16,
+    /// Own side: the proxy cannot be reached, or refuses.
+    LocalProxy = 17,
 }
 
 impl ErrorClass {
     /// Every class, in order of code.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::DnsError,
         Self::ConnectionRefused,
         Self::ConnectionReset,
@@ -329,6 +357,8 @@ impl ErrorClass {
         Self::LocalConfig,
         Self::LocalGuard,
         Self::LocalCorrupt,
+        Self::LocalAuth,
+        Self::LocalProxy,
     ];
 
     /// Back from the code that a store kept.
@@ -356,6 +386,8 @@ impl ErrorClass {
             Self::LocalConfig => "local_config",
             Self::LocalGuard => "local_guard",
             Self::LocalCorrupt => "local_corrupt",
+            Self::LocalAuth => "local_auth",
+            Self::LocalProxy => "local_proxy",
         }
     }
 
@@ -364,7 +396,13 @@ impl ErrorClass {
     pub const fn is_local(self) -> bool {
         matches!(
             self,
-            Self::LocalDns | Self::LocalResources | Self::LocalConfig | Self::LocalGuard | Self::LocalCorrupt
+            Self::LocalDns
+                | Self::LocalResources
+                | Self::LocalConfig
+                | Self::LocalGuard
+                | Self::LocalCorrupt
+                | Self::LocalAuth
+                | Self::LocalProxy
         )
     }
 }

@@ -179,6 +179,10 @@ macro_rules! text_form {
 text_form!(MessageId);
 text_form!(DeliveryId);
 
+/// The place that a store gives a message at commit: increases in commit order, never an id or a clock. Orders a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Position(pub u64);
+
 #[cfg(test)]
 mod tests {
     use super::*;

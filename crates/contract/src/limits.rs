@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const NAME_CHARS_MAX: usize = 64;
 /// Targets of one route. The ordinal of a delivery has 16 bits; this keeps one accept small.
 pub const FAN_OUT_MAX: usize = 256;
+/// Keys that sign the requests of one target, each with a signature of its own.
+pub const SIGNING_KEYS_MAX: usize = 8;
 /// A message body, unless the configuration says otherwise (Standard Webhooks and AWS limit near here).
 pub const BODY_BYTES_DEFAULT: usize = 256 * 1024;
 /// The largest body that a configuration may allow.
@@ -34,12 +36,16 @@ pub const ACCEPT_QUEUE_MAX: usize = 4096;
 pub const COMMIT_ITEMS_MAX: usize = 1024;
 /// Deliveries that a target keeps in memory, in flight and waiting together.
 pub const WINDOW_ITEMS_MAX: usize = 4096;
+/// Of them, those that a message which comes from outside may find in hand; above it there is room for what is claimed of each line.
+pub const ADMIT_ITEMS_MAX: usize = WINDOW_ITEMS_MAX - 6 * (CLAIM_ITEMS_MAX + CLAIM_ITEMS_MAX / 2);
 /// Bytes of message bodies that all windows together keep in memory.
 pub const WINDOW_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Each target may use this part of [`WINDOW_BYTES_MAX`] (or of the configured bytes) whatever the other targets use.
 pub const LANE_SHARE: usize = 64;
 /// Deliveries that one claim brings into memory for one target.
 pub const CLAIM_ITEMS_MAX: usize = 256;
+/// Calls that a rate may allow in its second, minute or hour, and at once.
+pub const RATE_MAX: u32 = 1_000_000;
 /// Deliveries past their deadline that one call of a store ends.
 pub const EXPIRE_ITEMS_MAX: usize = 256;
 /// Settlements that wait for a commit; a courier with one more waits for room.
@@ -54,6 +60,8 @@ pub const ORPHANED_MAX: u32 = 5;
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 /// The longest `Prefer: wait`.
 pub const WAIT_MAX: Duration = Duration::from_secs(60);
+/// The longest wait before a first attempt that a message may ask for. What waits is never forgotten, so it does not depend on retention.
+pub const DELAY_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How often a node renews its session.
 pub const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// A session not renewed for this long is dead.

@@ -1,6 +1,7 @@
 //! Questions to a store: lists of deliveries, and selections to change.
 
 use crate::delivery::{Attempt, ShapeId, Standing};
+use crate::moved::Moved;
 use crate::{DeliveryId, Message, MessageId, Name, Timestamp};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -90,6 +91,8 @@ pub enum Change {
         message: MessageId,
         /// Leased deliveries that the caller has taken back from its lanes before they were sent.
         unsent: Vec<DeliveryId>,
+        /// What becomes of what was delivered already, if it can be undone.
+        delivered: Delivered,
     },
     /// Gives a dead delivery another body or headers, for its next run.
     Edit {
@@ -116,9 +119,21 @@ pub enum Change {
     },
 }
 
+/// What a cancel means for what was delivered before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delivered {
+    /// It stays so.
+    #[default]
+    Stays,
+    /// It is undone, as after a failure.
+    IsUndone,
+}
+
 /// What a [`Change`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changed {
     /// The deliveries that were changed, with their targets; others were not there or not in a state for it.
     pub deliveries: Vec<(DeliveryId, Name)>,
+    /// What moved because of them.
+    pub moved: Vec<Moved>,
 }

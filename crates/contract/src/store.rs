@@ -4,6 +4,10 @@
 //! commit; one bad item never fails its neighbours. `tests/it` of `stores` is the exact specification.
 
 use crate::delivery::{Attempt, Death, Delivery, ShapeId, Standing};
+pub use crate::id::Position;
+use crate::line::{Line, Lines, Priority};
+pub use crate::moved::Moved;
+use crate::part::{Part, Rule};
 use crate::query::{Change, Changed, Cursor, Detail, Edit, Filter, Page};
 use crate::ticket::{Found, Ticket};
 use crate::{DeliveryId, Message, MessageId, Name, Promise, Timestamp};
@@ -23,13 +27,15 @@ pub trait Store: Send + Sync {
     /// or in two concurrent calls: one is new, the other the same.
     fn accept(&self, session: Session, batch: Vec<Accept>) -> Answer<'_, Vec<Accepted>>;
 
-    /// Leases due deliveries, oldest due first per target; of each order key only the earliest unfinished one.
+    /// Leases due deliveries, oldest due first per line of a target; of each order key only the earliest unfinished one. What is done for
+    /// one line does not look through what waits in another.
     fn claim(&self, session: Session, asks: Vec<Ask>, now: Timestamp) -> Answer<'_, Vec<Claimed>>;
 
     /// Records attempts and where their deliveries stand now: one answer per item, in order. An attempt that is not counted
     /// ([`Attempt::is_counted`]) leaves [`crate::delivery::Delivery::attempts`] as it is, and takes the place of the last one if it
     /// [`Attempt::replaces`] it.
-    fn settle(&self, session: Session, batch: Vec<Settlement>) -> Answer<'_, Vec<Settled>>;
+    /// When one ends that is part of a group, what follows from it ([`crate::group::moves`]) is in the same commit.
+    fn settle(&self, session: Session, batch: Vec<Settlement>) -> Answer<'_, Settles>;
 
     /// Ends as `Expired` what waits (`Due`, also behind its order key) although its message's deadline has passed, earliest deadline
     /// first: at most [`crate::limits::EXPIRE_ITEMS_MAX`] at once. What waits without a deadline costs nothing.
@@ -76,10 +82,6 @@ pub trait Store: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Session(pub u64);
 
-/// The place that a store gives a message at commit: increases in commit order, never an id or a clock. Orders a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Position(pub u64);
-
 /// One message to keep.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Accept {
@@ -89,6 +91,8 @@ pub struct Accept {
     pub deliveries: Vec<Start>,
     /// The caller's `Idempotency-Key`.
     pub once: Option<Once>,
+    /// When the message has succeeded.
+    pub rule: Rule,
 }
 
 /// How a delivery begins.
@@ -102,8 +106,12 @@ pub struct Start {
     pub key: Option<OrderKey>,
     /// The shape pinned now.
     pub shape: Option<ShapeId>,
+    /// How urgent it is.
+    pub priority: Priority,
     /// Why it is dead at once, kept as its first attempt; only with a standing of `Dead`.
     pub fault: Option<Box<Attempt>>,
+    /// Its part in the message's group; what waits begins as `Waiting`.
+    pub part: Part,
 }
 
 /// An order key: 1 to [`crate::limits::ORDER_KEY_BYTES_MAX`] bytes.
@@ -155,8 +163,8 @@ pub struct Ask {
     pub tenant: Name,
     /// To which target.
     pub target: Name,
-    /// At most this many deliveries.
-    pub items: usize,
+    /// At most this many deliveries of each of these lines, which are served in this order.
+    pub lines: Vec<(Line, usize)>,
     /// Stop after this many bytes of bodies (at least one delivery is given).
     pub bytes: usize,
 }
@@ -166,9 +174,9 @@ pub struct Ask {
 pub struct Claimed {
     /// Now leased to the session.
     pub leases: Vec<Lease>,
-    /// When the earliest delivery that was left is due; none when there is none, or when all that is left waits behind others of its order
+    /// When the earliest delivery that was left is due, in each line; none when there is none, or when all that is left waits behind others of its order
     /// key (then [`Settled::Freed`] says when to ask). May be in the past: ask again.
-    pub next_due: Option<Timestamp>,
+    pub next_due: Lines<Option<Timestamp>>,
 }
 
 /// A delivery in a session's hands.
@@ -184,6 +192,14 @@ pub struct Lease {
     pub edit: Option<Edit>,
 }
 
+impl Lease {
+    /// No attempt is made after this moment: the message's, unless the delivery undoes or tells, which is never too late.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.message.deadline.filter(|_| self.delivery.duty.is_main())
+    }
+}
+
 /// The end of an attempt, or a lease given back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {
@@ -195,6 +211,15 @@ pub struct Settlement {
     pub attempt: Option<Arc<Attempt>>,
     /// Where it stands now. Never `Leased`.
     pub standing: Standing,
+}
+
+/// What became of a batch of settlements.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settles {
+    /// One per item, in order.
+    pub answers: Vec<Settled>,
+    /// What moved because of them.
+    pub moved: Vec<Moved>,
 }
 
 /// What became of one settlement.
@@ -213,27 +238,10 @@ pub enum Settled {
 /// What a look for passed deadlines did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expired {
-    /// Ended now. The next one of the order key of each may be due now.
-    pub deliveries: Vec<Late>,
+    /// Ended now, and what moved because of that. The next one of the order key of each may be due now.
+    pub moved: Vec<Moved>,
     /// The earliest deadline of what still waits. In the past when there was more than one call takes: ask again.
     pub next: Option<Timestamp>,
-}
-
-/// A delivery that waited past its message's deadline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Late {
-    /// Whose.
-    pub tenant: Name,
-    /// Where it would have gone.
-    pub target: Name,
-    /// The message's place.
-    pub position: Position,
-    /// The message.
-    pub message: MessageId,
-    /// When that was accepted.
-    pub received: Timestamp,
-    /// The delivery.
-    pub delivery: DeliveryId,
 }
 
 /// Whether a session lives.
@@ -361,6 +369,8 @@ pub trait Watcher: Send + Sync {
     fn corrupt(&self, message: MessageId, death: Death);
     /// A file of the store is damaged beyond the bytes of one message. What can be read of it is still served.
     fn damaged(&self, file: &str, detail: &str);
+    /// A file that was told damaged was looked through since, and nothing is wrong with it any more.
+    fn sound(&self, _file: &str) {}
     /// Whether a message can be kept is another answer than before; the first one is told if it is not yes.
     fn turned(&self, readiness: Readiness);
     /// The store has failed for good: end the process.

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Makes one attempt.
 pub trait Target: Send + Sync {
     /// Sends the call within its own time-outs and reports one outcome per parcel, in the same order. Never panics, never
-    /// retries after a byte was written. Dropping the promise ends the attempt.
+    /// retries after a byte was written, but for one 401 that another token may mend. Dropping the promise ends the attempt.
     fn deliver<'a>(&'a self, call: &'a Call) -> Promise<'a, Vec<Outcome>>;
 }
 
@@ -119,6 +119,8 @@ pub struct Hints {
     /// `Retry-After`, or the reset time of an exhausted rate limit: wait this long. Not yet capped, and read whatever the status is: on a
     /// success it means nothing.
     pub wait: Option<Duration>,
+    /// The reset time of an exhausted rate limit alone: on a success too, the next call would be one too many.
+    pub spent: Option<Duration>,
     /// `webhook-delivery`.
     pub word: Option<Word>,
 }

@@ -1,6 +1,7 @@
 //! A ticket: the caller's view of a message and its deliveries.
 
 use crate::delivery::{Attempt, Standing};
+use crate::part::{Part, Rule};
 use crate::{DeliveryId, MessageId, Name, Timestamp};
 
 /// What the store knows about one message. How it folds into one word is the engine's to say.
@@ -12,6 +13,8 @@ pub struct Ticket {
     pub route: Name,
     /// When it was accepted.
     pub received: Timestamp,
+    /// When it has succeeded.
+    pub rule: Rule,
     /// In order of ordinal.
     pub deliveries: Vec<Ray>,
 }
@@ -23,6 +26,8 @@ pub struct Ray {
     pub id: DeliveryId,
     /// Where it goes.
     pub target: Name,
+    /// Its part in the message's group.
+    pub part: Part,
     /// Where it stands.
     pub standing: Standing,
     /// 1 at accept; one more with each redrive.

@@ -17,20 +17,34 @@ impl Engine {
             self.use_shape(shape.id, &shape.text).await?;
             self.shapes.lock().insert(shape.id, Arc::clone(&shape.mould));
         }
-        let tenant = Name::default_tenant();
+        let (tenant, now) = (Name::default_tenant(), self.doors.clock.now());
         let targets: Vec<_> = plan.targets.into_iter().map(Arc::new).collect();
         for lane in self.lanes().iter().filter(|lane| !targets.iter().any(|target| target.name == lane.name))
         {
             lane.set_plan(None);
         }
         for target in &targets {
-            self.lane(&tenant, &target.name).set_plan(Some(Arc::clone(target)));
+            let lane = self.lane(&tenant, &target.name);
+            if target.breaker.is_none() && lane.hold().breaker.is_some() {
+                self.hold(&lane, |hold| hold.breaker = None);
+            }
+            // A first configuration is no change.
+            if lane.plan().is_some_and(|old| old.credentials != target.credentials)
+                && lane.hold().auth.is_some()
+            {
+                self.hold(&lane, |hold| hold.look_now(now));
+            }
+            lane.set_plan(Some(Arc::clone(target)));
         }
         let routes = plan.routes.into_iter().map(|route| {
-            let rays = route.to.iter().filter_map(|name| {
-                let target = targets.iter().find(|target| target.name == *name)?;
+            let own = route.to.iter().filter(|way| way.part.is_main());
+            let own = own.map(|way| way.target.clone()).collect();
+            let waits = route.to.iter().any(|way| way.part.waits());
+            let rays = route.to.into_iter().filter_map(|way| {
+                let target = targets.iter().find(|target| target.name == way.target)?;
                 Some(Ray {
-                    lane: self.lane(&tenant, name),
+                    lane: self.lane(&tenant, &way.target),
+                    part: way.part,
                     when: target.when.clone(),
                     shape: target.shape.as_ref().map(|shape| shape.id),
                     retry: target.retry.clone(),
@@ -39,9 +53,12 @@ impl Engine {
             Arc::new(Route {
                 name: route.name,
                 deadline: route.deadline,
+                priority: route.priority,
                 key: route.key,
+                rule: route.rule,
+                waits,
                 rays: rays.collect(),
-                targets: route.to.into(),
+                targets: own,
             })
         });
         let routes = routes.collect();

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-/// How long the end of an attempt may wait to share a commit. Nobody but a reader of its ticket waits for it; a crash meanwhile makes
-/// one more possible duplicate.
+/// How long the end of an attempt may wait to share a commit while nobody waits for its ticket; a crash meanwhile makes one more possible
+/// duplicate.
 const LINGER: Duration = Duration::from_millis(5);
 /// What a full disk is given to recover before the same settlements are tried again.
 const FULL_PAUSE: Duration = Duration::from_millis(500);
@@ -80,7 +80,7 @@ impl Inbox {
                 },
                 count = self.done.recv_many(done, MAX), if more_done && done.len() < MAX => match count {
                     0 => more_done = false,
-                    _ if done.len() >= MAX / 2 => break,
+                    _ if done.len() >= MAX / 2 || done.iter().any(|one| one.awaited) => break,
                     _ => timer = timer.or_else(|| Some(engine.doors.clock.sleep(LINGER))),
                 },
                 () = over(&mut timer), if timer.is_some() => break,

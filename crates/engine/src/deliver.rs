@@ -1,21 +1,28 @@
 //! Makes one attempt of a delivery: shapes the message, calls the target, judges what happened.
 
-use crate::dispatch::lane::{self, Lane};
+use crate::dispatch::lane::{self, Ended, Lane, Next};
 use crate::done::Done;
 use crate::engine::Engine;
 use crate::happened::Happened;
 use crate::plan::TargetPlan;
+use crate::policy::breaker::End;
+use crate::policy::concurrency::Sign;
 use crate::policy::statuses::Weight;
 use crate::shape::{ShapeError, own};
 use crate::verdict::{self, Facts, Judgement, Proven, Refused};
 use bytes::Bytes;
 use contract::delivery::{Attempt, AttemptResult, ErrorClass, Standing, Timings};
 use contract::mould::{Head, Original};
+use contract::part::Duty;
 use contract::query::Edit;
 use contract::store::Lease;
 use contract::target::{Call, Form, Lasting, Outcome, Parcel};
+use contract::ticket::Found;
 use contract::{Message, Timestamp};
 use std::sync::Arc;
+
+/// The status that says: too many requests.
+const TOO_MANY: u16 = 429;
 
 /// Sends a courier on its way.
 pub(crate) fn start(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) {
@@ -24,10 +31,21 @@ pub(crate) fn start(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) {
 
 /// Gives a lease to its lane: it starts now or waits there.
 pub(crate) fn offer(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) {
-    let deadline = lease.message.deadline;
-    match lane.offer(lease, engine.doors.clock.now()) {
-        Some(lease) => start(engine, lane, lease),
-        None => engine.deadlines.note(deadline),
+    let deadline = lease.deadline();
+    let next = lane.offer(lease, engine.doors.clock.now());
+    if next.lease.is_none() {
+        engine.deadlines.note(deadline);
+    }
+    go_on(engine, lane, next);
+}
+
+/// Starts what may start; wakes the dispatcher if it must know when the next may.
+pub(crate) fn go_on(engine: &Arc<Engine>, lane: &Arc<Lane>, next: Next) {
+    if next.wake {
+        engine.wake.wake();
+    }
+    if let Some(lease) = next.lease {
+        start(engine, lane, lease);
     }
 }
 
@@ -35,10 +53,10 @@ pub(crate) fn offer(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) {
 async fn courier(engine: Arc<Engine>, lane: Arc<Lane>, mut lease: Lease) {
     loop {
         let bytes = lane::weight(&lease);
-        let done = carry(&engine, &lane, lease).await;
+        let (done, sign) = carry(&engine, &lane, lease).await;
         engine.settle(done).await;
-        let next = lane.next(bytes, engine.doors.clock.now());
-        if next.hungry {
+        let next = lane.next(&Ended { bytes, sign }, engine.doors.clock.now());
+        if next.wake {
             engine.wake.wake();
         }
         match next.lease {
@@ -48,30 +66,53 @@ async fn courier(engine: Arc<Engine>, lane: Arc<Lane>, mut lease: Lease) {
     }
 }
 
-async fn carry(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) -> Done {
+async fn carry(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) -> (Done, Sign) {
     let began = engine.doors.clock.now();
     let Some(plan) = lane.plan() else {
         // The target left the configuration while this was on its way: back to the disk, to be held there.
-        return Done::new(lane, &lease, None, Standing::Due(began));
+        return (Done::new(lane, &lease, None, Standing::Due(began)), Sign::Nothing);
     };
-    if lease.message.deadline.is_some_and(|deadline| began > deadline) {
-        return Done::new(lane, &lease, None, Standing::Expired);
+    if lease.deadline().is_some_and(|deadline| began > deadline) {
+        return (Done::new(lane, &lease, None, Standing::Expired), Sign::Nothing);
     }
-    let outcome = attempt(engine, &plan, &lease, began).await;
+    let Some(outcome) = attempt(engine, &plan, &lease, began).await else {
+        return (Done::new(lane, &lease, None, Standing::Due(began)), Sign::Nothing);
+    };
     let judgement = judge(engine, lane, &plan, &lease, &outcome);
-    engine.apply_effect(lane, judgement.effect);
-    record(engine, lane, lease, began, outcome, judgement)
+    let end = End { sign: verdict::sign(&outcome, &plan.statuses), began, now: engine.doors.clock.now() };
+    engine.apply_effect(lane, &plan, end, judgement.effect);
+    let sign = sign(&plan, &outcome);
+    (record(engine, lane, lease, began, outcome, judgement), sign)
 }
 
-async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Timestamp) -> Outcome {
-    let content = match content(engine, lease).await {
+/// What an outcome says about how busy the target is.
+fn sign(plan: &TargetPlan, outcome: &Outcome) -> Sign {
+    match outcome {
+        Outcome::Answered(reply) if reply.status == TOO_MANY => Sign::TooMuch,
+        Outcome::Answered(reply) => match plan.statuses.weigh(reply.status) {
+            Weight::Success => Sign::Well(reply.timings.first_byte),
+            Weight::Retry => Sign::Unwell,
+            Weight::Gone | Weight::Refuse | Weight::Redirect | Weight::Auth => Sign::Nothing,
+        },
+        Outcome::Broken { .. } => Sign::Unwell,
+        Outcome::Own { .. } => Sign::Nothing,
+    }
+}
+
+/// None: it is not the time to tell.
+async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Timestamp) -> Option<Outcome> {
+    let Content { message, body, form, head } = match content(engine, lease).await {
         Ok(content) => content,
-        Err(wrong) => return own(ErrorClass::LocalConfig, wrong.lasting, &wrong.to_string()),
+        Err(outcome) => return outcome,
     };
-    let Content { message, body, form, head } = content;
+    let revision = match lease.delivery.duty {
+        // Each run of a message is told with a body of its own.
+        Duty::Callback => lease.delivery.run - 1,
+        Duty::Required | Duty::Optional | Duty::Undo(_) => lease.delivery.revision,
+    };
     let parcel = Parcel {
         id: lease.delivery.id,
-        revision: lease.delivery.revision,
+        revision,
         attempt: lease.delivery.attempts + 1,
         suspect: lease.delivery.suspect,
         at: began,
@@ -81,10 +122,8 @@ async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Times
         head,
     };
     let outcomes = plan.target.deliver(&Call { parcels: vec![parcel] }).await;
-    outcomes
-        .into_iter()
-        .next()
-        .unwrap_or_else(|| own(ErrorClass::LocalConfig, Lasting::Lasting, "the target gave no outcome"))
+    let none = || own(ErrorClass::LocalConfig, Lasting::Lasting, "the target gave no outcome");
+    Some(outcomes.into_iter().next().unwrap_or_else(none))
 }
 
 /// What is sent.
@@ -95,37 +134,69 @@ struct Content {
     head: Head,
 }
 
+/// What a callback tells: the ticket, which has settled. None when a delivery got another run since: that one's end is told instead.
+async fn report(engine: &Engine, lease: &Lease) -> Result<Bytes, Option<Outcome>> {
+    let unknown = |detail: &str| Some(own(ErrorClass::LocalResources, Lasting::Passing, detail));
+    let Lease { delivery, message, .. } = lease;
+    match engine.doors.store.ticket(&message.tenant, message.id).await {
+        Ok(Found::Here(ticket)) => {
+            let own = ticket.deliveries.iter().find(|ray| ray.id == delivery.id);
+            let current = own.is_some_and(|own| own.run == delivery.run);
+            if current { Ok(engine.doors.report.report(&ticket)) } else { Err(None) }
+        }
+        Ok(Found::Gone | Found::Unknown) => Err(unknown("the ticket is not there")),
+        Err(fault) => Err(unknown(&fault.to_string())),
+    }
+}
+
 /// An edit as it is, else the message's body in the shape pinned at accept; path and headers in that shape.
-async fn content(engine: &Engine, lease: &Lease) -> Result<Content, ShapeError> {
+async fn content(engine: &Engine, lease: &Lease) -> Result<Content, Option<Outcome>> {
+    let told = match lease.delivery.duty {
+        Duty::Callback => Some(report(engine, lease).await?),
+        Duty::Required | Duty::Optional | Duty::Undo(_) => None,
+    };
+    let original = match &told {
+        // Its expressions see what it tells.
+        Some(body) => &Arc::new(Message { body: body.clone(), ..(*lease.message).clone() }),
+        None => &lease.message,
+    };
     let message = match &lease.edit {
         Some(Edit { headers, body }) => {
             Arc::new(Message { headers: headers.clone(), body: body.clone(), ..(*lease.message).clone() })
         }
-        None => Arc::clone(&lease.message),
+        None => Arc::clone(original),
     };
-    let (mut body, mut form, mut head) = (message.body.clone(), Form::Untouched, Head::default());
-    if let Some(id) = lease.delivery.shape {
-        let original = Original {
-            message: &lease.message,
-            edit: lease.edit.as_ref(),
-            delivery: lease.delivery.id,
-            target: &lease.delivery.target,
-        };
-        head = engine.headed(id, &original).await?;
-        if lease.edit.is_none()
-            && let Some(shaped) = engine.shaped(id, body.clone()).await?
-        {
-            (body, form) = (shaped, Form::Shaped);
-        }
+    let made = told.is_some() && lease.edit.is_none();
+    let form = if made { Form::Shaped } else { Form::Untouched };
+    let content = Content { body: message.body.clone(), message, form, head: Head::default() };
+    let shaped = in_shape(engine, lease, original, content).await;
+    shaped.map_err(|wrong| Some(own(ErrorClass::LocalConfig, wrong.lasting, &wrong.to_string())))
+}
+
+/// The same in the shape pinned at accept, if there is one.
+async fn in_shape(
+    engine: &Engine,
+    lease: &Lease,
+    message: &Message,
+    mut content: Content,
+) -> Result<Content, ShapeError> {
+    let Some(id) = lease.delivery.shape else { return Ok(content) };
+    let edit = lease.edit.as_ref();
+    let original = Original { message, edit, delivery: lease.delivery.id, target: &lease.delivery.target };
+    content.head = engine.headed(id, &original).await?;
+    if lease.edit.is_none()
+        && let Some(shaped) = engine.shaped(id, content.body.clone()).await?
+    {
+        (content.body, content.form) = (shaped, Form::Shaped);
     }
-    Ok(Content { message, body, form, head })
+    Ok(content)
 }
 
 fn judge(engine: &Engine, lane: &Lane, plan: &TargetPlan, lease: &Lease, outcome: &Outcome) -> Judgement {
     let (hold, refused) = lane.hold_and_refused(lease.delivery.id);
     let facts = Facts {
         attempts: lease.delivery.attempts + 1,
-        deadline: lease.message.deadline,
+        deadline: lease.deadline(),
         retry: &plan.retry,
         statuses: &plan.statuses,
         proven: if hold.proven { Proven::Yes } else { Proven::No },

@@ -2,6 +2,7 @@
 
 use crate::dispatch::lane::Lane;
 use contract::delivery::{Attempt, Standing};
+use contract::line::{Line, Turn};
 use contract::store::{Lease, Settlement};
 use contract::{Message, MessageId, Timestamp};
 use std::sync::Arc;
@@ -13,6 +14,10 @@ pub(crate) struct Done {
     pub(crate) message: MessageId,
     pub(crate) received: Timestamp,
     pub(crate) deadline: Option<Timestamp>,
+    /// Somebody waits for its ticket.
+    pub(crate) awaited: bool,
+    /// Where it waits if it goes on.
+    pub(crate) line: Line,
 }
 
 impl Done {
@@ -23,9 +28,13 @@ impl Done {
         attempt: Option<Arc<Attempt>>,
         standing: Standing,
     ) -> Self {
+        let counted = attempt.as_ref().is_some_and(|attempt| attempt.is_counted());
+        let turn = Turn::of(lease.delivery.attempts + u32::from(counted), lease.delivery.run);
+        let line = Line { priority: lease.delivery.priority, turn };
         let settlement =
             Settlement { position: lease.position, delivery: lease.delivery.id, attempt, standing };
-        let Message { id: message, received, deadline, .. } = *lease.message;
-        Self { settlement, lane: Arc::clone(lane), message, received, deadline }
+        let Message { id: message, received, .. } = *lease.message;
+        let deadline = lease.deadline();
+        Self { settlement, lane: Arc::clone(lane), message, received, deadline, awaited: false, line }
     }
 }

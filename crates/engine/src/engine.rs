@@ -5,13 +5,15 @@ use crate::dispatch::lane::{Lane, View};
 use crate::dispatch::memory::Memory;
 use crate::done::Done;
 use crate::happened::{Happened, Listener};
+use crate::hosts::Hosts;
 use crate::offer::Offered;
-use crate::plan::Compile;
+use crate::plan::{Compile, Report};
 use crate::policy::hold::Reason;
 use crate::wake::Wake;
 use crate::watch::Watch;
 use arc_swap::ArcSwap;
 use contract::delivery::ShapeId;
+use contract::line::Line;
 use contract::mould::Mould;
 use contract::store::{Fault, Retention, Session, Store};
 use contract::{Clock, Entropy, Name, Timestamp, limits};
@@ -33,6 +35,8 @@ pub struct Doors {
     pub store: Arc<dyn Store>,
     /// For shapes that only an earlier configuration had.
     pub compile: Arc<dyn Compile>,
+    /// For callbacks.
+    pub report: Arc<dyn Report>,
     /// Who hears what happens.
     pub listeners: Vec<Arc<dyn Listener>>,
 }
@@ -68,6 +72,7 @@ pub struct Engine {
     pub(crate) session: Session,
     pub(crate) all_lanes: ArcSwap<Vec<Arc<Lane>>>,
     pub(crate) memory: Arc<Memory>,
+    pub(crate) hosts: Hosts,
     pub(crate) shapes: Mutex<HashMap<ShapeId, Arc<dyn Mould>>>,
     pub(crate) retention: Retention,
     pub(crate) offers: mpsc::Sender<Offered>,
@@ -99,6 +104,7 @@ impl Engine {
             session,
             all_lanes: ArcSwap::default(),
             memory: Arc::new(Memory::new(settings.memory)),
+            hosts: Hosts::default(),
             shapes: Mutex::default(),
             retention: settings.retention,
             offers,
@@ -152,11 +158,16 @@ impl Engine {
         &self.doors.clock
     }
 
-    /// A delivery is on disk and due at this time: the dispatcher looks for it then.
-    pub(crate) fn put_on_disk(&self, lane: &Lane, at: Timestamp) {
-        if lane.note_due(at) {
+    /// A delivery is on disk in this line and due at this time: the dispatcher looks for it then.
+    pub(crate) fn put_on_disk(&self, lane: &Lane, line: Line, at: Timestamp) {
+        if lane.note_due(line, at) {
             self.wake.wake();
         }
+    }
+
+    /// The same where the line is not known: the next claim tells.
+    pub(crate) fn put_somewhere(&self, lane: &Lane, at: Timestamp) {
+        Line::ALL.into_iter().for_each(|line| self.put_on_disk(lane, line, at));
     }
 
     /// Tells every listener.
@@ -195,7 +206,8 @@ impl Engine {
         self.all_lanes.load().iter().find(is).map_or(new, Arc::clone)
     }
 
-    pub(crate) async fn settle(&self, done: Done) {
+    pub(crate) async fn settle(&self, mut done: Done) {
+        done.awaited = self.watch.is_watched(done.message);
         // The settler has gone only after a failure or past the grace period: the next session finds the delivery leased.
         drop(self.done.send(done).await);
     }

@@ -2,10 +2,9 @@
 
 use crate::done::Done;
 use crate::engine::Engine;
-use crate::happened::Happened;
 use contract::Timestamp;
 use contract::delivery::Standing;
-use contract::store::{Expired, Fault, Late};
+use contract::store::{Expired, Fault};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,13 +64,11 @@ async fn end_all(engine: &Engine, now: Timestamp) -> Result<(), Fault> {
         }
     }
     loop {
-        let Expired { deliveries, next } = engine.doors.store.expire(now).await?;
-        for late in &deliveries {
-            tell(engine, late);
-        }
+        let Expired { moved, next } = engine.doors.store.expire(now).await?;
+        moved.iter().for_each(|one| engine.moved(one));
         match next {
             // It cannot be ended now: trying at once again would be no use.
-            Some(next) if next < now && deliveries.is_empty() => {
+            Some(next) if next < now && moved.is_empty() => {
                 engine.deadlines.note(Some(now + STORE_PAUSE));
                 return Ok(());
             }
@@ -82,16 +79,6 @@ async fn end_all(engine: &Engine, now: Timestamp) -> Result<(), Fault> {
             }
         }
     }
-}
-
-fn tell(engine: &Engine, late: &Late) {
-    let now = engine.doors.clock.now();
-    let Late { tenant, target, message, delivery, received, .. } = late;
-    let (standing, age) = (Standing::Expired, now.since(*received));
-    engine.tell(&Happened::Settled { message: *message, delivery: *delivery, target, standing, age });
-    // The next of its order key may be due now.
-    engine.put_on_disk(&engine.lane(tenant, target), now);
-    engine.watch.changed(*message);
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Everything observable, in one enum: metrics, logs, `tail` and the dashboard listen to it and to nothing else.
 
+use crate::policy::breaker::Turn;
 use crate::policy::hold::{Hold, Reason};
 use contract::delivery::{Attempt, ErrorClass, Standing};
 use contract::store::{Commit, Readiness};
@@ -74,6 +75,15 @@ pub enum Happened<'a> {
         /// The reason now; none: it is open.
         reason: Option<Reason>,
     },
+    /// A target's breaker has opened, lets more calls through, or has closed.
+    Switched {
+        /// The target.
+        target: &'a Name,
+        /// What became of it.
+        turn: Turn,
+        /// The hold as it is now.
+        hold: &'a Hold,
+    },
     /// A group commit is durable.
     Committed(Commit),
     /// Stored bytes were damaged.
@@ -87,6 +97,11 @@ pub enum Happened<'a> {
         file: &'a str,
         /// One line for people.
         detail: &'a str,
+    },
+    /// A file that was told damaged is whole again.
+    Sound {
+        /// Its name in the store's folder.
+        file: &'a str,
     },
     /// Whether a message can be kept is another answer than before.
     Turned(Readiness),

@@ -3,6 +3,8 @@
 use crate::dispatch::lane::Lane;
 use crate::engine::Engine;
 use crate::happened::Happened;
+use crate::plan::TargetPlan;
+use crate::policy::breaker::{End, Forced, Host, Policy, Turn};
 use crate::policy::hold::{Auth, Hold};
 use crate::verdict::Effect;
 use contract::store::{Fault, Scope};
@@ -38,7 +40,19 @@ impl Engine {
     /// # Errors
     /// [`HoldError`]
     pub async fn resume(&self, target: &Name) -> Result<(), HoldError> {
-        self.change_hold(target, |hold| *hold = Hold { proven: hold.proven, ..Hold::default() }).await
+        let resumed = |hold: &mut Hold| {
+            let forced = hold.forced.filter(|forced| *forced == Forced::Closed);
+            *hold = Hold { proven: hold.proven, forced, ..Hold::default() };
+        };
+        self.change_hold(target, resumed).await
+    }
+
+    /// What a person wants of a target's breaker; none: it opens and closes by itself again, and begins closed.
+    ///
+    /// # Errors
+    /// [`HoldError`]
+    pub async fn force_breaker(&self, target: &Name, forced: Option<Forced>) -> Result<(), HoldError> {
+        self.change_hold(target, |hold| (hold.forced, hold.breaker) = (forced, None)).await
     }
 
     async fn change_hold(&self, target: &Name, change: impl FnOnce(&mut Hold)) -> Result<(), HoldError> {
@@ -49,27 +63,65 @@ impl Engine {
         Ok(())
     }
 
-    /// What an attempt means for its target.
-    pub(crate) fn apply_effect(&self, lane: &Arc<Lane>, effect: Effect) {
-        let now = self.doors.clock.now();
+    /// What the end of an attempt means for its target.
+    pub(crate) fn apply_effect(&self, lane: &Arc<Lane>, plan: &TargetPlan, end: End, effect: Effect) {
+        let now = end.now;
+        let felt = lane.feel(end, plan, || self.doors.entropy.bits());
+        if let (Some(turn), Some(hold)) = (felt.turn, &felt.hold) {
+            self.tell(&Happened::Switched { target: &lane.name, turn, hold });
+            self.wake.wake();
+            self.keep.wake();
+            if plan.disable_after.is_some_and(|limit| hold.has_failed_for(limit, now)) {
+                self.hold(lane, |hold| hold.disabled = true);
+            }
+        }
+        self.note_host(plan, end);
         match effect {
             Effect::None => {}
-            Effect::Succeeded => {
-                let hold = lane.hold();
-                if !hold.proven || hold.auth.is_some() {
-                    self.hold(lane, |hold| {
-                        hold.proven = true;
-                        hold.auth = None;
-                    });
-                }
+            Effect::Succeeded if felt.hold.is_some_and(|hold| !hold.proven || hold.auth.is_some()) => {
+                self.hold(lane, prove);
             }
+            Effect::Succeeded => {}
+            Effect::Spent(until) => self.hold(lane, |hold| {
+                prove(hold);
+                throttle(hold, until);
+            }),
             Effect::HoldUntil(until) => self.hold(lane, |hold| throttle(hold, until)),
-            Effect::AuthFailed { probe_at } => self.hold(lane, |hold| refuse_auth(hold, probe_at, now)),
+            Effect::AuthFailed { probe_at } => self.hold(lane, |hold| {
+                refuse_auth(hold, probe_at, now);
+                hold.disabled |= plan.disable_after.is_some_and(|limit| hold.has_failed_for(limit, now));
+            }),
             Effect::Disable => self.hold(lane, |hold| hold.disabled = true),
         }
     }
 
-    fn hold(&self, lane: &Lane, change: impl FnOnce(&mut Hold)) {
+    /// What the end of a call means for the other targets of its host.
+    fn note_host(&self, plan: &TargetPlan, end: End) {
+        let (Some(host), Some(policy)) = (&plan.host, shared(plan)) else { return };
+        if self.hosts.note(host, end, policy) {
+            self.open_all(host, end);
+        }
+    }
+
+    fn open_all(&self, host: &Arc<str>, end: End) {
+        for lane in self.lanes().iter() {
+            let Some(plan) = lane.plan().filter(|plan| plan.host.as_ref() == Some(host)) else { continue };
+            let Some(policy) = shared(&plan) else { continue };
+            let trip = policy.trip(end.now, 0, end.now, self.doors.entropy.bits());
+            let (before, hold) = lane.change_hold(|hold| {
+                if hold.forced.is_none() {
+                    hold.breaker = hold.breaker.or(Some(trip));
+                }
+            });
+            if before != hold {
+                self.tell(&Happened::Switched { target: &lane.name, turn: Turn::Opened, hold: &hold });
+            }
+        }
+        self.wake.wake();
+        self.keep.wake();
+    }
+
+    pub(crate) fn hold(&self, lane: &Lane, change: impl FnOnce(&mut Hold)) {
         let (before, after) = lane.change_hold(change);
         if before == after {
             return;
@@ -104,6 +156,11 @@ impl Engine {
     }
 }
 
+fn prove(hold: &mut Hold) {
+    hold.proven = true;
+    hold.auth = None;
+}
+
 fn throttle(hold: &mut Hold, until: Timestamp) {
     if hold.throttled_until.is_none_or(|known| known + HOLD_STEP < until) {
         hold.throttled_until = Some(until);
@@ -113,8 +170,12 @@ fn throttle(hold: &mut Hold, until: Timestamp) {
 /// Only a probe's failure is a step further: the others were under way when the first failed.
 fn refuse_auth(hold: &mut Hold, probe_at: Timestamp, now: Timestamp) {
     hold.auth = match hold.auth.take() {
-        None => Some(Auth { step: 1, probe_at }),
-        Some(auth) if auth.probe_at <= now => Some(Auth { step: auth.step + 1, probe_at }),
+        None => Some(Auth { step: 1, probe_at, since: Some(now) }),
+        Some(auth) if auth.probe_at <= now => Some(Auth { step: auth.step + 1, probe_at, ..auth }),
         Some(auth) => Some(auth),
     };
+}
+
+fn shared(plan: &TargetPlan) -> Option<&Policy> {
+    plan.breaker.as_ref().filter(|policy| policy.host == Host::Shared)
 }

@@ -3,9 +3,10 @@
 use crate::engine::Engine;
 use crate::happened::{Happened, Refusal};
 use crate::offer::{Novelty, Offer, Offered, Receipt};
-use crate::route::{Ray, Route};
+use crate::route::{Ray, Route, Wish};
 use crate::{deliver, route};
 use contract::delivery::{Delivery, Standing, Suspicion};
+use contract::line::{Line, Priority, Turn};
 use contract::store::{Accept, Accepted, Fault, Lease, Position, Start};
 use contract::{DeliveryId, Message, MessageId, Timestamp};
 use std::sync::Arc;
@@ -46,11 +47,20 @@ impl Engine {
             headers: offer.headers,
             body: offer.body,
         });
-        let deliveries = route::starts(&offer.route, &message, offer.key, entropy).await?;
+        let priority = offer.priority.unwrap_or(offer.route.priority);
+        let deliveries = route::starts(
+            &offer.route,
+            &message,
+            offer.key,
+            Wish { priority, not_before: offer.not_before },
+            entropy,
+        )
+        .await?;
         let (reply, receipt) = oneshot::channel();
         permit.send(Offered {
-            accept: Accept { message, deliveries, once: offer.once },
+            accept: Accept { message, deliveries, once: offer.once, rule: offer.route.rule },
             route: offer.route,
+            priority,
             reply,
         });
         receipt.await.unwrap_or(Err(Refusal::Unavailable))
@@ -63,6 +73,7 @@ struct Waiting {
     /// How each delivery begins, by ordinal.
     standings: Vec<Standing>,
     route: Arc<Route>,
+    priority: Priority,
 }
 
 /// Has the store keep what is offered, answers, and hands what is leased to the lanes.
@@ -73,9 +84,9 @@ pub(crate) async fn commit(engine: &Arc<Engine>, group: &mut Vec<Offered>) {
     let now = engine.doors.clock.now();
     let (mut waiting, mut replies) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
     let mut batch = Vec::with_capacity(group.len());
-    for Offered { mut accept, route, reply } in group.drain(..) {
+    for Offered { mut accept, route, priority, reply } in group.drain(..) {
         let standings = admit(&mut accept, &route, now);
-        waiting.push(Waiting { message: Arc::clone(&accept.message), standings, route });
+        waiting.push(Waiting { message: Arc::clone(&accept.message), standings, route, priority });
         replies.push(reply);
         batch.push(accept);
     }
@@ -113,7 +124,8 @@ pub(crate) async fn commit(engine: &Arc<Engine>, group: &mut Vec<Offered>) {
 fn admit(accept: &mut Accept, route: &Route, now: Timestamp) -> Vec<Standing> {
     let bytes = accept.message.body.len();
     let begin = |(start, ray): (&mut Start, &Ray)| {
-        if start.standing == Standing::Leased && !ray.lane.admit(bytes, now) {
+        let line = first(start.priority);
+        if start.standing == Standing::Leased && !ray.lane.admit(line, bytes, now) {
             start.standing = Standing::Due(now);
         }
         start.standing
@@ -122,7 +134,7 @@ fn admit(accept: &mut Accept, route: &Route, now: Timestamp) -> Vec<Standing> {
 }
 
 fn receipt(engine: &Engine, waiting: &Waiting, answer: &Accepted) -> Result<Receipt, Refusal> {
-    let Waiting { message, standings, route } = waiting;
+    let Waiting { message, standings, route, .. } = waiting;
     match answer {
         Accepted::Conflict => Err(Refusal::Conflict),
         Accepted::Full => Err(Refusal::Full),
@@ -140,9 +152,9 @@ fn receipt(engine: &Engine, waiting: &Waiting, answer: &Accepted) -> Result<Rece
 
 /// Begins every delivery of a message that is durable now.
 fn deliver_all(engine: &Arc<Engine>, waiting: &Waiting, position: Position, demoted: &[u16]) {
-    let Waiting { message, standings, route } = waiting;
+    let Waiting { message, standings, route, priority } = waiting;
     for ((standing, ray), ordinal) in standings.iter().zip(&route.rays).zip(0u16..) {
-        let durable = Durable { message, position, id: message.first.at(ordinal) };
+        let durable = Durable { message, position, id: message.first.at(ordinal), priority: *priority };
         begin(engine, ray, durable, *standing, demoted.contains(&ordinal));
     }
     // Only now: a look at what waits that was under way before may not have seen it.
@@ -154,15 +166,21 @@ struct Durable<'a> {
     message: &'a Arc<Message>,
     position: Position,
     id: DeliveryId,
+    priority: Priority,
+}
+
+/// Where what was never tried waits.
+const fn first(priority: Priority) -> Line {
+    Line { priority, turn: Turn::First }
 }
 
 /// Hands a delivery to its lane if it is leased, and tells the lane if it is on disk.
 fn begin(engine: &Arc<Engine>, ray: &Ray, durable: Durable<'_>, standing: Standing, demoted: bool) {
-    let Durable { message, position, id } = durable;
+    let Durable { message, position, id, priority } = durable;
     match standing {
         Standing::Leased if demoted => {
             ray.lane.break_promise(message.body.len());
-            engine.put_on_disk(&ray.lane, message.received);
+            engine.put_on_disk(&ray.lane, first(priority), message.received);
         }
         Standing::Leased => {
             let delivery = Delivery {
@@ -173,18 +191,21 @@ fn begin(engine: &Arc<Engine>, ray: &Ray, durable: Durable<'_>, standing: Standi
                 run: 1,
                 revision: 0,
                 suspect: Suspicion::Clear,
+                duty: ray.part.duty,
+                priority,
             };
             let lease = Lease { position, delivery, message: Arc::clone(message), edit: None };
-            if let Some(lease) = ray.lane.keep_promise(lease, engine.doors.clock.now()) {
-                deliver::start(engine, &ray.lane, lease);
-            }
+            let next = ray.lane.keep_promise(lease, engine.doors.clock.now());
+            deliver::go_on(engine, &ray.lane, next);
         }
-        Standing::Due(at) => engine.put_on_disk(&ray.lane, at),
+        Standing::Due(at) => engine.put_on_disk(&ray.lane, first(priority), at),
+        Standing::Waiting => {}
         Standing::Delivered
         | Standing::Dead(_)
         | Standing::Cancelled
         | Standing::Expired
-        | Standing::Skipped => {
+        | Standing::Skipped
+        | Standing::Unmet => {
             let (message, target, age) = (message.id, &ray.lane.name, Duration::ZERO);
             engine.tell(&Happened::Settled { message, delivery: id, target, standing, age });
         }

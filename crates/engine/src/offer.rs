@@ -3,6 +3,7 @@
 use crate::happened::Refusal;
 use crate::route::Route;
 use bytes::Bytes;
+use contract::line::Priority;
 use contract::message::Headers;
 use contract::store::{Accept, Once, OrderKey};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
@@ -25,6 +26,10 @@ pub struct Offer {
     pub key: Option<OrderKey>,
     /// No attempt after this moment; the route's own deadline counts too.
     pub deadline: Option<Timestamp>,
+    /// No attempt before this moment.
+    pub not_before: Option<Timestamp>,
+    /// How urgent it is; none: as its route says.
+    pub priority: Option<Priority>,
 }
 
 /// A durable message.
@@ -53,5 +58,6 @@ pub enum Novelty {
 pub(crate) struct Offered {
     pub(crate) accept: Accept,
     pub(crate) route: Arc<Route>,
+    pub(crate) priority: Priority,
     pub(crate) reply: oneshot::Sender<Result<Receipt, Refusal>>,
 }

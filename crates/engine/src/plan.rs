@@ -1,11 +1,15 @@
 //! What the configuration asks of the engine: routes and targets, ready to use.
 
-use crate::policy::retry;
 use crate::policy::statuses::Statuses;
+use crate::policy::{breaker, concurrency, rate, retry};
+use bytes::Bytes;
 use contract::Name;
 use contract::delivery::ShapeId;
 use contract::expression::Expression;
+use contract::line::Priority;
 use contract::mould::Mould;
+use contract::part::{Part, Rule};
+use contract::ticket::Ticket;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,12 +26,32 @@ pub struct Plan {
 pub struct RoutePlan {
     /// Its name.
     pub name: Name,
-    /// The targets' names, each of which is in [`Plan::targets`].
-    pub to: Vec<Name>,
+    /// Where its messages go, in order of ordinal: first what they are for, then undos and callbacks.
+    pub to: Vec<Way>,
+    /// When a message has succeeded.
+    pub rule: Rule,
     /// No attempt later than this after accept.
     pub deadline: Option<Duration>,
+    /// Of its messages, unless one says otherwise.
+    pub priority: Priority,
     /// Messages for which this gives the same text go to each target in order.
     pub key: Option<Arc<dyn Expression>>,
+}
+
+/// One way out of a route.
+pub struct Way {
+    /// The target's name, which is in [`Plan::targets`].
+    pub target: Name,
+    /// Its part in the group of a message's deliveries.
+    pub part: Part,
+}
+
+impl Way {
+    /// A required one that waits for nothing.
+    #[must_use]
+    pub fn to(target: Name) -> Self {
+        Self { target, part: Part::default() }
+    }
 }
 
 /// One target.
@@ -39,7 +63,17 @@ pub struct TargetPlan {
     /// How to read its answers.
     pub statuses: Statuses,
     /// Calls in flight at once.
-    pub concurrency: usize,
+    pub concurrency: concurrency::Limit,
+    /// Calls in a time; none: as many as there are.
+    pub rate: Option<rate::Limit>,
+    /// When it is left alone because it fails; none: never.
+    pub breaker: Option<breaker::Policy>,
+    /// It is disabled when it has failed for so long.
+    pub disable_after: Option<Duration>,
+    /// A hash of what it is sent as credentials: another one may be worth a try.
+    pub credentials: u64,
+    /// Host and port: targets with the same learn from each other that nobody answers there.
+    pub host: Option<Arc<str>>,
     /// Whether a message goes there at all.
     pub when: Option<Arc<dyn Expression>>,
     /// How body, path and headers are made.
@@ -57,6 +91,12 @@ pub struct Shape {
     pub text: Arc<str>,
     /// The compiled text.
     pub mould: Arc<dyn Mould>,
+}
+
+/// How a ticket is told to whoever is called back.
+pub trait Report: Send + Sync {
+    /// The body of the callback: the ticket without its callbacks, the same for every attempt of a run.
+    fn report(&self, ticket: &Ticket) -> Bytes;
 }
 
 /// Compiles the text of a shape that an earlier configuration pinned.

@@ -1,5 +1,9 @@
 //! Policies: pure decisions that take the time and randomness as arguments.
 
+pub mod breaker;
+pub mod concurrency;
 pub mod hold;
+pub mod rate;
 pub mod retry;
 pub mod statuses;
+pub mod turns;

@@ -122,8 +122,9 @@ impl Engine {
         // Their deadlines may have passed while they were dead.
         self.deadlines.note(Some(self.doors.clock.now()));
         for (_, target) in &changed.deliveries {
-            self.put_on_disk(&self.lane(tenant, target), earliest);
+            self.put_somewhere(&self.lane(tenant, target), earliest);
         }
+        self.follow(&changed);
         Ok(changed.deliveries.len())
     }
 }

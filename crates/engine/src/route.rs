@@ -6,8 +6,11 @@ use crate::policy::retry;
 use bytes::Bytes;
 use contract::delivery::{Attempt, AttemptResult, Death, ErrorClass, ShapeId, Standing, Suspicion, Timings};
 use contract::expression::{Expression, Fault};
+use contract::group::{self, Member, Move};
+use contract::line::Priority;
+use contract::part::{Part, Rule};
 use contract::store::{OrderKey, Start};
-use contract::{Entropy, Message, Name, limits};
+use contract::{Entropy, Message, Name, Timestamp, limits};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +20,15 @@ pub struct Route {
     pub name: Name,
     /// Relative deadline.
     pub deadline: Option<Duration>,
+    /// Of its messages, unless one says otherwise.
+    pub priority: Priority,
     /// The order key's expression.
     pub(crate) key: Option<Arc<dyn Expression>>,
-    /// The targets' names, in order of ordinal.
+    /// When a message has succeeded.
+    pub(crate) rule: Rule,
+    /// Some delivery waits for others.
+    pub(crate) waits: bool,
+    /// The names of the targets that messages are for, in order of ordinal.
     pub(crate) targets: Arc<[Name]>,
     /// One per target, in order of ordinal.
     pub(crate) rays: Vec<Ray>,
@@ -28,9 +37,18 @@ pub struct Route {
 /// One way out of a route.
 pub(crate) struct Ray {
     pub(crate) lane: Arc<Lane>,
+    pub(crate) part: Part,
     pub(crate) when: Option<Arc<dyn Expression>>,
     pub(crate) shape: Option<ShapeId>,
     pub(crate) retry: retry::Policy,
+}
+
+/// What a message asks for beside its content.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wish {
+    pub(crate) priority: Priority,
+    /// No attempt before this moment.
+    pub(crate) not_before: Option<Timestamp>,
 }
 
 /// Decides how each delivery of the message begins. `Leased` here is a wish: the lane and the store may say no.
@@ -41,6 +59,7 @@ pub(crate) async fn starts(
     route: &Route,
     message: &Message,
     own: Option<OrderKey>,
+    wish: Wish,
     entropy: &dyn Entropy,
 ) -> Result<Vec<Start>, Refusal> {
     let key = match &route.key {
@@ -57,20 +76,61 @@ pub(crate) async fn starts(
             (Ok(_), None) => Ok(Wanted::Yes),
         };
         let (standing, fault) = match wanted {
-            Ok(Wanted::Yes) => match ray.retry.first_wait(|| entropy.bits()) {
-                Duration::ZERO => (Standing::Leased, None),
-                wait => (Standing::Due(message.received + wait), None),
-            },
+            Ok(Wanted::Yes) if ray.part.waits() => (Standing::Waiting, None),
+            Ok(Wanted::Yes) => (begins(ray, message, wish.not_before, entropy), None),
             Ok(Wanted::No) => (Standing::Skipped, None),
             Err((_, Fault::Busy { .. })) => return Err(Refusal::NoWorker),
             Err((name, fault)) => {
                 (Standing::Dead(Death::Config), Some(Box::new(attempt(name, &fault, message))))
             }
         };
-        let key = key.as_ref().ok().and_then(Clone::clone);
-        starts.push(Start { target: ray.lane.name.clone(), standing, key, shape: ray.shape, fault });
+        let key = key.as_ref().ok().and_then(Clone::clone).filter(|_| ray.part.is_main());
+        starts.push(Start {
+            target: ray.lane.name.clone(),
+            standing,
+            key,
+            shape: ray.shape,
+            priority: wish.priority,
+            fault,
+            part: ray.part.clone(),
+        });
+    }
+    if route.waits {
+        regroup(route, message, wish, entropy, &mut starts);
     }
     Ok(starts)
+}
+
+/// At once, if nothing asks for a wait: neither the schedule nor the message.
+fn begins(ray: &Ray, message: &Message, not_before: Option<Timestamp>, entropy: &dyn Entropy) -> Standing {
+    let wait = ray.retry.first_wait(|| entropy.bits());
+    match not_before.filter(|at| *at > message.received) {
+        Some(at) => Standing::Due(at.max(message.received + wait)),
+        None if wait.is_zero() => Standing::Leased,
+        None => Standing::Due(message.received + wait),
+    }
+}
+
+/// What follows at once for those that wait, from what has ended before it began: skipped, or dead for its configuration.
+fn regroup(route: &Route, message: &Message, wish: Wish, entropy: &dyn Entropy, starts: &mut [Start]) {
+    let member = |start: &'_ Start| {
+        // What is to be leased is not in flight yet.
+        let leased = start.standing == Standing::Leased;
+        (start.part.clone(), if leased { Standing::Due(message.received) } else { start.standing })
+    };
+    let parts: Vec<(Part, Standing)> = starts.iter().map(member).collect();
+    let members: Vec<Member<'_>> =
+        parts.iter().map(|(part, standing)| Member { part, standing: *standing, delivered: None }).collect();
+    for (ordinal, step) in group::moves(route.rule, &members) {
+        let ordinal = usize::from(ordinal);
+        let (Some(start), Some(ray)) = (starts.get_mut(ordinal), route.rays.get(ordinal)) else { continue };
+        start.standing = match step {
+            Move::Start => begins(ray, message, wish.not_before, entropy),
+            Move::Skip => Standing::Skipped,
+            Move::Fail => Standing::Unmet,
+            Move::Cancel => Standing::Cancelled,
+        };
+    }
 }
 
 /// What a filter said.
@@ -149,7 +209,8 @@ mod tests {
     use super::*;
     use crate::dispatch::memory::Memory;
     use contract::message::Headers;
-    use contract::{DeliveryId, MessageId, Timestamp};
+    use contract::part::Duty;
+    use contract::{DeliveryId, MessageId};
     use std::collections::BTreeSet;
     use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -178,6 +239,7 @@ mod tests {
         let name = |text| Name::try_new(text).unwrap();
         let ray = Ray {
             lane: Arc::new(Lane::new(Name::default_tenant(), name("crm"), memory)),
+            part: Part::default(),
             when: None,
             shape: None,
             retry: retry::Policy::try_new(retry::Schedule::List(waits), 0.5).unwrap(),
@@ -185,7 +247,10 @@ mod tests {
         Route {
             name: name("signup"),
             deadline: None,
+            priority: Priority::Normal,
             key: None,
+            rule: Rule::All,
+            waits: false,
             targets: Arc::new([name("crm")]),
             rays: vec![ray],
         }
@@ -211,7 +276,7 @@ mod tests {
         let route = to(&[10]);
         let mut due = BTreeSet::new();
         for _ in 0..16 {
-            let starts = starts(&route, &message, None, &entropy).await.unwrap();
+            let starts = starts(&route, &message, None, Wish::default(), &entropy).await.unwrap();
             let Standing::Due(at) = starts[0].standing else { panic!("it begins with a wait") };
             assert!((5_000_000..=15_000_000).contains(&at.as_micros()), "{at:?}");
             due.insert(at);
@@ -219,7 +284,7 @@ mod tests {
         assert_eq!(due.len(), 16, "one draw for all");
         let drawn = entropy.0.load(Ordering::Relaxed);
         assert_eq!(
-            starts(&to(&[0, 5]), &message, None, &entropy).await.unwrap()[0].standing,
+            starts(&to(&[0, 5]), &message, None, Wish::default(), &entropy).await.unwrap()[0].standing,
             Standing::Leased
         );
         assert_eq!(entropy.0.load(Ordering::Relaxed), drawn, "nothing is drawn where there is no wait");
@@ -231,6 +296,15 @@ mod tests {
     impl Expression for Says {
         fn evaluate(&self, _: Bytes) -> contract::Promise<'_, Result<Bytes, Fault>> {
             Box::pin(std::future::ready(Ok(Bytes::from_static(self.0.as_bytes()))))
+        }
+    }
+
+    /// A filter that fails.
+    struct Raise;
+
+    impl Expression for Raise {
+        fn evaluate(&self, _: Bytes) -> contract::Promise<'_, Result<Bytes, Fault>> {
+            Box::pin(std::future::ready(Err(Fault::Raised { detail: "no".to_owned() })))
         }
     }
 
@@ -247,10 +321,29 @@ mod tests {
             let key = routes.map(|said| -> Arc<dyn Expression> { Arc::new(Says(said)) });
             let route = Route { key, ..to(&[0]) };
             let own = own.map(|own| OrderKey(own.into()));
-            let starts = starts(&route, &message, own, &entropy).await.unwrap();
+            let starts = starts(&route, &message, own, Wish::default(), &entropy).await.unwrap();
             let key = starts[0].key.as_ref().map(|key| &*key.0);
             assert_eq!(key, expected, "{routes:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_group_that_is_broken_before_it_begins_ends_at_once() {
+        let ray =
+            |duty, when| Ray { part: Part { duty, after: Vec::new() }, when, ..to(&[0]).rays.remove(0) };
+        let raise: Arc<dyn Expression> = Arc::new(Raise);
+        let rays = vec![
+            ray(Duty::Required, Some(raise)),
+            ray(Duty::Required, None),
+            ray(Duty::Undo(1), None),
+            ray(Duty::Callback, None),
+        ];
+        let route = Route { rays, waits: true, ..to(&[0]) };
+        let begun =
+            starts(&route, &message(), None, Wish::default(), &Counter(AtomicU64::new(0))).await.unwrap();
+        let standings: Vec<_> = begun.iter().map(|start| start.standing).collect();
+        let (dead, told) = (Standing::Dead(Death::Config), Standing::Leased);
+        assert_eq!(standings, [dead, Standing::Cancelled, Standing::Skipped, told]);
     }
 
     #[test]

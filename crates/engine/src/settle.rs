@@ -5,7 +5,8 @@ use crate::engine::Engine;
 use crate::happened::Happened;
 use contract::Timestamp;
 use contract::delivery::Standing;
-use contract::store::{Fault, Settled, Settlement};
+use contract::query::Changed;
+use contract::store::{Fault, Moved, Settled, Settlement, Settles};
 
 /// What is left after a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +27,12 @@ pub(crate) async fn commit(engine: &Engine, group: &mut Vec<Done>) -> Pending {
     }
     let batch: Vec<Settlement> = group.iter().map(|done| done.settlement.clone()).collect();
     match engine.doors.store.settle(engine.session(), batch).await {
-        Ok(answers) => {
+        Ok(Settles { answers, moved }) => {
             let now = engine.doors.clock.now();
             for (done, settled) in group.drain(..).zip(answers) {
                 tell(engine, &done, settled, now);
             }
+            moved.iter().for_each(|one| engine.moved(one));
             Pending::Nothing
         }
         Err(Fault::Full) => Pending::UntilThereIsRoom,
@@ -38,6 +40,29 @@ pub(crate) async fn commit(engine: &Engine, group: &mut Vec<Done>) -> Pending {
             engine.fail(&fault);
             Pending::ForEver
         }
+    }
+}
+
+impl Engine {
+    /// Does what follows from a change that a person asked the store for.
+    pub fn follow(&self, changed: &Changed) {
+        changed.moved.iter().for_each(|one| self.moved(one));
+    }
+
+    /// The store changed where a delivery stands: it, or the next one of its order key, may be due now.
+    pub(crate) fn moved(&self, moved: &Moved) {
+        let now = self.doors.clock.now();
+        let Moved { tenant, target, message, delivery, received, standing, .. } = moved;
+        self.put_somewhere(&self.lane(tenant, target), now);
+        if let Standing::Due(_) = standing {
+            // It has waited where no look for passed deadlines sees it.
+            self.deadlines.note(Some(now));
+        }
+        if standing.is_final() {
+            let (message, delivery, standing, age) = (*message, *delivery, *standing, now.since(*received));
+            self.tell(&Happened::Settled { message, delivery, target, standing, age });
+        }
+        self.watch.changed(*message);
     }
 }
 
@@ -49,10 +74,10 @@ fn tell(engine: &Engine, done: &Done, settled: Settled, now: Timestamp) {
         Settled::Recorded | Settled::Freed => standing,
     };
     if matches!(settled, Settled::Freed | Settled::Cancelled) {
-        engine.put_on_disk(&done.lane, now);
+        engine.put_somewhere(&done.lane, now);
     }
     if let Standing::Due(at) = standing {
-        engine.put_on_disk(&done.lane, at);
+        engine.put_on_disk(&done.lane, done.line, at);
         engine.deadlines.note(done.deadline);
     }
     let (message, target, age) = (done.message, &done.lane.name, now.since(done.received));

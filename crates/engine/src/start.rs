@@ -52,7 +52,7 @@ impl Engine {
         for backlog in self.doors.store.backlog().await? {
             let lane = self.lane(&backlog.tenant, &backlog.target);
             if let Some(due) = backlog.oldest_due {
-                self.put_on_disk(&lane, due);
+                self.put_somewhere(&lane, due);
             }
         }
         Ok(())

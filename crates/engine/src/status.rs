@@ -2,6 +2,8 @@
 
 use crate::policy::hold::Reason;
 use contract::delivery::Standing;
+use contract::group::{self, Decision};
+use contract::part::Duty;
 use contract::ticket::{Ray, Ticket};
 use serde::Serialize;
 
@@ -23,6 +25,12 @@ pub enum State {
     Cancelled,
     /// Too late, and that alone is why.
     Expired,
+    /// It has failed, and what was delivered is being undone.
+    Compensating,
+    /// It has failed, and everything that was delivered and can be undone was.
+    Compensated,
+    /// It has failed, and something that was delivered could not be undone.
+    CompensationFailed,
 }
 
 /// The delivery's word.
@@ -45,7 +53,7 @@ pub enum Phase {
     Cancelled,
     /// Too late.
     Expired,
-    /// The target's filter said no.
+    /// The target's filter said no, what it waited for failed, or there was nothing to undo.
     Skipped,
 }
 
@@ -60,26 +68,53 @@ pub struct Status {
     pub settled: bool,
 }
 
-/// Folds a ticket: every target but the skipped ones is required.
+/// Folds a ticket by its rule. A callback tells of the end and is no part of it.
 #[must_use]
 pub fn fold(ticket: &Ticket) -> Status {
-    let required = || ticket.deliveries.iter().filter(|ray| ray.standing != Standing::Skipped);
-    let all = |test: fn(&Ray) -> bool| required().all(test);
-    let any = |test: fn(&Ray) -> bool| required().any(test);
-    let settled = all(|ray| ray.standing.is_final());
-    let decided = settled || any(|ray| ray.standing.is_final() && ray.standing != Standing::Delivered);
-    let state = match settled {
-        false if all(|ray| ray.attempts.is_empty() && !ray.standing.is_final()) => State::Accepted,
-        false => State::Running,
-        true if all(|ray| ray.standing == Standing::Delivered) => State::Succeeded,
-        true if all(|ray| matches!(ray.standing, Standing::Delivered | Standing::Cancelled)) => {
+    let rays = || ticket.deliveries.iter().filter(|ray| ray.part.duty != Duty::Callback);
+    let required = || rays().filter(|ray| ray.part.duty == Duty::Required).map(|ray| ray.standing);
+    let settled = rays().all(|ray| ray.standing.is_final());
+    let decision = group::decide(ticket.rule, required());
+    let has_begun = |ray: &Ray| !ray.attempts.is_empty() || ray.standing.is_final();
+    let undone = undone(ticket);
+    let state = match (decision, undone) {
+        (Decision::Broken, Some(undone)) => undone,
+        _ if !settled && !rays().any(|ray| has_begun(ray) && ray.standing != Standing::Skipped) => {
+            State::Accepted
+        }
+        _ if !settled => State::Running,
+        (Decision::Met, _) => State::Succeeded,
+        (Decision::Broken | Decision::Open, _) => failed(required()),
+    };
+    Status { state, decided: decision != Decision::Open, settled }
+}
+
+/// How far undoing is, if anything is to be undone.
+fn undone(ticket: &Ticket) -> Option<State> {
+    let undos = || ticket.deliveries.iter().filter(|ray| matches!(ray.part.duty, Duty::Undo(_)));
+    let all = |test: fn(Standing) -> bool| undos().all(|ray| test(ray.standing));
+    match () {
+        () if all(|standing| standing == Standing::Skipped) => None,
+        () if !all(Standing::is_final) => Some(State::Compensating),
+        () if all(|standing| matches!(standing, Standing::Delivered | Standing::Skipped)) => {
+            Some(State::Compensated)
+        }
+        () => Some(State::CompensationFailed),
+    }
+}
+
+/// The word for a message that has not succeeded.
+fn failed(required: impl Iterator<Item = Standing> + Clone) -> State {
+    let required = required.filter(|standing| *standing != Standing::Skipped);
+    let all = |test: fn(Standing) -> bool| required.clone().all(test);
+    match () {
+        () if all(|standing| matches!(standing, Standing::Delivered | Standing::Cancelled)) => {
             State::Cancelled
         }
-        true if all(|ray| matches!(ray.standing, Standing::Delivered | Standing::Expired)) => State::Expired,
-        true if any(|ray| ray.standing == Standing::Delivered) => State::PartiallyFailed,
-        true => State::Failed,
-    };
-    Status { state, decided, settled }
+        () if all(|standing| matches!(standing, Standing::Delivered | Standing::Expired)) => State::Expired,
+        () if required.clone().any(|standing| standing == Standing::Delivered) => State::PartiallyFailed,
+        () => State::Failed,
+    }
 }
 
 /// The delivery's word; `held` is the reason why its target is not called now, if there is one.
@@ -94,7 +129,8 @@ pub fn phase(ray: &Ray, held: Option<Reason>) -> Phase {
         (Standing::Dead(_), _) => Phase::Dead,
         (Standing::Cancelled, _) => Phase::Cancelled,
         (Standing::Expired, _) => Phase::Expired,
-        (Standing::Skipped, _) => Phase::Skipped,
+        (Standing::Waiting, _) => Phase::Held,
+        (Standing::Skipped | Standing::Unmet, _) => Phase::Skipped,
     }
 }
 
@@ -102,12 +138,14 @@ pub fn phase(ray: &Ray, held: Option<Reason>) -> Phase {
 mod tests {
     use super::*;
     use contract::delivery::Death;
+    use contract::part::{Part, Rule};
     use contract::{DeliveryId, MessageId, Name, Timestamp};
 
-    fn folded(standings: &[Standing]) -> Status {
-        let ray = |standing: &Standing| Ray {
+    fn folded(rule: Rule, rays: &[(Duty, Standing)]) -> Status {
+        let ray = |(duty, standing): &(Duty, Standing)| Ray {
             id: DeliveryId::from_bits(0),
             target: Name::try_new("crm").unwrap(),
+            part: Part { duty: *duty, after: Vec::new() },
             standing: *standing,
             run: 1,
             attempts: Vec::new(),
@@ -116,7 +154,8 @@ mod tests {
             id: MessageId::from_bits(0),
             route: Name::try_new("signup").unwrap(),
             received: Timestamp::ZERO,
-            deliveries: standings.iter().map(ray).collect(),
+            rule,
+            deliveries: rays.iter().map(ray).collect(),
         })
     }
 
@@ -142,7 +181,51 @@ mod tests {
             (&[Expired, Cancelled], State::Failed, true, true),
         ];
         for (standings, state, decided, settled) in cases {
-            assert_eq!(folded(standings), Status { state, decided, settled }, "{standings:?}");
+            let rays: Vec<_> = standings.iter().map(|standing| (Duty::Required, *standing)).collect();
+            assert_eq!(folded(Rule::All, &rays), Status { state, decided, settled }, "{standings:?}");
+        }
+    }
+
+    #[test]
+    fn the_rule_and_the_duties_decide() {
+        use Duty::{Callback, Optional, Required, Undo};
+        use Standing::{Delivered, Leased, Skipped, Unmet, Waiting};
+        let dead = Standing::Dead(Death::Refused);
+        type Case<'a> = (Rule, &'a [(Duty, Standing)], State, bool, bool);
+        let cases: [Case<'_>; 12] = [
+            (Rule::All, &[(Required, Delivered), (Optional, dead)], State::Succeeded, true, true),
+            (Rule::All, &[(Required, Delivered), (Optional, Leased)], State::Running, true, false),
+            (Rule::All, &[(Required, dead), (Required, Unmet)], State::Failed, true, true),
+            (Rule::All, &[(Required, Delivered), (Required, Unmet)], State::PartiallyFailed, true, true),
+            (Rule::All, &[(Required, Leased), (Required, Waiting)], State::Accepted, false, false),
+            (Rule::Quorum(1), &[(Required, dead), (Required, Delivered)], State::Succeeded, true, true),
+            (Rule::Quorum(2), &[(Required, dead), (Required, Delivered)], State::PartiallyFailed, true, true),
+            (Rule::All, &[(Required, Delivered), (Callback, Leased)], State::Succeeded, true, true),
+            (
+                Rule::All,
+                &[(Required, dead), (Required, Delivered), (Undo(1), Leased)],
+                State::Compensating,
+                true,
+                false,
+            ),
+            (
+                Rule::All,
+                &[(Required, dead), (Required, Delivered), (Undo(1), Delivered)],
+                State::Compensated,
+                true,
+                true,
+            ),
+            (
+                Rule::All,
+                &[(Required, dead), (Required, Delivered), (Undo(1), dead)],
+                State::CompensationFailed,
+                true,
+                true,
+            ),
+            (Rule::All, &[(Required, dead), (Required, dead), (Undo(1), Skipped)], State::Failed, true, true),
+        ];
+        for (rule, rays, state, decided, settled) in cases {
+            assert_eq!(folded(rule, rays), Status { state, decided, settled }, "{rule:?} {rays:?}");
         }
     }
 }

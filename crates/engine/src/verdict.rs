@@ -1,10 +1,12 @@
 //! What follows from an attempt: done, again later, or dead; and what it means for the whole target. Pure.
 
+use crate::policy::breaker::{Reach, Sign};
 use crate::policy::retry::{self, LOCAL_WAIT, jittered};
 use crate::policy::statuses::{Statuses, Weight};
 use contract::delivery::{Death, ErrorClass, Standing};
 use contract::target::{Lasting, Outcome, Reply, Word};
 use contract::{Timestamp, limits};
+use std::time::Duration;
 
 /// What the judgement needs to know besides the outcome.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +75,8 @@ pub enum Effect {
     None,
     /// It works, whatever was held against it.
     Succeeded,
+    /// It works, and its rate limit has nothing left before this time.
+    Spent(Timestamp),
     /// No call before this time.
     HoldUntil(Timestamp),
     /// It refuses the credentials: one probe at this time.
@@ -128,6 +132,43 @@ pub fn judge(outcome: &Outcome, facts: &Facts<'_>) -> Judgement {
     }
 }
 
+/// What an outcome says about the target's health, whatever becomes of the delivery.
+#[must_use]
+pub fn sign(outcome: &Outcome, statuses: &Statuses) -> Sign {
+    match outcome {
+        Outcome::Answered(reply) => match (statuses.weigh(reply.status), reply.status) {
+            (Weight::Success, _) => Sign::Well,
+            // It is well, and says how much is too much.
+            (_, 429) => Sign::Nothing,
+            (_, 500..=599) => Sign::Ill(Reach::Host),
+            _ => Sign::Well,
+        },
+        Outcome::Broken { class, .. } => Sign::Ill(reach(*class)),
+        Outcome::Own { .. } => Sign::Nothing,
+    }
+}
+
+/// Whether there was a connection.
+const fn reach(class: ErrorClass) -> Reach {
+    match class {
+        ErrorClass::DnsError | ErrorClass::ConnectionRefused | ErrorClass::TimeoutConnect => Reach::Nowhere,
+        ErrorClass::ConnectionReset
+        | ErrorClass::TimeoutTotal
+        | ErrorClass::TimeoutIdle
+        | ErrorClass::TlsError
+        | ErrorClass::ProtocolError
+        | ErrorClass::Status
+        | ErrorClass::Redirect
+        | ErrorClass::LocalDns
+        | ErrorClass::LocalResources
+        | ErrorClass::LocalConfig
+        | ErrorClass::LocalGuard
+        | ErrorClass::LocalCorrupt
+        | ErrorClass::LocalAuth
+        | ErrorClass::LocalProxy => Reach::Host,
+    }
+}
+
 fn answered(reply: &Reply, facts: &Facts<'_>) -> Judgement {
     let weight = facts.statuses.weigh(reply.status);
     let effect = match reply.hints.word {
@@ -142,7 +183,7 @@ fn answered(reply: &Reply, facts: &Facts<'_>) -> Judgement {
         Weight::Retry => next(facts, held_until(reply, facts).unwrap_or(facts.now)),
         Weight::Auth => match effect {
             Effect::AuthFailed { probe_at } => in_time(probe_at, facts),
-            Effect::None | Effect::Succeeded | Effect::HoldUntil(_) | Effect::Disable => {
+            Effect::None | Effect::Succeeded | Effect::Spent(_) | Effect::HoldUntil(_) | Effect::Disable => {
                 Verdict::Dead { why: Death::Refused }
             }
         },
@@ -153,7 +194,7 @@ fn answered(reply: &Reply, facts: &Facts<'_>) -> Judgement {
 
 fn effect(weight: Weight, reply: &Reply, facts: &Facts<'_>) -> Effect {
     match (weight, facts.proven) {
-        (Weight::Success, _) => Effect::Succeeded,
+        (Weight::Success, _) => asked(reply.hints.spent, facts).map_or(Effect::Succeeded, Effect::Spent),
         (Weight::Gone, _) => Effect::Disable,
         // Others have been taken since: it is this message that is not allowed, and no reason to hold the target.
         (Weight::Auth, Proven::Yes) if facts.probes == 0 && facts.refused == Refused::Before => Effect::None,
@@ -173,7 +214,11 @@ fn auth_failed(facts: &Facts<'_>) -> Effect {
 }
 
 fn held_until(reply: &Reply, facts: &Facts<'_>) -> Option<Timestamp> {
-    let wait = reply.hints.wait.filter(|wait| !wait.is_zero())?;
+    asked(reply.hints.wait, facts)
+}
+
+fn asked(wait: Option<Duration>, facts: &Facts<'_>) -> Option<Timestamp> {
+    let wait = wait.filter(|wait| !wait.is_zero())?;
     Some(facts.now + wait.min(limits::RETRY_AFTER_MAX))
 }
 

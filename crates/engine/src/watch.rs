@@ -39,6 +39,12 @@ impl Watch {
         Watcher { watch: Arc::clone(self), id, changes }
     }
 
+    /// Whether somebody waits for this ticket.
+    #[must_use]
+    pub fn is_watched(&self, id: MessageId) -> bool {
+        self.count.load(Ordering::SeqCst) > 0 && self.tickets.lock().contains_key(&id)
+    }
+
     /// Says that the ticket changed.
     pub fn changed(&self, id: MessageId) {
         if self.count.load(Ordering::SeqCst) == 0 {

@@ -14,5 +14,6 @@ pub mod once;
 pub mod prefer;
 pub mod problem;
 pub mod server;
+pub mod terms;
 pub mod tickets;
 pub mod view;

@@ -100,6 +100,10 @@ impl contract::store::Watcher for Relay {
         self.0.iter().for_each(|listener| listener.on(&Happened::Damaged { file, detail }));
     }
 
+    fn sound(&self, file: &str) {
+        self.0.iter().for_each(|listener| listener.on(&Happened::Sound { file }));
+    }
+
     fn turned(&self, readiness: Readiness) {
         self.0.iter().for_each(|listener| listener.on(&Happened::Turned(readiness)));
     }
@@ -131,6 +135,7 @@ impl App {
             entropy: Arc::new(SystemEntropy),
             store,
             compile: wiring.clone(),
+            report: wiring.clone(),
             listeners,
         };
         let settings = engine::Settings {

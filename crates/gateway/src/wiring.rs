@@ -2,17 +2,23 @@
 
 use crate::api::dedupe::{By, Dedupe};
 use crate::api::front::{Entry, Params, Routing};
+use crate::api::view::TicketView;
 use crate::config::{self, Config, DedupeBy, Private};
 use aws_lc_rs::digest::{SHA256, digest};
-use connectors::http::settings::{Roots, Settings, Timeouts, Tls};
-use connectors::http::{Dial, Guard, HttpTarget, dial};
+use bytes::Bytes;
+use connectors::http::settings::{Settings, Timeouts, Tls};
+use connectors::http::{Dial, Guard, HttpTarget, Roots, dial};
 use contract::Clock;
 use contract::delivery::ShapeId;
 use contract::expression::Expression;
 use contract::mould::Mould;
-use engine::plan::{Compile, Plan, RoutePlan, Shape, TargetPlan};
+use contract::part::{Duty, Part};
+use contract::ticket::Ticket;
+use engine::plan::{Compile, Plan, Report, RoutePlan, Shape, TargetPlan, Way};
 use engine::route::Route;
 use expressions::{Blueprint, Program, Runner, Template};
+use http::Uri;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// Builds plans from configurations, with what all of them share.
@@ -45,8 +51,10 @@ impl Wiring {
     pub fn plan(&self, config: &Config) -> Result<Plan, WiringError> {
         let routes = config.routes.iter().map(|route| RoutePlan {
             name: route.name.clone(),
-            to: route.to.clone(),
+            to: ways(route, &config.targets),
+            rule: route.rule,
             deadline: route.deadline,
+            priority: route.priority,
             key: route.key.clone().map(|key| self.runner.expression(key)),
         });
         let targets = config.targets.iter().map(|target| self.target(target)).collect::<Result<_, _>>()?;
@@ -59,6 +67,11 @@ impl Wiring {
             retry: target.retry.clone(),
             statuses: target.statuses.clone(),
             concurrency: target.concurrency,
+            rate: target.rate,
+            breaker: target.breaker,
+            disable_after: target.disable_after,
+            credentials: credentials(target),
+            host: Some(host(&target.url)),
             when: target.when.clone().map(|when| self.runner.expression(when)),
             shape: self.shape(target),
             target: Arc::new(self.http(target)?),
@@ -70,16 +83,23 @@ impl Wiring {
         let settings = Settings {
             method: target.method.clone(),
             headers: target.headers.clone(),
+            auth: target.auth.clone(),
+            proxy: target.proxy.clone(),
+            keys: target.keys.clone(),
             timeouts: Timeouts {
                 connect: target.timeouts.connect,
                 total: target.timeouts.total,
                 idle: target.timeouts.idle,
             },
-            tls: Tls { roots: target.ca.clone().map_or(Roots::System, Roots::Pem) },
-            connections_max_idle: target.concurrency,
-            guard: match target.private {
+            tls: Tls {
+                roots: target.ca.clone().map_or(Roots::System, Roots::Pem),
+                identity: target.identity.clone(),
+            },
+            connections_max_idle: target.concurrency.most(),
+            guard: match &target.private {
                 Private::Allow => Guard::AllowAll,
                 Private::Deny => Guard::GlobalOnly { allow: Vec::new() },
+                Private::Only(networks) => Guard::GlobalOnly { allow: networks.clone() },
             },
             ..Settings::new(target.url.clone())
         };
@@ -100,6 +120,46 @@ impl Wiring {
             Shape { id: shape_id(&text), text, mould: self.runner.mould(blueprint) }
         })
     }
+}
+
+/// Every way out of a route: its targets, those that undo them, who is told.
+fn ways(route: &config::Route, targets: &[config::Target]) -> Vec<Way> {
+    let own = route.to.iter().zip(&route.parts);
+    let mut ways: Vec<Way> =
+        own.map(|(target, part)| Way { target: target.clone(), part: part.clone() }).collect();
+    let alone = |duty| Part { duty, after: Vec::new() };
+    for (ordinal, name) in (0..).zip(&route.to) {
+        let undo = targets.iter().find(|target| target.name == *name).and_then(|target| target.undo.clone());
+        ways.extend(undo.map(|target| Way { target, part: alone(Duty::Undo(ordinal)) }));
+    }
+    ways.extend(route.callback.clone().map(|target| Way { target, part: alone(Duty::Callback) }));
+    ways
+}
+
+impl Report for Wiring {
+    fn report(&self, ticket: &Ticket) -> Bytes {
+        let own = ticket.deliveries.iter().filter(|ray| ray.part.duty != Duty::Callback);
+        let ticket = Ticket { deliveries: own.cloned().collect(), ..ticket.clone() };
+        // Plain data with string keys: it always has a JSON form.
+        serde_json::to_vec(&TicketView::new(&ticket, &|_| None)).unwrap_or_default().into()
+    }
+}
+
+/// Compared within this process only.
+fn credentials(target: &config::Target) -> u64 {
+    let mut hash = DefaultHasher::new();
+    for (name, value) in &target.headers {
+        (name.as_str(), value.as_bytes()).hash(&mut hash);
+    }
+    target.auth.hash(&mut hash);
+    hash.finish()
+}
+
+/// Host and port, however the URL spells them.
+fn host(url: &Uri) -> Arc<str> {
+    let standard = if url.scheme_str() == Some("https") { 443 } else { 80 };
+    let host = url.host().unwrap_or_default().to_ascii_lowercase();
+    format!("{host}:{}", url.port_u16().unwrap_or(standard)).into()
 }
 
 impl Compile for Wiring {

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use contract::clock::Tick;
 use contract::delivery::{Attempt, AttemptResult, Capture, Death, Standing, Suspicion, Timings};
 use contract::message::Headers;
+use contract::part::{Part, Rule};
 use contract::store::{
     Accept, Accepted, Ask, Commit, Position, Readiness, Session, Settlement, Start, Store, Watcher,
 };
@@ -100,7 +101,9 @@ impl Maker {
             standing: Standing::Leased,
             key: None,
             shape: None,
+            priority: contract::line::Priority::Normal,
             fault: None,
+            part: Part::default(),
         };
         let message = Message {
             id: MessageId::new(now, &self.entropy),
@@ -112,7 +115,12 @@ impl Maker {
             headers: self.headers.clone(),
             body: self.body.clone(),
         };
-        Accept { message: Arc::new(message), deliveries: vec![start(crm), start(mailing)], once: None }
+        Accept {
+            message: Arc::new(message),
+            deliveries: vec![start(crm), start(mailing)],
+            once: None,
+            rule: Rule::All,
+        }
     }
 
     fn settle(&self, position: Position, delivery: DeliveryId) -> Settlement {
@@ -278,7 +286,7 @@ fn backlog(maker: &Maker, folder: &Path, messages: usize) {
         let ask = Ask {
             tenant: maker.names[0].clone(),
             target: maker.names[2].clone(),
-            items: 256,
+            lines: contract::line::Line::ALL.map(|line| (line, 256)).to_vec(),
             bytes: usize::MAX,
         };
         let claimed = core.apply(&[Work::Claim(second, vec![ask], maker.clock.now())]);

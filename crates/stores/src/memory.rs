@@ -1,13 +1,14 @@
 //! The store in plain memory: the same semantics, no durability. For tests, simulations and trials.
 
 mod change;
+mod group;
 mod state;
 
 use bytes::Bytes;
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
     Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Pruned, Readiness, Renewed, Retention,
-    Scope, ScopeKind, Session, Settled, Settlement, Store, Versioned,
+    Scope, ScopeKind, Session, Settlement, Settles, Store, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{Clock, DeliveryId, MessageId, Name, Timestamp};
@@ -58,8 +59,11 @@ impl Store for Memory {
         self.answer(|state, _| Ok(asks.iter().map(|ask| state.claim(session, ask, now)).collect()))
     }
 
-    fn settle(&self, session: Session, batch: Vec<Settlement>) -> Answer<'_, Vec<Settled>> {
-        self.answer(|state, wall| Ok(batch.iter().map(|one| state.settle(session, one, wall)).collect()))
+    fn settle(&self, session: Session, batch: Vec<Settlement>) -> Answer<'_, Settles> {
+        self.answer(|state, wall| {
+            let answers = batch.iter().map(|one| state.settle(session, one, wall)).collect();
+            Ok(Settles { answers, moved: state.take_moved() })
+        })
     }
 
     fn expire(&self, now: Timestamp) -> Answer<'_, Expired> {

@@ -2,7 +2,7 @@
 //!
 //! - [`core`]: groups of work in transactions; [`Sqlite`] runs it on a thread, [`Inline`] in the caller (for simulations).
 //! - [`admit`]: whether a folder is a store, before anything is made in it.
-//! - [`files`]: a catalog, a file per slice of time, `carried.db`. No transaction depends on two files.
+//! - [`files`], each [`opening`] under its name of [`naming`]: a catalog, a file per slice of time, `carried.db`. No transaction depends on two files.
 //! - [`heal`]: a damaged page costs what it covers; [`verify`] and [`patrol`] look for damage before it is needed.
 //! - [`ledger`]: what was leased at accept has no row until something happens to it; so most deliveries are written once.
 
@@ -20,6 +20,7 @@ mod expire;
 mod files;
 mod first_page;
 mod front;
+mod group;
 mod head;
 mod heal;
 mod health;
@@ -29,6 +30,8 @@ mod ledger;
 mod list;
 mod load;
 mod mend;
+mod naming;
+mod opening;
 mod order;
 mod pack;
 mod patrol;
@@ -36,6 +39,7 @@ mod place;
 mod prune;
 mod queue;
 mod read;
+mod removal;
 mod reserve;
 mod salvage;
 mod schema;
@@ -52,11 +56,11 @@ pub mod work;
 
 pub use self::core::Core;
 pub use admit::look;
-pub use error::OpenError;
-pub use files::Sync;
+pub use error::{OpenError, Torn, Unfit};
 pub use front::{Desk, Front};
 pub use inline::Locked;
 pub(crate) use list::matches;
+pub use opening::Sync;
 pub use patrol::Pace;
 pub use threads::Threads;
 
@@ -77,6 +81,9 @@ pub const SLICE_BYTES: u64 = 1 << 30;
 /// Space kept back for settling when the disk is full.
 pub const RESERVE_BYTES: u64 = 32 << 20;
 
+/// How long mending waits for who reads the damaged file. A check of a big file reads it for as long as that takes.
+pub const READERS_PATIENCE: Duration = Duration::from_secs(120);
+
 /// How a store is opened.
 #[derive(Clone)]
 pub struct Options {
@@ -94,6 +101,8 @@ pub struct Options {
     pub reserve_bytes: u64,
     /// How the files are looked through in the background.
     pub patrol: Pace,
+    /// How long mending waits for who reads the damaged file; then the process must end.
+    pub patience: Duration,
 }
 
 impl Options {
@@ -108,6 +117,7 @@ impl Options {
             slice_bytes: SLICE_BYTES,
             reserve_bytes: RESERVE_BYTES,
             patrol: Pace::default(),
+            patience: READERS_PATIENCE,
         }
     }
 }

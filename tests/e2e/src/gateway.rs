@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 /// A target: its name, its URL, and further keys as YAML in one line (`retry: {…}, timeout: 1s`).
 pub struct Target<'a> {
@@ -156,13 +156,22 @@ impl Gateway {
         Ok(())
     }
 
+    /// SIGTERM.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub fn signal(&self) -> Result<()> {
+        let id = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &id]).status()?;
+        Ok(())
+    }
+
     /// SIGTERM, and waits until the process is gone.
     ///
     /// # Errors
     /// When it does not end.
     pub fn stop(&mut self) -> Result<ExitStatus> {
-        let id = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &id]).status()?;
+        self.signal()?;
         until("the end after SIGTERM", || Ok(self.child.try_wait()?))
     }
 
@@ -232,6 +241,17 @@ impl Gateway {
             Ok(states.contains(&state).then(|| delivery.clone()))
         });
         found.with_context(|| format!("{last:#}\n{}", self.log()))
+    }
+
+    /// What another run of the binary says, in the same folder and environment.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn says(&self, arguments: &[&str]) -> Result<Output> {
+        let mut command = Command::new(binary()?);
+        command.args(arguments).current_dir(&self.launch.folder);
+        command.envs(self.launch.environment.iter().map(|(name, value)| (name, value)));
+        Ok(command.output()?)
     }
 
     /// The end of what it wrote to its log.

@@ -1,11 +1,13 @@
 //! The world's expression language: as little as filters, order keys and shapes need.
 
 use bytes::Bytes;
-use contract::Promise;
-use contract::delivery::ShapeId;
+use contract::delivery::{ShapeId, Standing};
 use contract::expression::{Expression, Fault};
 use contract::mould::Mould;
-use engine::plan::{Compile, Shape};
+use contract::part::Duty;
+use contract::ticket::Ticket;
+use contract::{MessageId, Promise};
+use engine::plan::{Compile, Report, Shape};
 use std::sync::Arc;
 
 /// Makes [`Raises`] of a filter: its deliveries die of their configuration.
@@ -13,12 +15,17 @@ pub(crate) const RAISE: &str = "\"raise\"";
 /// The process dies when it sends this.
 pub(crate) const POISON: &str = "\"poison\"";
 
+/// The body of a callback has this.
+pub(crate) const TICKET: &str = "\"ticket\"";
+
 /// True when the body names the target.
 pub(crate) struct Wants(pub(crate) String);
 /// The body's order key.
 pub(crate) struct KeyOf;
 /// The body inside another one.
 pub(crate) struct Wrapped(pub(crate) u32);
+/// Tells how the deliveries of a ticket stand.
+pub(crate) struct Teller;
 /// Compiles the texts of shapes.
 pub(crate) struct Compiler;
 
@@ -51,6 +58,19 @@ impl Compile for Compiler {
         let version = text.strip_prefix("wrap ")?.parse().ok()?;
         Some(Arc::new(Wrapped(version)))
     }
+}
+
+impl Report for Teller {
+    fn report(&self, ticket: &Ticket) -> Bytes {
+        let own = ticket.deliveries.iter().filter(|ray| ray.part.duty != Duty::Callback);
+        told(ticket.id, own.map(|ray| (ray.run, ray.standing)))
+    }
+}
+
+/// The body of a callback: the run of each delivery and where it stands.
+pub(crate) fn told(id: MessageId, rays: impl Iterator<Item = (u32, Standing)>) -> Bytes {
+    let rays: Vec<String> = rays.map(|(run, standing)| format!("\"{run} {standing:?}\"")).collect();
+    format!("{{{TICKET}:\"{id}\",\"deliveries\":[{}]}}", rays.join(",")).into()
 }
 
 /// The shape of this version.

@@ -5,7 +5,7 @@ use crate::random::Random;
 use connectors::http::Dial;
 use connectors::http::dial::Unresolved;
 use connectors::http::line::Line;
-use contract::{Clock, Promise};
+use contract::{Clock, Promise, Tick};
 use parking_lot::Mutex;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -21,6 +21,8 @@ pub(crate) struct Network {
     pub(crate) scene: Scene,
     pub(crate) random: Random,
     pub(crate) connections: Mutex<JoinSet<()>>,
+    /// The resolver gives no answer until then.
+    pub(crate) silent_until: Mutex<Tick>,
 }
 
 impl Network {
@@ -41,7 +43,11 @@ pub(crate) fn host(number: usize) -> String {
 impl Dial for Network {
     fn resolve<'a>(&'a self, name: &'a str) -> Promise<'a, Result<Arc<[IpAddr]>, Unresolved>> {
         Box::pin(async move {
-            if self.random.chance(2) {
+            let now = self.scene.clock.tick();
+            if self.random.chance(1) {
+                *self.silent_until.lock() = Tick(now.0 + self.random.millis(0..=30_000));
+            }
+            if now <= *self.silent_until.lock() && now > Tick::default() {
                 return Err(Unresolved::NoAnswer { detail: "the simulated resolver is out".to_owned() });
             }
             let number = self.apis.iter().map(|api| api.number).find(|number| host(*number) == name);

@@ -3,11 +3,14 @@
 //! It has its own picture of every delivery, made from what the store has committed, and its own reading of the published
 //! rules. It sits directly at the store, the targets and the APIs; so whatever lies above them is judged.
 
+mod breaker;
 mod deadlines;
 mod fate;
+mod group;
 mod holds;
 mod intake;
 mod keeping;
+mod moving;
 mod rest;
 mod sending;
 
@@ -23,6 +26,7 @@ use crate::rule::{Rule, Violation};
 use crate::trace::Trace;
 use bytes::Bytes;
 use contract::delivery::Standing;
+use contract::part::{Duty, Part};
 use contract::store::{Position, Session};
 use contract::{Clock, DeliveryId, MessageId, Name, Tick, Timestamp};
 use engine::Engine;
@@ -53,12 +57,15 @@ pub(crate) struct Book {
     pub(crate) sessions: Vec<Session>,
     by_first: BTreeMap<DeliveryId, u64>,
     lanes: Vec<Lane>,
-    keys: BTreeMap<String, (DeliveryId, Bytes)>,
+    /// Each Idempotency-Key with its delivery and body, and a callback's run.
+    keys: BTreeMap<String, (DeliveryId, Bytes, u32)>,
     fuse: Arc<Fuse>,
     engine: Weak<Engine>,
     events: u64,
     /// What waits past its deadline, and since when that was seen in this life.
     late: BTreeMap<DeliveryId, Tick>,
+    /// When the wall clock last jumped back, and what it said before.
+    jumped: Option<(Tick, Timestamp)>,
 }
 
 /// A message that the store has.
@@ -70,6 +77,7 @@ pub(crate) struct Kept {
     pub(crate) route: usize,
     pub(crate) received: Timestamp,
     pub(crate) deadline: Option<Timestamp>,
+    quorum: Option<u16>,
     pub(crate) rays: Vec<Ray>,
 }
 
@@ -77,14 +85,19 @@ pub(crate) struct Kept {
 #[derive(Debug)]
 pub(crate) struct Ray {
     pub(crate) target: usize,
+    part: Part,
     pub(crate) standing: Standing,
     pub(crate) run: u32,
     /// Attempts of this run that are recorded.
     pub(crate) attempts: u32,
     /// Attempts of all runs that are recorded.
     pub(crate) recorded: usize,
-    /// The last recorded one is a fault of this side that passes: the next such one takes its place.
-    stumbled: bool,
+    /// The last recorded one is a fault of this side that passes, of this run and number: the next such one takes its place.
+    stumbled: Option<(u32, u32)>,
+    /// The end of the last recorded one.
+    ended: Option<Timestamp>,
+    /// What a callback says in this run.
+    report: Option<Bytes>,
     pub(crate) revision: u32,
     pub(crate) edited: Option<Bytes>,
     shape: Option<u32>,
@@ -96,7 +109,7 @@ pub(crate) struct Ray {
     succeeded: Option<u32>,
     /// The life in which its credentials were refused, until it ends.
     refused: Option<u32>,
-    /// Its ticket was cancelled while it was in flight: it is not tried again.
+    /// In flight for the last time: its ticket was cancelled, or its group is given up. A callback: what it tells of is over.
     doomed: bool,
     revived: u64,
     sends: u64,
@@ -107,8 +120,19 @@ pub(crate) struct Ray {
 #[derive(Debug)]
 struct Lease {
     since: u64,
+    run: u32,
+    /// Attempts of its run that were recorded before.
+    made: u32,
+    /// The ticket was read while its run was the current one.
+    fresh: bool,
     sent: bool,
     end: Option<End>,
+}
+
+impl Lease {
+    fn new(since: u64, run: u32, made: u32) -> Self {
+        Self { since, run, made, fresh: false, sent: false, end: None }
+    }
 }
 
 /// How an attempt ended.
@@ -145,6 +169,7 @@ impl Oracle {
             engine: Weak::new(),
             events: 0,
             late: BTreeMap::new(),
+            jumped: None,
         }))
     }
 
@@ -189,8 +214,17 @@ impl Book {
         for lane in &mut self.lanes {
             lane.begin_life();
         }
+        if self.lanes.iter().any(Lane::is_tripped) {
+            self.reached.note(Feat::BreakerRestored);
+        }
         let life = self.life;
         self.say(|| format!("life {life} begins"));
+    }
+
+    /// The wall clock is set: what a rate has let go before says nothing about after.
+    pub(crate) fn jumped(&mut self) {
+        self.reached.note(Feat::WallJump);
+        self.lanes.iter_mut().for_each(|lane| lane.starts.clear());
     }
 
     /// The engine of this life, of which the oracle asks how many couriers are on their way.
@@ -231,7 +265,11 @@ impl Book {
     /// A short word for a delivery.
     fn word(&self, id: DeliveryId) -> String {
         let Some((n, _, ray)) = self.find(id) else { return format!("{id}, which nobody knows") };
-        format!("{n}→t{}", ray.target)
+        match ray.part.duty {
+            Duty::Required | Duty::Optional => format!("{n}→t{}", ray.target),
+            Duty::Undo(of) => format!("{n}→t{} (undo {of})", ray.target),
+            Duty::Callback => format!("{n}→t{} (callback)", ray.target),
+        }
     }
 
     /// Every delivery with its id.

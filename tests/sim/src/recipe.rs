@@ -2,10 +2,15 @@
 
 use crate::random::Random;
 use bytes::Bytes;
+use contract::line::Priority;
+use contract::part::{Duty, Part};
 use contract::store::Once;
 use contract::{Name, Timestamp, limits};
+use engine::policy::breaker;
+use engine::policy::rate;
 use engine::policy::retry::{Policy, Schedule};
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Everything that is the same over the whole life of a world.
@@ -45,6 +50,8 @@ pub(crate) struct TargetRecipe {
     /// The same as the engine knows it.
     pub(crate) policy: Policy,
     pub(crate) concurrency: usize,
+    pub(crate) breaker: Option<breaker::Policy>,
+    pub(crate) rate: Option<rate::Limit>,
     pub(crate) filtered: bool,
     pub(crate) timeout: Duration,
     pub(crate) temper: Temper,
@@ -64,9 +71,20 @@ pub(crate) enum Temper {
 #[derive(Debug)]
 pub(crate) struct RouteRecipe {
     pub(crate) name: Name,
-    pub(crate) to: Vec<usize>,
+    /// In order of ordinal: what messages are for, then undos and a callback.
+    pub(crate) ways: Vec<WayRecipe>,
+    /// So many of the required ones are enough; none: all of them are needed.
+    pub(crate) quorum: Option<u16>,
     pub(crate) deadline: Option<Duration>,
+    pub(crate) priority: Priority,
     pub(crate) keyed: bool,
+}
+
+/// One way out of a route.
+#[derive(Clone, Debug)]
+pub(crate) struct WayRecipe {
+    pub(crate) target: usize,
+    pub(crate) part: Part,
 }
 
 /// One configuration: which targets it has, and in which shape it sends.
@@ -84,6 +102,7 @@ pub(crate) struct Letter {
     pub(crate) key: Option<String>,
     pub(crate) once: Option<Once>,
     pub(crate) deadline: Option<Timestamp>,
+    pub(crate) not_before: Option<Timestamp>,
 }
 
 impl Recipe {
@@ -106,10 +125,25 @@ impl Recipe {
         }
     }
 
-    /// The targets of a route in this configuration, in order of ordinal.
-    pub(crate) fn rays(&self, route: usize, generation: &Generation) -> Vec<usize> {
-        let to = self.routes.get(route).map(|route| route.to.as_slice()).unwrap_or_default();
-        to.iter().copied().filter(|target| !generation.dropped.contains(target)).collect()
+    /// The ways out of a route in this configuration, in order of ordinal. Without a target there is nothing to undo or to wait for.
+    pub(crate) fn ways(&self, route: usize, generation: &Generation) -> Vec<WayRecipe> {
+        let all = self.routes.get(route).map(|route| route.ways.as_slice()).unwrap_or_default();
+        let has = |way: &WayRecipe| !generation.dropped.contains(&way.target);
+        let stays = |way: &WayRecipe| {
+            let Duty::Undo(of) = way.part.duty else { return has(way) };
+            has(way) && all.get(usize::from(of)).is_some_and(has)
+        };
+        let kept: Vec<u16> = (0..).zip(all).filter(|(_, way)| stays(way)).map(|(n, _)| n).collect();
+        let place = |old: &u16| (0..).zip(&kept).find(|(_, kept)| *kept == old).map(|(n, _)| n);
+        let ways = all.iter().filter(|way| stays(way)).map(|way| {
+            let duty = match way.part.duty {
+                Duty::Undo(of) => Duty::Undo(place(&of).unwrap_or_default()),
+                Duty::Required | Duty::Optional | Duty::Callback => way.part.duty,
+            };
+            let after = way.part.after.iter().filter_map(place).collect();
+            WayRecipe { target: way.target, part: Part { duty, after } }
+        });
+        ways.collect()
     }
 }
 
@@ -132,6 +166,8 @@ fn target(number: u64, random: &Random) -> Option<TargetRecipe> {
         jitter,
         policy: Policy::try_new(schedule, jitter).ok()?,
         concurrency: usize::try_from(random.within(1..=8)).ok()?,
+        breaker: if random.chance(60) { Some(breaker(random)?) } else { None },
+        rate: pace(random),
         filtered: random.chance(40),
         timeout: random.millis(1_000..=15_000),
         temper: random.weighted(&[
@@ -143,6 +179,28 @@ fn target(number: u64, random: &Random) -> Option<TargetRecipe> {
             (2, Temper::Dead),
         ])?,
     })
+}
+
+/// Failures in a row open it: how a share is counted is tested where it is decided.
+fn breaker(random: &Random) -> Option<breaker::Policy> {
+    let open = Duration::from_secs(*random.pick(&[2, 5, 20])?);
+    Some(breaker::Policy {
+        consecutive: u32::try_from(random.within(2..=5)).ok()?,
+        calls: u32::MAX,
+        open,
+        open_max: open * u32::try_from(random.within(1..=8)).ok()?,
+        ..breaker::Policy::default()
+    })
+}
+
+/// Some targets have a rate, slow enough that a crowd waits for it, quick enough that a wait does not look like an end.
+fn pace(random: &Random) -> Option<rate::Limit> {
+    if !random.chance(25) {
+        return None;
+    }
+    let (count, seconds) = *random.pick(&[(4, 1), (20, 1), (300, 60)])?;
+    let burst = u32::try_from(random.within(1..=4)).ok().and_then(NonZeroU32::new);
+    Some(rate::Limit::new(NonZeroU32::new(count)?, Duration::from_secs(seconds), burst))
 }
 
 fn schedule(random: &Random) -> (Schedule, Vec<Duration>) {
@@ -166,11 +224,47 @@ fn route(number: u64, targets: usize, random: &Random) -> Option<RouteRecipe> {
     if to.is_empty() && !random.chance(5) {
         to.push(usize::try_from(random.within(0..=(targets as u64).saturating_sub(1))).ok()?);
     }
+    let way = |target| WayRecipe { target, part: Part::default() };
+    let mut ways: Vec<WayRecipe> = to.into_iter().map(way).collect();
+    let mut quorum = None;
+    if random.chance(50) {
+        quorum = random.chance(30).then(|| if random.chance(50) { 1 } else { 2 });
+        group(&mut ways, targets, random)?;
+    }
     let deadline = if random.chance(30) { Some(Duration::from_secs(random.within(2..=120))) } else { None };
     Some(RouteRecipe {
         name: Name::try_new(&format!("r{number}")).ok()?,
-        to,
+        ways,
+        quorum,
         deadline,
+        priority: *random.pick(&[Priority::Normal, Priority::High, Priority::Low, Priority::Normal])?,
         keyed: random.chance(45),
     })
+}
+
+/// Makes a group of what goes out together: some wait for others, some are optional, some are undone, and somebody is told.
+fn group(ways: &mut Vec<WayRecipe>, targets: usize, random: &Random) -> Option<()> {
+    let own = u16::try_from(ways.len()).ok()?;
+    let forward = random.chance(50);
+    for (n, way) in (0..own).zip(ways.iter_mut()) {
+        let befores = if forward { 0..n } else { n + 1..own };
+        way.part.after = befores.filter(|_| random.chance(30)).collect();
+        if random.chance(20) {
+            way.part.duty = Duty::Optional;
+        }
+    }
+    let some_target = || usize::try_from(random.within(0..=(targets as u64).saturating_sub(1))).ok();
+    let mut more = |duty| {
+        ways.push(WayRecipe { target: some_target()?, part: Part { duty, after: Vec::new() } });
+        Some(())
+    };
+    if random.chance(60) {
+        for of in (0..own).filter(|_| random.chance(60)) {
+            more(Duty::Undo(of))?;
+        }
+    }
+    if random.chance(60) {
+        more(Duty::Callback)?;
+    }
+    Some(())
 }

@@ -1,24 +1,28 @@
 //! Puts the engine of one life together: the real one, with the taps, and with a planted bug if there is one.
 
 use crate::clock::WorldClock;
-use crate::language::{Compiler, KeyOf, Wants, shape};
+use crate::language::{Compiler, KeyOf, Teller, Wants, shape};
 use crate::mutant::Mutant;
 use crate::mutant::target::MutantTarget;
 use crate::network::{Network, host};
 use crate::random::Random;
-use crate::recipe::{Generation, Recipe, RouteRecipe, TargetRecipe};
+use crate::recipe::{Generation, Recipe, RouteRecipe, TargetRecipe, WayRecipe};
 use crate::tap::store::StoreTap;
 use crate::tap::target::{Poison, TargetTap};
 use connectors::http::{HttpTarget, Settings as HttpSettings};
 use contract::expression::Expression;
+use contract::part::Rule;
 use contract::store::Store;
 use contract::target::Target;
 use contract::{Clock, Entropy, Name};
-use engine::plan::{Plan, RoutePlan, TargetPlan};
+use engine::plan::{Plan, RoutePlan, TargetPlan, Way};
+use engine::policy::breaker;
+use engine::policy::concurrency::Limit;
 use engine::policy::statuses::Statuses;
 use engine::{Doors, Engine, Settings};
 use http::Uri;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What an engine is made of in one life.
 #[derive(Clone)]
@@ -49,6 +53,7 @@ impl Stage {
             entropy: Arc::<Random>::clone(&self.entropy) as Arc<dyn Entropy>,
             store: Arc::clone(&self.store),
             compile: Arc::new(Compiler),
+            report: Arc::new(Teller),
             listeners: Vec::new(),
         };
         let settings = Settings {
@@ -63,7 +68,9 @@ impl Stage {
     /// The configuration as the engine gets it.
     pub(crate) fn plan(&self, generation: &Generation) -> Plan {
         let present = |target: &usize| !generation.dropped.contains(target);
-        let routes = self.recipe.routes.iter().map(|route| self.route(route, &present)).collect();
+        let routes = self.recipe.routes.iter().enumerate();
+        let routes = routes.map(|(number, route)| self.route(route, self.recipe.ways(number, generation)));
+        let routes = routes.collect();
         let targets = self.recipe.targets.iter().enumerate();
         let targets = targets.filter(|(number, _)| present(number) || self.has(Mutant::IgnoredDrop));
         let targets =
@@ -71,13 +78,18 @@ impl Stage {
         Plan { routes, targets }
     }
 
-    fn route(&self, route: &RouteRecipe, present: &impl Fn(&usize) -> bool) -> RoutePlan {
-        let name = |target: &usize| self.recipe.targets.get(*target).map(|target| target.name.clone());
+    fn route(&self, route: &RouteRecipe, ways: Vec<WayRecipe>) -> RoutePlan {
+        let way = |way: WayRecipe| {
+            let target = self.recipe.targets.get(way.target)?.name.clone();
+            Some(Way { target, part: way.part })
+        };
         let keyed = route.keyed && !self.has(Mutant::IgnoredOrder);
         RoutePlan {
             name: route.name.clone(),
-            to: route.to.iter().filter(|target| present(target)).filter_map(name).collect(),
+            to: ways.into_iter().filter_map(way).collect(),
+            rule: route.quorum.map_or(Rule::All, Rule::Quorum),
             deadline: route.deadline.filter(|_| !self.has(Mutant::ForgottenDeadline)),
+            priority: route.priority,
             key: keyed.then(|| Arc::new(KeyOf) as Arc<dyn Expression>),
         }
     }
@@ -89,10 +101,25 @@ impl Stage {
             name: target.name.clone(),
             retry: target.policy.clone(),
             statuses: Statuses::default(),
-            concurrency: target.concurrency + usize::from(self.has(Mutant::ConcurrencyPlusOne)),
+            breaker: self.breaker(target),
+            disable_after: None,
+            credentials: 0,
+            host: None,
+            concurrency: Limit::Fixed(target.concurrency + usize::from(self.has(Mutant::ConcurrencyPlusOne))),
+            rate: target.rate.filter(|_| !self.has(Mutant::IgnoredRate)),
             when: filtered.then(wants),
             shape: generation.shapes.get(number).copied().flatten().map(shape),
             target: self.call(number, target)?,
+        })
+    }
+
+    fn breaker(&self, target: &TargetRecipe) -> Option<breaker::Policy> {
+        let policy = target.breaker.filter(|_| !self.has(Mutant::IgnoredBreaker))?;
+        let at_once = Duration::from_millis(1);
+        Some(match self.mutant {
+            Some(Mutant::NervousBreaker) => breaker::Policy { consecutive: 1, ..policy },
+            Some(Mutant::HastyBreaker) => breaker::Policy { open: at_once, open_max: at_once, ..policy },
+            Some(_) | None => policy,
         })
     }
 

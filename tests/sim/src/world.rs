@@ -197,6 +197,7 @@ impl World {
             scene,
             random: self.random.fork(),
             connections: Mutex::new(JoinSet::new()),
+            silent_until: Mutex::default(),
         };
         Stage {
             recipe: Arc::clone(&self.recipe),
@@ -212,6 +213,7 @@ impl World {
     fn note_death(&self, place: Place) {
         let mut book = self.oracle.book();
         book.say(|| format!("died {place:?}"));
+        book.note_unstarted();
         if book.is_sending() {
             book.reached.note(Feat::CrashWhileSending);
         }

@@ -12,7 +12,7 @@ const EMFILE: i32 = 24;
 const ENOBUFS: i32 = if cfg!(target_os = "linux") { 105 } else { 55 };
 
 /// Why there is no answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) class: ErrorClass,
     pub(super) written: Written,

@@ -1,13 +1,16 @@
 //! Where a target's requests go: its settings, checked and made ready once.
 
+use super::auth::{self, Credential};
 use super::fields;
+use super::host::Host;
+use super::proxy::Via;
 use super::settings::Settings;
+use super::sign::key::Key;
 use super::tls;
 use contract::mould::Path;
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use rustls::pki_types::ServerName;
-use std::net::IpAddr;
 use tokio_rustls::TlsConnector;
 
 /// What every request of a target has in common.
@@ -16,10 +19,12 @@ pub(super) struct Destination {
     pub(super) place: String,
     pub(super) host: Host,
     pub(super) port: u16,
+    /// The way to it, if it is not the direct one.
+    pub(super) via: Option<Via>,
     /// For `https`.
     pub(super) secure: Option<Secure>,
     pub(super) method: Method,
-    /// Path and query: what HTTP/1 sends.
+    /// What HTTP/1 sends: path and query, or all of it to a proxy that passes on what it can read.
     pub(super) origin_form: Uri,
     /// With scheme and authority: what HTTP/2 sends.
     pub(super) absolute_form: Uri,
@@ -27,12 +32,8 @@ pub(super) struct Destination {
     pub(super) user_agent: HeaderValue,
     /// The configured headers, without `host`.
     pub(super) fields: HeaderMap,
-}
-
-/// A host as the URL names it.
-pub(super) enum Host {
-    Name(String),
-    Address(IpAddr),
+    pub(super) credential: Credential,
+    pub(super) keys: Vec<Key>,
 }
 
 /// What a TLS handshake needs.
@@ -48,7 +49,7 @@ pub enum Fault {
     #[error("the URL must begin with http:// or https:// and name a host")]
     NotHttp,
     /// A password in the URL would end up in logs.
-    #[error("the URL holds a user or password: send them in an `authorization` header")]
+    #[error("the URL holds a user or password: give them as `auth: {{ basic: … }}`")]
     Credentials,
     /// The host cannot be the name in a certificate.
     #[error("{host} cannot be the name in a certificate")]
@@ -65,6 +66,9 @@ pub enum Fault {
         /// Its name.
         name: String,
     },
+    /// No credential.
+    #[error(transparent)]
+    Auth(#[from] auth::Fault),
     /// No TLS.
     #[error(transparent)]
     Tls(#[from] tls::Fault),
@@ -85,11 +89,15 @@ impl Destination {
         }
         let port = authority.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
         let text = authority.host().trim_start_matches('[').trim_end_matches(']');
-        let host = text.parse().map_or_else(|_| Host::Name(text.to_owned()), Host::Address);
+        let host = Host::new(text);
+        let via = settings.proxy.as_ref().map(|proxy| proxy.via(&host)).transpose()?.flatten();
         let secure = if is_secure {
             let unusable = |_| Fault::Name { host: text.to_owned() };
             let name = ServerName::try_from(text.to_owned()).map_err(unusable)?;
-            Some(Secure { connector: tls::connector(&settings.tls.roots)?, name })
+            Some(Secure {
+                connector: tls::connector(&settings.tls.roots, settings.tls.identity.as_ref())?,
+                name,
+            })
         } else {
             None
         };
@@ -98,18 +106,28 @@ impl Destination {
             Some(value) => Authority::try_from(value.as_bytes()).map_err(|_| Fault::HostField)?,
             None => authority.clone(),
         };
+        let read_by = via.as_ref().filter(|_| !is_secure);
+        if let Some(credential) = read_by.and_then(|via| via.credential.clone()) {
+            fields.insert(header::PROXY_AUTHORIZATION, credential);
+        }
         let path = url.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        // What a proxy is to find is the URL's own host; what the target is told is another matter.
+        let named = if read_by.is_some() { authority.clone() } else { virtual_host.clone() };
+        let absolute_form = absolute(url, named, path.clone())?;
         Ok(Self {
             place: format!("{}:{port}", authority.host()),
             host,
             port,
+            origin_form: if read_by.is_some() { absolute_form.clone() } else { Uri::from(path) },
+            absolute_form,
+            via,
             secure,
             method: settings.method.clone(),
-            absolute_form: absolute(url, virtual_host.clone(), path.clone())?,
-            origin_form: Uri::from(path),
             host_field: HeaderValue::from_str(virtual_host.as_str()).map_err(|_| Fault::HostField)?,
             user_agent: settings.user_agent.clone(),
             fields,
+            credential: Credential::try_new(settings.auth.as_ref())?,
+            keys: settings.keys.clone(),
         })
     }
 }
@@ -201,7 +219,7 @@ mod tests {
         let cases: [Case; 6] = [
             ("ftp://api.example", &[], "begin with http://"),
             ("/only/a/path", &[], "begin with http://"),
-            ("http://user:secret@api.example", &[], "authorization"),
+            ("http://user:secret@api.example", &[], "auth: { basic"),
             ("http://api.example", &[("idempotency-key", "1")], "`idempotency-key`"),
             ("http://api.example", &[("transfer-encoding", "chunked")], "`transfer-encoding`"),
             ("http://api.example", &[("host", "a b")], "`host`"),

@@ -21,10 +21,9 @@ const EPOCH_MILLIS_MIN: u64 = 1_000_000_000_000;
 /// known here. `now` is asked only for a moment in time.
 pub fn read(headers: &HeaderMap, now: impl Fn() -> Timestamp) -> Hints {
     let word = text(headers, &WEBHOOK_DELIVERY).and_then(word);
-    let wait = text(headers, &header::RETRY_AFTER)
-        .and_then(|value| retry_after(value, &now))
-        .or_else(|| exhausted(headers, &now));
-    Hints { wait, word }
+    let spent = exhausted(headers, &now);
+    let wait = text(headers, &header::RETRY_AFTER).and_then(|value| retry_after(value, &now)).or(spent);
+    Hints { wait, spent, word }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -167,9 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_beats_a_rate_limit() {
+    fn retry_after_beats_a_rate_limit_and_does_not_hide_it() {
         let fields = [("retry-after", "3"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "45")];
         assert_eq!(wait(&fields), Some(3));
+        assert_eq!(hints(&fields).spent, Some(Duration::from_secs(45)));
+        assert_eq!(hints(&fields[..1]).spent, None, "it is no limit");
     }
 
     #[test]

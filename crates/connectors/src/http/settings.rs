@@ -1,7 +1,10 @@
 //! What a target is told by its configuration.
 
+use super::auth::Auth;
 use super::guard::Guard;
-use bytes::Bytes;
+use super::proxy::Proxy;
+use super::sign::key::Key;
+use super::tls::{Identity, Roots};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::time::Duration;
 
@@ -14,6 +17,10 @@ pub struct Settings {
     pub method: Method,
     /// Sent with every request; they win over the message's. Mark secrets with [`HeaderValue::set_sensitive`].
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Proves who calls; it wins over a header of the same name.
+    pub auth: Option<Auth>,
+    /// Sign each request, one signature each.
+    pub keys: Vec<Key>,
     /// How long what may take.
     pub timeouts: Timeouts,
     /// For `https://`.
@@ -22,7 +29,9 @@ pub struct Settings {
     pub connections_max_idle: usize,
     /// How long an unused connection is kept.
     pub idle_timeout: Duration,
-    /// Which addresses may be dialled.
+    /// The way out, if it is not the direct one.
+    pub proxy: Option<Proxy>,
+    /// Which addresses may be dialled. A proxy may be anywhere, and finds the address of a name itself.
     pub guard: Guard,
     /// Who we say we are.
     pub user_agent: HeaderValue,
@@ -36,11 +45,14 @@ impl Settings {
             url,
             method: Method::POST,
             headers: Vec::new(),
+            auth: None,
+            keys: Vec::new(),
             timeouts: Timeouts::default(),
             tls: Tls::default(),
             connections_max_idle: 64,
             // Common load balancers close after 60 s: we want to be first.
             idle_timeout: Duration::from_secs(45),
+            proxy: None,
             guard: Guard::AllowAll,
             user_agent: HeaderValue::from_static(concat!("fanlight/", env!("CARGO_PKG_VERSION"))),
         }
@@ -70,14 +82,6 @@ impl Default for Timeouts {
 pub struct Tls {
     /// Who may vouch for it.
     pub roots: Roots,
-}
-
-/// The authorities that are trusted.
-#[derive(Clone, Debug, Default)]
-pub enum Roots {
-    /// The machine's.
-    #[default]
-    System,
-    /// Those of a PEM text, and no others.
-    Pem(Bytes),
+    /// Who we are, for a target that asks.
+    pub identity: Option<Identity>,
 }

@@ -3,7 +3,7 @@
 use crate::server::{Peer, ok};
 use crate::world::{World, call, let_events_arrive};
 use bytes::Bytes;
-use connectors::http::settings::Roots;
+use connectors::http::Roots;
 use contract::delivery::{CaptureEnd, ErrorClass};
 use contract::target::{Outcome, Target, Written};
 use http::{Request, Response};

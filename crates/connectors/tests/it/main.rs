@@ -7,10 +7,14 @@
 )]
 
 mod alpn;
+mod auth;
 mod body;
 mod clock;
 mod faults;
+mod identity;
 mod limits;
+mod oauth2;
+mod proxy;
 mod reuse;
 mod server;
 mod world;

@@ -1,8 +1,8 @@
 //! A TCP server that does on each connection what a test wants, well or badly.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -49,12 +49,40 @@ impl Server {
         .await
     }
 
+    /// Answers each request as told, and remembers them all.
+    pub(crate) async fn seeing(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (Self, Seen) {
+        let (seen, answer) = (Seen::default(), Arc::new(answer));
+        let kept = seen.clone();
+        let server = Self::start(move |_, mut peer| {
+            let (kept, answer) = (kept.clone(), Arc::clone(&answer));
+            async move {
+                while let Some(request) = peer.request().await {
+                    let bytes = answer(&request);
+                    kept.0.lock().unwrap().push(request);
+                    peer.send(bytes.as_bytes()).await;
+                }
+            }
+        })
+        .await;
+        (server, seen)
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}/hook?a=b", self.address)
     }
 
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
+    }
+}
+
+/// What a server was sent, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Seen(Arc<Mutex<Vec<String>>>);
+
+impl Seen {
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
     }
 }
 

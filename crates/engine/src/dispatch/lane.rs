@@ -7,17 +7,24 @@
 //! The window is bounded; what does not fit stays on disk, and the lane remembers when the earliest of it is due.
 
 mod held;
+mod start;
+mod window;
 
 use super::memory::{Memory, Share};
 use crate::plan::TargetPlan;
+use crate::policy::breaker::Pulse;
+use crate::policy::concurrency::{Learner, Sign};
 use crate::policy::hold::{Gate, Hold, Reason};
+use crate::policy::rate::Rate;
 use arc_swap::ArcSwapOption;
+use contract::line::{Line, Lines};
 use contract::store::{Ask, Lease};
-use contract::{DeliveryId, MessageId, Name, Timestamp, limits};
+use contract::{DeliveryId, MessageId, Name, Timestamp};
 use parking_lot::Mutex;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use window::Window;
 
 /// One target's lane. It outlives configurations: only its plan is replaced.
 pub struct Lane {
@@ -33,12 +40,20 @@ struct State {
     in_flight: usize,
     /// Room promised to messages that are being committed.
     promised: usize,
-    window: VecDeque<Lease>,
+    window: Window,
     hold: Hold,
-    /// When the earliest delivery on disk is due; none: nothing is on disk.
-    next_due: Option<Timestamp>,
+    /// What was seen of the target's health.
+    pulse: Pulse,
+    /// What the target's limit has let go.
+    rate: Rate,
+    /// What its answers have taught about its concurrency.
+    learner: Learner,
+    /// The earliest time that the dispatcher was told the first of the window may start at.
+    alarm: Option<Timestamp>,
+    /// When the earliest delivery on disk is due, in each line; none: nothing is on disk.
+    next_due: Lines<Option<Timestamp>>,
     /// The earliest that was put on disk since the claim under way began, which that claim may not have seen.
-    noted: Option<Timestamp>,
+    noted: Lines<Option<Timestamp>>,
     /// Bytes of what is in this lane's hands, promised and asked for included.
     share: Share,
     /// Bytes set aside for the claim under way.
@@ -61,32 +76,43 @@ pub struct View {
     pub in_flight: usize,
     /// Leased and waiting in memory.
     pub window: usize,
+    /// Calls that it may have in flight at once, as configured or as learned; none: it is not configured.
+    pub concurrency: Option<usize>,
     /// The hold as it is now.
     pub hold: Hold,
     /// Why it is held now, if it is.
     pub reason: Option<Reason>,
 }
 
-/// What a courier does after its delivery.
+/// What starts next.
 pub(crate) struct Next {
-    /// Its next delivery; none: it ends.
+    /// A delivery that starts now; none: nothing may.
     pub(crate) lease: Option<Lease>,
-    /// The dispatcher should look for more on disk.
-    pub(crate) hungry: bool,
+    /// The dispatcher should look at this lane: at what is on disk, or at when the next may start.
+    pub(crate) wake: bool,
 }
 
-/// A lane asks for more from the disk when its window is shorter than this.
-const HUNGRY_BELOW: usize = limits::CLAIM_ITEMS_MAX / 2;
+/// A call has ended.
+pub(crate) struct Ended {
+    /// What its delivery weighed.
+    pub(crate) bytes: usize,
+    /// What it says about how busy the target is.
+    pub(crate) sign: Sign,
+}
 
 impl State {
     fn new(share: Share) -> Self {
         Self {
             in_flight: 0,
             promised: 0,
-            window: VecDeque::new(),
+            window: Window::default(),
             hold: Hold::default(),
-            next_due: None,
-            noted: None,
+            pulse: Pulse::default(),
+            rate: Rate::default(),
+            learner: Learner::default(),
+            alarm: None,
+            next_due: Lines::default(),
+            noted: Lines::default(),
             share,
             asked: 0,
             deadline: None,
@@ -114,11 +140,16 @@ impl Lane {
 
     /// Whether a message that is about to be committed may be leased. A yes promises room until `keep_promise` or
     /// `break_promise`.
-    pub(crate) fn admit(&self, bytes: usize, now: Timestamp) -> bool {
+    pub(crate) fn admit(&self, line: Line, bytes: usize, now: Timestamp) -> bool {
         let mut state = self.state.lock();
-        let room = state.in_flight + state.promised + state.window.len() < limits::WINDOW_ITEMS_MAX;
-        let backlog = state.next_due.is_some_and(|due| due <= now);
-        let open = state.hold.gate(now) == Gate::Admit && !state.stopped && self.plan.load().is_some();
+        let room = state.in_flight + state.promised + state.window.len() < self.admit_max();
+        let backlog = state.next_due.of(line).is_some_and(|due| due <= now);
+        let open = match state.hold.gate(now) {
+            Gate::Admit => true,
+            Gate::Few(few) => state.in_flight + state.promised + state.window.len() < few,
+            Gate::Refuse(_) => false,
+        };
+        let open = open && !state.stopped && self.plan.load().is_some();
         let admitted = room && !backlog && open && bytes <= state.share.room();
         if admitted {
             state.promised += 1;
@@ -134,39 +165,42 @@ impl Lane {
         state.share.give(bytes);
     }
 
-    /// The message is durable. Some: start a courier with it.
-    pub(crate) fn keep_promise(&self, lease: Lease, now: Timestamp) -> Option<Lease> {
+    /// The message is durable.
+    pub(crate) fn keep_promise(&self, lease: Lease, now: Timestamp) -> Next {
         let mut state = self.state.lock();
         state.promised -= 1;
         self.place(&mut state, lease, now)
     }
 
-    /// A lease that was claimed. Some: start a courier with it.
-    pub(crate) fn offer(&self, lease: Lease, now: Timestamp) -> Option<Lease> {
+    /// A lease that was claimed.
+    pub(crate) fn offer(&self, lease: Lease, now: Timestamp) -> Next {
         let mut state = self.state.lock();
         state.share.take(weight(&lease));
         self.place(&mut state, lease, now)
     }
 
     /// What the courier of a finished delivery does next.
-    pub(crate) fn next(&self, finished_bytes: usize, now: Timestamp) -> Next {
+    pub(crate) fn next(&self, ended: &Ended, now: Timestamp) -> Next {
         let mut state = self.state.lock();
-        state.share.give(finished_bytes);
+        state.share.give(ended.bytes);
+        if let Some(plan) = self.plan.load().as_deref() {
+            let in_flight = state.in_flight;
+            state.learner.learn(&plan.concurrency, ended.sign, in_flight);
+        }
         state.in_flight -= 1;
-        let lease = if self.may_start(&state, now) { state.window.pop_front() } else { None };
-        state.in_flight += usize::from(lease.is_some());
+        let lease = self.pop(&mut state, now);
         let hungry = !state.told && self.is_hungry(&state, now);
         state.told |= hungry;
-        Next { lease, hungry }
+        let rings = self.rings(&mut state, now);
+        Next { lease, wake: hungry || rings }
     }
 
     /// What waits in memory and may start now, after a hold has ended or the configuration changed.
     pub(crate) fn ready(&self, now: Timestamp) -> Vec<Lease> {
         let mut state = self.state.lock();
         let mut ready = Vec::new();
-        while !state.window.is_empty() && self.may_start(&state, now) {
-            state.in_flight += 1;
-            ready.extend(state.window.pop_front());
+        while let Some(lease) = self.pop(&mut state, now) {
+            ready.push(lease);
         }
         ready
     }
@@ -175,24 +209,34 @@ impl Lane {
     pub(crate) fn ask(&self, now: Timestamp) -> Option<Ask> {
         let mut state = self.state.lock();
         state.told = false;
-        let probing = state.hold.gate(now) == Gate::Probe;
-        if !self.is_hungry(&state, now) || (probing && state.in_flight + state.window.len() > 0) {
+        let room = match state.hold.gate(now) {
+            Gate::Admit | Gate::Refuse(_) => usize::MAX,
+            Gate::Few(few) => few.saturating_sub(state.in_flight + state.window.len()),
+        };
+        if !self.is_hungry(&state, now) || room == 0 {
             return None;
         }
-        state.noted = None;
+        let mut lines = self.hungry_lines(&state, now);
+        if room < usize::MAX {
+            // Those with the least in memory stand first: each line has its turn.
+            lines.truncate(1);
+            lines.iter_mut().for_each(|(_, items)| *items = room.min(*items));
+        }
+        state.noted = Lines::default();
         // Half of the room: other lanes ask at the same time.
         state.asked = state.share.room().div_ceil(2);
         let bytes = state.asked;
         state.share.take(bytes);
-        let items = if probing { 1 } else { limits::CLAIM_ITEMS_MAX };
-        Some(Ask { tenant: self.tenant.clone(), target: self.name.clone(), items, bytes: bytes.max(1) })
+        Some(Ask { tenant: self.tenant.clone(), target: self.name.clone(), lines, bytes: bytes.max(1) })
     }
 
-    /// The claim has ended; this is when the earliest delivery that it left on disk is due.
-    pub(crate) fn claimed(&self, next_due: Option<Timestamp>) {
+    /// The claim has ended; this is when the earliest delivery that it left on disk is due, in each line.
+    pub(crate) fn claimed(&self, next_due: Lines<Option<Timestamp>>) {
         self.not_claimed();
         let mut state = self.state.lock();
-        state.next_due = earlier(next_due, state.noted);
+        let noted = state.noted;
+        state.next_due = next_due;
+        noted.iter().for_each(|(line, due)| state.next_due.note(line, *due));
     }
 
     /// The claim is over: what was set aside for it is free again.
@@ -202,38 +246,32 @@ impl Lane {
         state.share.give(bytes);
     }
 
-    /// A delivery was put on disk, due at this time. True: sooner than anything known, so wake the dispatcher.
+    /// A delivery was put on disk in this line, due at this time. True: sooner than anything known, so wake the dispatcher.
     #[must_use]
-    pub(crate) fn note_due(&self, due: Timestamp) -> bool {
+    pub(crate) fn note_due(&self, line: Line, due: Timestamp) -> bool {
         let mut state = self.state.lock();
-        state.noted = earlier(state.noted, Some(due));
-        let sooner = state.next_due.is_none_or(|known| due < known);
-        state.next_due = earlier(state.next_due, Some(due));
+        state.noted.note(line, Some(due));
+        let sooner = state.next_due.of(line).is_none_or(|known| due < known);
+        state.next_due.note(line, Some(due));
         sooner
     }
 
     /// When the dispatcher should look at this lane again.
     pub(crate) fn wakes_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let state = self.state.lock();
-        let waiting = !state.window.is_empty() || state.next_due.is_some();
-        let in_hand = state.in_flight + state.window.len();
-        // What is due already waits until a courier that ends says that there is room; what is due later needs the clock.
-        let later = state.next_due.filter(|due| *due > now);
-        match state.hold.gate(now) {
-            _ if state.stopped || !waiting || self.plan.load().is_none() => None,
-            Gate::Refuse(until) => until,
-            Gate::Probe if in_hand > 0 => later,
-            Gate::Admit | Gate::Probe if state.window.len() >= HUNGRY_BELOW || !has_memory(&state) => later,
-            Gate::Admit | Gate::Probe => state.next_due,
+        let mut state = self.state.lock();
+        let waiting = !state.window.is_empty() || state.next_due.earliest().is_some();
+        state.alarm = self.opens(&state, now);
+        if state.stopped || !waiting || self.plan.load().is_none() {
+            return None;
         }
+        earlier(state.alarm, self.looks_at(&state, now))
     }
 
     /// Removes the message's deliveries that wait here, before they are sent.
     pub(crate) fn take_back(&self, message: MessageId) -> Vec<Lease> {
         let mut state = self.state.lock();
-        let is = |lease: &Lease| lease.message.id == message;
-        let taken = state.window.iter().filter(|lease| is(lease)).cloned().collect();
-        state.window.retain(|lease| !is(lease));
+        // Undoing and telling are not cancelled.
+        let taken = state.window.take(|lease| lease.message.id == message && lease.delivery.duty.is_main());
         forget(&mut state, taken)
     }
 
@@ -242,14 +280,14 @@ impl Lane {
         self.state.lock().stopped = true;
     }
 
-    /// What waits in memory although the target may not be called before a person acts, or is not configured: it belongs on the disk, where
-    /// a crash does not make it suspect.
+    /// What waits in memory although the target may not be called for long, or is not configured: it belongs on the disk, where a crash does
+    /// not make it suspect.
     pub(crate) fn shut_out(&self, now: Timestamp) -> Vec<Lease> {
         let mut state = self.state.lock();
         if !self.is_shut(&state, now) {
             return Vec::new();
         }
-        let taken = Vec::from(std::mem::take(&mut state.window));
+        let taken = state.window.take(|_| true);
         forget(&mut state, taken)
     }
 
@@ -266,29 +304,29 @@ impl Lane {
         if state.deadline.is_none_or(|earliest| earliest >= now) {
             return (Vec::new(), state.deadline);
         }
-        let is_late = |lease: &Lease| lease.message.deadline.is_some_and(|deadline| deadline < now);
-        let (late, rest): (VecDeque<Lease>, VecDeque<Lease>) =
-            std::mem::take(&mut state.window).into_iter().partition(is_late);
-        state.deadline = rest.iter().filter_map(|lease| lease.message.deadline).min();
-        state.window = rest;
-        (forget(&mut state, late.into()), state.deadline)
+        let is_late = |lease: &Lease| lease.deadline().is_some_and(|deadline| deadline < now);
+        let late = state.window.take(is_late);
+        state.deadline = state.window.iter().filter_map(Lease::deadline).min();
+        (forget(&mut state, late), state.deadline)
     }
 
     /// Everything that waits in memory.
     pub(crate) fn take_all(&self) -> Vec<Lease> {
         let mut state = self.state.lock();
-        let taken = Vec::from(std::mem::take(&mut state.window));
+        let taken = state.window.take(|_| true);
         forget(&mut state, taken)
     }
 
     /// A lane as people see it.
     pub(crate) fn view(&self, now: Timestamp) -> View {
         let reason = self.reason(now);
+        let plan = self.plan.load();
         let state = self.state.lock();
         View {
             name: self.name.clone(),
             in_flight: state.in_flight,
             window: state.window.len(),
+            concurrency: plan.as_deref().map(|plan| plan.concurrency.now(&state.learner)),
             reason,
             hold: state.hold.clone(),
         }
@@ -306,37 +344,16 @@ impl Lane {
     }
 
     fn is_shut(&self, state: &State, now: Timestamp) -> bool {
-        state.hold.gate(now) == Gate::Refuse(None) || self.plan.load().is_none()
+        state.hold.is_long(now) || self.plan.load().is_none()
     }
 
-    fn place(&self, state: &mut State, lease: Lease, now: Timestamp) -> Option<Lease> {
-        if state.window.is_empty() && self.may_start(state, now) {
-            state.in_flight += 1;
-            return Some(lease);
+    fn place(&self, state: &mut State, lease: Lease, now: Timestamp) -> Next {
+        if state.window.is_empty() && self.begin(state, now) {
+            return Next { lease: Some(lease), wake: false };
         }
-        state.deadline = earlier(state.deadline, lease.message.deadline);
-        state.window.push_back(lease);
-        None
-    }
-
-    fn is_hungry(&self, state: &State, now: Timestamp) -> bool {
-        let open =
-            !matches!(state.hold.gate(now), Gate::Refuse(_)) && !state.stopped && self.plan.load().is_some();
-        open && has_memory(state)
-            && state.window.len() < HUNGRY_BELOW
-            && state.next_due.is_some_and(|due| due <= now)
-    }
-
-    fn may_start(&self, state: &State, now: Timestamp) -> bool {
-        let concurrency = match self.plan.load().as_deref() {
-            Some(plan) if !state.stopped => plan.concurrency,
-            Some(_) | None => 0,
-        };
-        match state.hold.gate(now) {
-            Gate::Admit => state.in_flight < concurrency,
-            Gate::Probe => state.in_flight == 0 && concurrency > 0,
-            Gate::Refuse(_) => false,
-        }
+        state.deadline = earlier(state.deadline, lease.deadline());
+        state.window.push(lease);
+        Next { lease: None, wake: self.rings(state, now) }
     }
 }
 

@@ -21,7 +21,7 @@ fn reply(status: u16, hints: Hints) -> Outcome {
 }
 
 fn wait(seconds: u64) -> Hints {
-    Hints { wait: Some(Duration::from_secs(seconds)), word: None }
+    Hints { wait: Some(Duration::from_secs(seconds)), ..Hints::default() }
 }
 
 fn with<T>(
@@ -54,9 +54,14 @@ fn at(seconds: u64) -> Timestamp {
 fn answers_are_judged_by_the_published_table() {
     let dead = |why| Verdict::Dead { why };
     let again = |seconds| Verdict::Again { at: at(seconds) };
-    let word = |word| Hints { wait: None, word: Some(word) };
+    let word = |word| Hints { word: Some(word), ..Hints::default() };
     let none = Hints::default();
+    let spent = |seconds| Hints { spent: Some(Duration::from_secs(seconds)), ..wait(seconds) };
     let cases = [
+        (200, spent(30), Verdict::Done, Effect::Spent(at(30))),
+        (200, spent(0), Verdict::Done, Effect::Succeeded),
+        (200, spent(86_400), Verdict::Done, Effect::Spent(at(3600))),
+        (503, spent(3), again(10), Effect::HoldUntil(at(3))),
         (200, none, Verdict::Done, Effect::Succeeded),
         (500, none, again(10), Effect::None),
         (501, none, dead(Death::Refused), Effect::None),
@@ -171,12 +176,39 @@ fn own_faults_use_up_no_attempt_unless_they_last() {
 proptest! {
     #[test]
     fn no_attempt_is_due_before_now_or_after_the_deadline(status in 100u16..600, attempts in 1u32..5, hint in proptest::option::of(0u64..100_000), deadline in proptest::option::of(0u64..200)) {
-        let hints = Hints { wait: hint.map(Duration::from_secs), word: None };
+        let hints = Hints { wait: hint.map(Duration::from_secs), ..Hints::default() };
         let end = deadline.map(at);
         let judged = with(attempts, Proven::Yes, end, |facts| judge(&reply(status, hints), facts));
         if let Verdict::Again { at } = judged.verdict {
             prop_assert!(at >= NOW && end.is_none_or(|end| at <= end));
         }
         prop_assert_eq!(judged.verdict == Verdict::Done, (200..300).contains(&status));
+    }
+}
+
+#[test]
+fn only_what_the_target_fails_at_speaks_against_it() {
+    let broken = |class| Outcome::Broken {
+        class,
+        written: Written::Nothing,
+        detail: String::new(),
+        timings: Timings::default(),
+    };
+    let statuses = Statuses { success: Set(vec![200..=299, 503..=503]), ..Statuses::default() };
+    let answers =
+        [(200, Sign::Well), (503, Sign::Well), (400, Sign::Well), (404, Sign::Well), (302, Sign::Well)];
+    let answers = answers.into_iter().chain([(401, Sign::Well), (429, Sign::Nothing)]);
+    let answers = answers.chain([500, 501, 504].map(|status| (status, Sign::Ill(Reach::Host))));
+    for (status, expected) in answers {
+        assert_eq!(sign(&reply(status, wait(1)), &statuses), expected, "{status}");
+    }
+    for class in ErrorClass::ALL.into_iter().filter(|class| !class.is_local()) {
+        assert!(matches!(sign(&broken(class), &statuses), Sign::Ill(_)), "{class:?}");
+    }
+    for class in ErrorClass::ALL.into_iter().filter(|class| class.is_local()) {
+        for lasting in [Lasting::Passing, Lasting::Lasting] {
+            let own = Outcome::Own { class, lasting, detail: String::new() };
+            assert_eq!(sign(&own, &statuses), Sign::Nothing, "{class:?}");
+        }
     }
 }

@@ -2,8 +2,10 @@
 
 use super::front::{Entry, Front};
 use super::problem::{
-    BUSY, HEADERS_TOO_LARGE, IDEMPOTENCY_MISMATCH, Problem, STORAGE_FULL, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE,
+    BUSY, HEADERS_TOO_LARGE, IDEMPOTENCY_MISMATCH, INVALID_REQUEST, Problem, STORAGE_FULL, UNAVAILABLE,
+    UNSUPPORTED_MEDIA_TYPE,
 };
+use super::terms::{Terms, Written, Wrong};
 use super::{body, dedupe, once, prefer, tickets};
 use axum::body::Body;
 use axum::response::Response;
@@ -11,7 +13,7 @@ use bytes::Bytes;
 use contract::field::{Owner, owner};
 use contract::message::Headers;
 use contract::store::{Once, OrderKey};
-use contract::{Name, Timestamp, limits, params};
+use contract::{Name, limits, params};
 use engine::happened::Refusal;
 use engine::offer::{Offer, Receipt};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
@@ -24,7 +26,7 @@ pub(super) struct Wish {
     pub(super) body: Bytes,
     pub(super) once: Option<Once>,
     pub(super) key: Option<OrderKey>,
-    pub(super) deadline: Option<Timestamp>,
+    pub(super) terms: Terms,
 }
 
 /// The hint when to look at a ticket, and when to send a refused request again.
@@ -50,7 +52,10 @@ where
         (once, _) => once,
     };
     let headers = kept(&parts.headers, params.as_deref())?;
-    let receipt = take(front, &entry.route, Wish { headers, body, once, key: None, deadline: None }).await?;
+    let terms =
+        Written::from_headers(&parts.headers).and_then(|written| written.read(front.engine.clock().now()));
+    let terms = terms.map_err(|wrong| not_granted(&wrong))?;
+    let receipt = take(front, &entry.route, Wish { headers, body, once, key: None, terms }).await?;
     answer(front, &receipt, prefer::wait(&parts.headers)).await
 }
 
@@ -60,6 +65,10 @@ pub(super) async fn take(
     route: &Arc<engine::route::Route>,
     wish: Wish,
 ) -> Result<Receipt, Problem> {
+    let Terms { not_before, deadline, priority } = wish.terms;
+    if wish.terms.is_never_sent(route.deadline, front.engine.clock().now()) {
+        return Err(not_granted(&Wrong::NeverSent));
+    }
     let offer = Offer {
         tenant: Name::default_tenant(),
         route: Arc::clone(route),
@@ -67,9 +76,15 @@ pub(super) async fn take(
         body: wish.body,
         once: wish.once,
         key: wish.key,
-        deadline: wish.deadline,
+        deadline,
+        not_before,
+        priority,
     };
     front.engine.accept(offer).await.map_err(refused)
+}
+
+pub(super) fn not_granted(wrong: &Wrong) -> Problem {
+    Problem::new(INVALID_REQUEST, wrong.to_string())
 }
 
 /// 202 with the ticket; or, if the caller waits and it is decided in time, 200 with all of it.

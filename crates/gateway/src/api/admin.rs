@@ -44,6 +44,8 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/targets", get(targets::list))
         .route("/v1/targets/{name}/pause", post(targets::pause))
         .route("/v1/targets/{name}/resume", post(targets::resume))
+        .route("/v1/targets/{name}/breaker", post(targets::breaker))
+        .route("/v1/targets/{name}/probe", post(targets::probe))
         .route("/v1/dead", get(dead::list))
         .route("/v1/dead/redrive", post(dead::redrive))
         .route("/v1/dead/discard", post(dead::discard))

@@ -171,15 +171,24 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_body_that_never_pauses_for_long_is_cut_off_by_the_time_for_the_whole() {
-        let problem = read(Drip::of(usize::MAX), 100, &Hasty).await.unwrap_err();
+    /// The room is the process's: tests that need it take turns.
+    fn alone() -> std::sync::MutexGuard<'static, ()> {
+        static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    #[test]
+    fn a_body_that_never_pauses_for_long_is_cut_off_by_the_time_for_the_whole() {
+        let _alone = alone();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let problem = runtime.block_on(read(Drip::of(usize::MAX), 100, &Hasty)).unwrap_err();
         assert_eq!(problem.status(), StatusCode::REQUEST_TIMEOUT, "{:?}", problem.json());
         assert!(problem.json()["detail"].as_str().unwrap().contains("took more than 300 s"));
     }
 
     #[test]
     fn bodies_under_way_have_a_bound_all_together() {
+        let _alone = alone();
         fn poll<T>(reading: &mut (impl Future<Output = T> + Unpin)) -> Poll<T> {
             let mut cx = Context::from_waker(Waker::noop());
             // A pause, a piece, and what follows.

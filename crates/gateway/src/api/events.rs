@@ -7,6 +7,7 @@ pub use parse::{Event, NotAnEvent, Published, read};
 use super::accept::{self, Wish};
 use super::front::Front;
 use super::problem::{INVALID_EVENT, NO_ROUTE, Problem};
+use super::terms::{Terms, Written};
 use super::{body, dedupe, once, prefer};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -110,9 +111,16 @@ async fn take(front: &Front, parts: &http::request::Parts, event: Event) -> Resu
         (once, _) => once,
     };
     let headers = event_headers(parts, &event)?;
-    let deadline = event.expires.map(Timestamp::from_micros);
+    let now = front.engine.clock().now();
+    let written = Written::from_headers(&parts.headers).map(|request| match event.terms {
+        Some(own) => own.or(request),
+        None => request,
+    });
+    let terms = written.and_then(|written| written.read(now)).map_err(|wrong| accept::not_granted(&wrong))?;
+    let expires = event.expires.map(Timestamp::from_micros);
+    let terms = Terms { deadline: terms.deadline.into_iter().chain(expires).min(), ..terms };
     let key = event.key.map(|key| OrderKey(key.into()));
-    accept::take(front, &entry.route, Wish { headers, body: event.body, once, key, deadline }).await
+    accept::take(front, &entry.route, Wish { headers, body: event.body, once, key, terms }).await
 }
 
 /// What begins a key that is made here: callers' keys are visible characters, so the two never meet.

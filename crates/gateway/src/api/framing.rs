@@ -4,8 +4,8 @@
 use super::problem::{INVALID_REQUEST, NOT_IMPLEMENTED, Problem};
 use http::{HeaderMap, Request, Version, header};
 
-/// What the parser lets pass. It closes the connection itself behind a request with both `content-length` and `transfer-encoding`,
-/// whose length it takes out of the headers.
+/// What the parser lets pass. A request with both `content-length` and `transfer-encoding` cannot be refused here: the parser takes
+/// the length out of the headers before anybody sees them, reads the chunks, and closes the connection behind it, so nothing is smuggled.
 ///
 /// # Errors
 /// Says which header is in doubt.

@@ -64,6 +64,13 @@ impl Front {
         self.engine.held(target)
     }
 
+    /// How large a body of a route may be; the usual bound for a route that is not configured any more.
+    pub(super) fn body_max(&self, route: &Name) -> usize {
+        let routing = self.routing.load();
+        let entry = routing.entries.iter().find(|entry| entry.route.name == *route);
+        entry.map_or(routing.body_max, |entry| entry.body_max)
+    }
+
     /// Ends when the process stops.
     pub(super) async fn stopped(&self) {
         // A sender that has gone is a process that has stopped.

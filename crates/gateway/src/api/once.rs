@@ -56,13 +56,16 @@ fn key(value: &[u8]) -> Result<String, Problem> {
     }
 }
 
-/// The rest of a structured-field string (RFC 9651) after its opening quote.
+/// The rest of a structured-field string (RFC 9651) after its opening quote. Its parameters mean nothing to us.
 fn unquoted(rest: &str) -> Option<String> {
     let mut key = String::with_capacity(rest.len());
     let mut letters = rest.chars();
     loop {
         match letters.next()? {
-            '"' => return letters.as_str().trim().is_empty().then_some(key),
+            '"' => {
+                let rest = letters.as_str().trim_start();
+                return (rest.is_empty() || rest.starts_with(';')).then_some(key);
+            }
             '\\' => key.push(letters.next().filter(|letter| matches!(letter, '"' | '\\'))?),
             letter if letter == ' ' || letter.is_ascii_graphic() => key.push(letter),
             _ => return None,
@@ -101,6 +104,7 @@ mod tests {
         assert_eq!(read(&[b"abc-1"]), some("abc-1"));
         assert_eq!(read(&[b"\"abc-1\""]), some("abc-1"));
         assert_eq!(read(&[br#""a \"b\" \\ c""#]), some(r#"a "b" \ c"#));
+        assert_eq!(read(&[br#""abc-1"; a=1;b="x""#]), some("abc-1"));
         let long = "x".repeat(255);
         assert_eq!(read(&[long.as_bytes()]), some(&long));
     }
@@ -108,11 +112,12 @@ mod tests {
     #[test]
     fn a_key_that_cannot_be_used_is_a_problem() {
         let long = "x".repeat(256);
-        let cases: [&[&[u8]]; 8] = [
+        let cases: [&[&[u8]]; 9] = [
             &[b""],
             &[b"\"\""],
             &[b"two words"],
             &[b"\"open"],
+            &[br#""a"b"#],
             &[br#""a\n""#],
             &[b"a\xff"],
             &[long.as_bytes()],

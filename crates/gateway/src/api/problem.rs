@@ -36,6 +36,8 @@ kinds! {
     REQUEST_TIMEOUT = "request-timeout" REQUEST_TIMEOUT "The request came too slowly" "The body paused for too long. Nothing was kept.";
     FINAL = "final" CONFLICT "It is final" "Every delivery of the ticket has ended: there is nothing to cancel.";
     NOT_DEAD = "not-dead" CONFLICT "It is not dead" "Only dead deliveries can be edited, redriven or discarded.";
+    UNDONE = "undone" CONFLICT "It has been undone" "The message could not succeed, and what was delivered of it was undone, so that it is not sent again. Send it anew.";
+    NO_PROBE = "no-probe" CONFLICT "No call can be let through" "Nothing waits for the target, as many calls as may go are on their way, it is not in the configuration, or a person has shut it (`pause`, `breaker open`); `detail` says which.";
     DAMAGED = "damaged" CONFLICT "Its stored bytes are damaged" "What is on the disk does not match its checksum, so it cannot be shown, edited or sent; `detail` names the message. Discard its dead deliveries (`fanlight dead discard ID`), have its sender send it again, and look at the disk (`fanlight verify`).";
     GONE = "gone" GONE "It is no longer kept" "The ticket is older than retention.";
     PAYLOAD_TOO_LARGE = "payload-too-large" PAYLOAD_TOO_LARGE "The body is too large" "`limits.body` or the route's `body` says how large a body may be. Nothing was kept.";

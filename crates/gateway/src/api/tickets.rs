@@ -1,20 +1,22 @@
 //! Tickets: look, wait, stream, cancel.
 
 use super::front::Front;
-use super::prefer;
 use super::problem::{DAMAGED, FINAL, GONE, INTERNAL, INVALID_REQUEST, NOT_FOUND, Problem};
 use super::view::TicketView;
+use super::{body, prefer};
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use contract::query::Delivered;
 use contract::store::Fault;
 use contract::ticket::{Found, Ticket};
-use contract::{MessageId, Name};
+use contract::{MessageId, Name, limits};
 use engine::status::{self, Status};
 use engine::watch::Watcher;
 use futures_util::stream::{self, Stream};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Deserialize;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,17 +43,36 @@ pub(super) async fn show(
     Ok(response)
 }
 
-/// `POST /v1/tickets/{id}/cancel`
+/// What a cancel may say.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Cancel {
+    /// Whether what was delivered is undone.
+    undo: bool,
+}
+
+/// `POST /v1/tickets/{id}/cancel`, perhaps with `{"undo": true}`.
 pub(super) async fn cancel(
     State(front): State<Arc<Front>>,
     Path(id): Path<String>,
+    request: Request,
 ) -> Result<Response, Problem> {
     let id = parse(&id)?;
+    let body = body::read(request.into_body(), limits::BODY_BYTES_DEFAULT, &**front.engine.clock()).await?;
+    let wish: Cancel = if body.trim_ascii().is_empty() {
+        Cancel::default()
+    } else {
+        let wrong = |error| {
+            Problem::new(INVALID_REQUEST, format!("a cancel is empty or {{\"undo\": true}}: {error}"))
+        };
+        serde_json::from_slice(&body).map_err(wrong)?
+    };
+    let delivered = if wish.undo { Delivered::IsUndone } else { Delivered::Stays };
     let ticket = look(&front, id).await?;
     if status::fold(&ticket).settled {
         return Err(Problem::new(FINAL, format!("{id} has ended already")));
     }
-    front.engine.cancel(&Name::default_tenant(), id).await.map_err(|fault| internal(&fault))?;
+    front.engine.cancel(&Name::default_tenant(), id, delivered).await.map_err(|fault| internal(&fault))?;
     let ticket = look(&front, id).await?;
     Ok(respond(&front, &ticket, StatusCode::ACCEPTED))
 }

@@ -1,6 +1,7 @@
 //! How tickets, deliveries and attempts look as JSON.
 
 use contract::delivery::{Attempt, AttemptResult, CaptureEnd, Standing, Suspicion, Timings};
+use contract::part::Duty;
 use contract::ticket::{Ray, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
 use engine::policy::hold::Reason;
@@ -25,6 +26,12 @@ pub struct TicketView<'a> {
 pub struct RayView<'a> {
     id: DeliveryId,
     target: &'a Name,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duty: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undoes: Option<&'a Name>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    after: Vec<&'a Name>,
     state: Phase,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
@@ -122,17 +129,31 @@ impl<'a> TicketView<'a> {
             decided: status.decided,
             settled: status.settled,
             received: Moment(ticket.received),
-            deliveries: ticket.deliveries.iter().map(|ray| RayView::new(ray, held(&ray.target))).collect(),
+            deliveries: ticket
+                .deliveries
+                .iter()
+                .map(|ray| RayView::new(ticket, ray, held(&ray.target)))
+                .collect(),
         }
     }
 }
 
 impl<'a> RayView<'a> {
-    fn new(ray: &'a Ray, held: Option<Reason>) -> Self {
+    fn new(ticket: &'a Ticket, ray: &'a Ray, held: Option<Reason>) -> Self {
         let phase = status::phase(ray, held);
+        let target = |ordinal: u16| Some(&ticket.deliveries.get(usize::from(ordinal))?.target);
+        let (duty, undoes) = match ray.part.duty {
+            Duty::Required => (None, None),
+            Duty::Optional => (Some("optional"), None),
+            Duty::Undo(of) => (Some("undo"), target(of)),
+            Duty::Callback => (Some("callback"), None),
+        };
         Self {
             id: ray.id,
             target: &ray.target,
+            duty,
+            undoes,
+            after: ray.part.after.iter().filter_map(|ordinal| target(*ordinal)).collect(),
             state: phase,
             reason: reason(ray.standing, held.filter(|_| phase == Phase::Held)),
             next_attempt: next_attempt(ray.standing),
@@ -187,6 +208,8 @@ impl TimingsView {
 pub fn reason(standing: Standing, held: Option<Reason>) -> Option<&'static str> {
     match (standing, held) {
         (Standing::Dead(death), _) => Some(death.word()),
+        (Standing::Waiting, _) => Some("after"),
+        (Standing::Unmet, _) => Some("dependency"),
         (_, Some(held)) => Some(held.word()),
         (_, None) => None,
     }
@@ -200,6 +223,8 @@ fn next_attempt(standing: Standing) -> Option<Moment> {
         | Standing::Dead(_)
         | Standing::Cancelled
         | Standing::Expired
-        | Standing::Skipped => None,
+        | Standing::Skipped
+        | Standing::Waiting
+        | Standing::Unmet => None,
     }
 }

@@ -35,6 +35,10 @@ pub(super) struct Ticket {
 pub(super) struct Delivery {
     pub(super) id: String,
     pub(super) target: String,
+    /// What it is to its message, if it is not what that is for.
+    pub(super) duty: Option<String>,
+    /// The target whose delivery it undoes.
+    pub(super) undoes: Option<String>,
     pub(super) state: String,
     pub(super) reason: Option<String>,
     pub(super) next_attempt: Option<Moment>,
@@ -142,10 +146,25 @@ pub(super) struct Target {
     pub(super) reason: Option<String>,
     pub(super) until: Option<Moment>,
     pub(super) in_flight: u64,
+    pub(super) concurrency: Option<u64>,
     pub(super) waiting_in_memory: u64,
     pub(super) waiting_on_disk: u64,
     pub(super) oldest_due: Option<Moment>,
     pub(super) dead: u64,
+    pub(super) breaker: Option<Breaker>,
+}
+
+/// A target's breaker.
+#[derive(Debug, Deserialize)]
+pub(super) struct Breaker {
+    pub(super) state: String,
+    pub(super) since: Option<Moment>,
+}
+
+/// A delivery that was let through.
+#[derive(Debug, Deserialize)]
+pub(super) struct Probe {
+    pub(super) delivery: String,
 }
 
 /// One attempt of the live tail.

@@ -5,6 +5,7 @@ use crate::config::{self, Config, Process, Report, StoreLocation};
 use clap::Args;
 use serde_json::{Value, json};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -86,10 +87,18 @@ fn valid_json(config: &Config) -> Value {
     })
 }
 
+/// A hint, no problem: in a container, or behind a proxy, it is meant so.
+fn front(address: SocketAddr) -> String {
+    if address.ip().is_loopback() {
+        return address.to_string();
+    }
+    format!("{address}, without TLS and authentication: whoever reaches it may send")
+}
+
 /// Where everything is, and where the routes lead.
 fn shown(config: &Config) -> String {
     let mut places = Table::bare();
-    places.row([Cell::text("listen"), Cell::shown(config.listen)]);
+    places.row([Cell::text("listen"), Cell::text(&front(config.listen))]);
     places.row([Cell::text("admin"), Cell::shown(config.admin)]);
     let store = match &config.store {
         StoreLocation::Memory => "memory: everything is lost when the process ends".to_owned(),

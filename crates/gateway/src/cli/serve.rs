@@ -26,7 +26,7 @@ pub struct Serve {
     ///
     /// The store writes on a thread of its own. More threads than the default cost more per message and help when calls need much
     /// of the processor, as TLS does.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = threads)]
     pub(super) threads: Option<NonZeroUsize>,
 }
 
@@ -105,6 +105,10 @@ impl Serve {
             Err(error) => tracing::error!(%error, "the configuration was not taken, the old one goes on"),
         }
     }
+}
+
+fn threads(number: &str) -> Result<NonZeroUsize, &'static str> {
+    number.parse().map_err(|_| "a whole number of threads, at least 1")
 }
 
 /// What a signal asks for.

@@ -133,7 +133,7 @@ fn deliveries(deliveries: &[Delivery]) -> String {
     let mut table = Table::new(["target", "state", "reason", "attempts", "next attempt", "delivery"]);
     for delivery in deliveries {
         table.row([
-            Cell::text(&delivery.target),
+            Cell::text(&named(delivery)),
             Cell::word(&delivery.state),
             Cell::maybe(delivery.reason.as_deref()),
             Cell::number(runs(delivery)),
@@ -142,6 +142,15 @@ fn deliveries(deliveries: &[Delivery]) -> String {
         ]);
     }
     table.to_string()
+}
+
+/// The target, and what the delivery is to its message if it is not what that is for.
+fn named(delivery: &Delivery) -> String {
+    match (&delivery.undoes, &delivery.duty) {
+        (Some(undone), _) => format!("{} (undoes {undone})", delivery.target),
+        (None, Some(duty)) => format!("{} ({duty})", delivery.target),
+        (None, None) => delivery.target.clone(),
+    }
 }
 
 fn runs(delivery: &Delivery) -> String {

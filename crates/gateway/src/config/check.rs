@@ -1,13 +1,19 @@
 //! From the raw configuration to the valid one: every value is read, every reference checked, every problem reported.
 
+mod auth;
+mod breaker;
+mod group;
+mod pace;
 mod params;
+mod reach;
 mod route;
 mod target;
+mod tls;
 
 use super::environment::Environment;
 use super::field::{Entries, Field, One, Several, Source, Written};
 use super::findings::Findings;
-use super::form::{Form, Misread};
+use super::form::{Form, Misread, Quote};
 use super::interpolate::Origin;
 use super::raw;
 use super::report::Report;
@@ -44,7 +50,8 @@ impl Check<'_> {
         let log = (self.one(&log.level), self.one(&log.format));
         let (raw_routes, raw_targets) = (entries(raw.routes), entries(raw.targets));
         let body_max = limits.map_or(limits::BODY_BYTES_DEFAULT, |limits| limits.body);
-        let targets = self.targets(raw_targets.as_deref().unwrap_or_default());
+        let targets = self.targets(raw_targets.as_deref().unwrap_or_default(), &raw.proxy);
+        self.undos(raw_targets.as_deref().unwrap_or_default());
         let routes = self.routes(raw_routes.as_deref(), raw_targets.as_deref(), body_max);
         self.warn_of_params(raw_routes.as_deref().unwrap_or_default(), &routes, &targets);
         // What is missing now has been reported.
@@ -142,7 +149,8 @@ impl Check<'_> {
     }
 
     fn misread<T: Form>(&mut self, place: Place, text: &str, origin: Origin, misread: Misread) {
-        let short = text.chars().count() <= QUOTED_CHARS_MAX && !text.contains('\n');
+        let short =
+            T::QUOTE == Quote::IfShort && text.chars().count() <= QUOTED_CHARS_MAX && !text.contains('\n');
         let predicate = misread.instead.map_or_else(|| format!("is not {}", T::NAME), str::to_owned);
         let mut message = match origin {
             // What came from outside may be a secret: neither it nor a reason that quotes it is shown.
@@ -151,10 +159,10 @@ impl Check<'_> {
             Origin::Written => format!("this {predicate}"),
         };
         let mut at = self.tree.at(place);
+        if !misread.why.is_empty() && (origin == Origin::Written || T::QUOTE == Quote::Never) {
+            message = format!("{message}: {}", misread.why);
+        }
         if origin == Origin::Written {
-            if !misread.why.is_empty() {
-                message = format!("{message}: {}", misread.why);
-            }
             at = misread.part.map_or(at, |part| self.tree.part(place, part));
         }
         let help = match origin {

@@ -2,14 +2,20 @@
 
 mod jq;
 mod naming;
+mod network;
+mod pace;
 mod quantity;
 mod request;
+mod secret;
 mod url;
 mod words;
 
 pub(crate) use super::settings::DedupeBy;
+pub(crate) use network::{Reach, Way};
+pub(crate) use pace::{Calls, Pace};
 pub(crate) use quantity::{Count, Factor, Share};
 pub(crate) use request::{Accept, HeaderText, Statuses};
+pub(crate) use secret::{AwsWord, OAuthScope, Plain};
 pub(crate) use url::Url;
 
 use serde_json::{Value as Json, json};
@@ -19,6 +25,8 @@ use std::ops::Range;
 pub(crate) trait Form: Sized {
     /// What it is called, with its article: "a duration".
     const NAME: &'static str;
+    /// Whether a message may show the text.
+    const QUOTE: Quote = Quote::IfShort;
 
     /// What is allowed, for the help of a message.
     fn allowed() -> String;
@@ -32,6 +40,14 @@ pub(crate) trait Form: Sized {
 
 /// What to do about a template.
 const SEEN: &str = "a template sees `body`, `headers`, `params`, `message` and `delivery`: {{ body.id }}, {{ headers['x-tenant'] }}";
+/// Whether a message about a wrong text may show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quote {
+    /// It helps to see it.
+    IfShort,
+    /// It is a secret wherever it stands; so no reason quotes it, and each may be told.
+    Never,
+}
 
 /// Why a text is not of a form.
 #[derive(Debug, Default)]

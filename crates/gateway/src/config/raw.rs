@@ -1,11 +1,21 @@
 //! The configuration as it is written; the comments on its keys are their reference.
 
+mod auth;
+mod proxy;
+
+pub(crate) use auth::{ApiKey, Auth, Aws, Basic, OAuth2, Sign};
+pub(crate) use proxy::Proxy;
+
 use super::field::{Either, Entries, Field, One, Several, Written};
-use super::form::{Accept, Count, DedupeBy, Factor, HeaderText, Share, Statuses, Url};
+use super::form::{
+    Accept, Calls, Count, DedupeBy, Factor, HeaderText, Pace, Reach, Share, Statuses, Url, Way,
+};
 use super::media::MediaRange;
-use super::settings::{LogFormat, LogLevel, Private, StoreLocation};
+use super::settings::{LogFormat, LogLevel, StoreLocation, Switch};
 use super::units::ByteSize;
 use crate::config::event_type::TypePattern;
+use contract::line::Priority;
+use contract::part::Rule;
 use contract::{Name, limits};
 use expressions::Program;
 use http::{HeaderName, Method};
@@ -35,6 +45,8 @@ pub(crate) struct Config {
     pub shutdown: Field<Shutdown>,
     /// What is logged, and how.
     pub log: Field<Log>,
+    /// The way out to all targets, if it is not the direct one: `http://`, a host and a port, or more.
+    pub proxy: Field<Either<Way, Proxy>>,
     /// What comes in, and where it goes: one entry per route, under a name of your choice.
     pub routes: Field<Entries<Name, Route>>,
     /// The APIs that messages go to: one entry per target, under a name of your choice.
@@ -86,7 +98,7 @@ pub(crate) struct Log {
 }
 
 /// One route: which requests it takes, and where they go.
-#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["accept", "to"]))]
 pub(crate) struct Route {
@@ -98,10 +110,20 @@ pub(crate) struct Route {
     pub body: One<ByteSize>,
     /// No attempt is made later than this after the message was accepted; what is not delivered by then is `expired`.
     pub deadline: One<Duration>,
+    /// How urgent this route's messages are among those that wait for a target: `high`, `normal` or `low` (of 21 calls 16, 4 and 1). A message may say otherwise.
+    pub priority: One<Priority>,
     /// The content types that are taken, such as `application/json` or `text/*`; any other is answered with 415. Without this key all are taken.
     pub content_types: Field<Several<MediaRange>>,
     /// The types of event that this route takes from `POST /v1/messages`, such as `com.example.signup`, `com.example.*` or `*`. The first route that lists an event's type takes it.
     pub types: Field<Several<TypePattern>>,
+    /// When a message has succeeded: `all` of its required targets were delivered, `any`, or so many of them.
+    pub complete: One<Rule>,
+    /// Those of `to` that never make a message fail.
+    pub optional: Field<Several<Name>>,
+    /// Which targets wait for which: `{ mailing: crm }` sends to `mailing` once `crm` was delivered. When `crm` fails, `mailing` is skipped, and that counts as failed.
+    pub after: Field<Entries<Name, Several<Name>>>,
+    /// A target that is told when everything has ended: it gets the ticket as JSON.
+    pub callback: One<Name>,
     /// jq: the order key of a message. To each target, messages with the same key go one after the other, in the order they came.
     pub key: One<Program>,
     /// Which messages are taken for repeats although their callers do not say so.
@@ -131,20 +153,34 @@ pub(crate) struct Target {
     pub when: One<Program>,
     /// jq: the body that is sent. Without this key the message is sent byte for byte. The expression itself is kept in the store: put secrets into `headers`.
     pub body: One<Program>,
+    /// The target that undoes what was delivered here, when the message cannot succeed any more. It gets the same message.
+    pub undo: One<Name>,
     /// Headers of each call, by name. Use `${NAME}` or `${file:PATH}` for secrets, `{{ headers['x-tenant'] }}` and the like for what depends on the message.
     pub headers: Field<Entries<HeaderName, Written<HeaderText>>>,
+    /// What proves to the API who calls.
+    pub auth: Field<Auth>,
+    /// What lets the API prove that a call comes from here.
+    pub sign: Field<Sign>,
     /// When and after what to try again.
     pub retry: Field<Retry>,
     /// How long a call may take: one duration until status and headers are in, or each part on its own.
     pub timeout: Field<Either<Duration, Timeouts>>,
-    /// Calls in flight at once.
-    pub concurrency: One<Count<1, { limits::WINDOW_ITEMS_MAX }>>,
+    /// Calls in flight at once: a number, or `adaptive` for as many as the API takes without becoming slow.
+    pub concurrency: Field<Either<Calls, Concurrency>>,
+    /// Calls in a time, such as `100/s`, `300/m` or `5000/h`, retries included. What is more waits in order. Without this key there is no such limit.
+    pub rate: Field<Either<Pace, Rate>>,
+    /// When a target that fails is left alone: `on`, `off`, or each part on its own. It is then tried with one call, and with more as they succeed.
+    pub breaker: Field<Either<Switch, Breaker>>,
+    /// A target that has failed for this long, with nothing that succeeded in between, is disabled until somebody resumes it. Its backlog is kept. Without this key it is tried for ever.
+    pub disable_after: One<Duration>,
     /// Statuses that mean success, such as `200`, `200-204` or `2xx`.
     pub success: Field<Several<Statuses>>,
-    /// How the API is recognised; only for `https://`.
+    /// How the API is recognised, and how it recognises us; only for `https://`.
     pub tls: Field<Tls>,
-    /// Whether the URL may lead to loopback, private and other addresses that are not public.
-    pub private: One<Private>,
+    /// The way to it, instead of the file's `proxy`; `none` is the direct one.
+    pub proxy: Field<Either<Way, Proxy>>,
+    /// Whether the URL may lead to loopback, private and other addresses that are not public: `allow`, `deny`, or a list of the networks that it may lead to. The address that is dialled counts.
+    pub private: Field<Several<Reach>>,
 }
 
 /// When and after what to try again.
@@ -177,6 +213,35 @@ pub(crate) struct Exponential {
     pub attempts: One<Count<1, { limits::ATTEMPTS_MAX as usize }>>,
 }
 
+/// Calls in flight at once, learned from the answers.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Concurrency {
+    /// Between which bounds.
+    pub adaptive: Field<Adaptive>,
+}
+
+/// The bounds of what is learned.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Adaptive {
+    /// Never fewer.
+    pub min: One<Count<1, { limits::WINDOW_ITEMS_MAX }>>,
+    /// Never more.
+    pub max: One<Count<1, { limits::WINDOW_ITEMS_MAX }>>,
+}
+
+/// Calls in a time.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["limit"]))]
+pub(crate) struct Rate {
+    /// Such as `100/s`, `300/m` or `5000/h`.
+    pub limit: One<Pace>,
+    /// Calls that may go at once after a rest. Without this key as many as `limit` allows in a tenth of a second, at least 1.
+    pub burst: One<Count<1, { limits::RATE_MAX as usize }>>,
+}
+
 /// How long each part of a call may take.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -189,12 +254,36 @@ pub(crate) struct Timeouts {
     pub idle: One<Duration>,
 }
 
-/// How the API is recognised.
+/// When a target that fails is left alone. A failure is a connection that fails, a time-out or a 5xx.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Breaker {
+    /// It opens at this share of failures, if there were `calls` in `window`.
+    pub failures: One<Share>,
+    /// The fewest calls that a share is taken of.
+    pub calls: One<Count<1, 1_000_000>>,
+    /// The time that a share is taken of.
+    pub window: One<Duration>,
+    /// It also opens at so many failures in a row.
+    pub consecutive: One<Count<1, 1_000_000>>,
+    /// How long no call goes; twice as long each time it opens again. A fifth longer or shorter, by chance.
+    pub open: One<Duration>,
+    /// The longest time without a call.
+    pub open_max: One<Duration>,
+    /// Whether targets with the same host and port are left alone together when there is no connection to it.
+    pub host: One<Switch>,
+}
+
+/// How the API is recognised, and how it recognises us.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Tls {
     /// A file of PEM certificates that are trusted instead of the system's.
     pub ca: One<PathBuf>,
+    /// A file with our PEM certificate, and those that vouch for it behind it, for an API that asks for one (mTLS). It is shown to the host of `url` only.
+    pub cert: One<PathBuf>,
+    /// A file with the PEM private key of `cert`, without a passphrase.
+    pub key: One<PathBuf>,
 }
 
 impl Default for Config {
@@ -208,6 +297,7 @@ impl Default for Config {
             limits: Field::Absent,
             shutdown: Field::Absent,
             log: Field::Absent,
+            proxy: Field::Absent,
             routes: Field::Absent,
             targets: Field::Absent,
         }
@@ -249,6 +339,26 @@ impl Default for Log {
     }
 }
 
+impl Default for Route {
+    fn default() -> Self {
+        Self {
+            accept: Field::Absent,
+            to: Field::Absent,
+            body: Field::Absent,
+            deadline: Field::Absent,
+            content_types: Field::Absent,
+            types: Field::Absent,
+            priority: Field::Absent,
+            complete: Written::default("all"),
+            optional: Field::Absent,
+            after: Field::Absent,
+            callback: Field::Absent,
+            key: Field::Absent,
+            dedupe: Field::Absent,
+        }
+    }
+}
+
 impl Default for Target {
     fn default() -> Self {
         Self {
@@ -256,13 +366,20 @@ impl Default for Target {
             method: Written::default("POST"),
             when: Field::Absent,
             body: Field::Absent,
+            undo: Field::Absent,
             headers: Field::Absent,
+            auth: Field::Absent,
+            sign: Field::Absent,
             retry: Field::Absent,
             timeout: Field::Good(Either::default("15s")),
-            concurrency: Written::default("64"),
+            concurrency: Field::Good(Either::default("64")),
+            rate: Field::Absent,
+            breaker: Field::Good(Either::default("on")),
+            disable_after: Field::Absent,
             success: Several::default(&["2xx"]),
             tls: Field::Absent,
-            private: Written::default("allow"),
+            proxy: Field::Absent,
+            private: Several::default(&["allow"]),
         }
     }
 }
@@ -276,6 +393,26 @@ impl Default for Retry {
             on: Field::Absent,
             never: Field::Absent,
         }
+    }
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self {
+            failures: Written::default("50%"),
+            calls: Written::default("20"),
+            window: Written::default("30s"),
+            consecutive: Written::default("10"),
+            open: Written::default("30s"),
+            open_max: Written::default("10m"),
+            host: Written::default("on"),
+        }
+    }
+}
+
+impl Default for Adaptive {
+    fn default() -> Self {
+        Self { min: Written::default("1"), max: Written::default("256") }
     }
 }
 

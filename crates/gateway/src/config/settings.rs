@@ -5,9 +5,14 @@ use super::pattern::{Methods, Pattern, Routes};
 use super::report::Report;
 use crate::config::event_type::TypePattern;
 use bytes::Bytes;
+use connectors::http::guard::Cidr;
+use connectors::http::sign::key::Key;
+use connectors::http::{Auth, Identity, Proxy};
 use contract::Name;
+use contract::line::Priority;
+use contract::part::{Part, Rule};
 use contract::store::Retention;
-use engine::policy::{retry, statuses::Statuses};
+use engine::policy::{breaker, concurrency, rate, retry, statuses::Statuses};
 use expressions::{Program, Template};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::fmt;
@@ -112,10 +117,18 @@ pub struct Route {
     pub pattern: Pattern,
     /// The targets, each of which is in [`Config::targets`].
     pub to: Vec<Name>,
+    /// The part of each of them in a message's group.
+    pub parts: Vec<Part>,
+    /// When a message has succeeded.
+    pub rule: Rule,
+    /// Who is told when everything has ended.
+    pub callback: Option<Name>,
     /// Bytes of a message's body.
     pub body_max: usize,
     /// No attempt is made later than this after accept.
     pub deadline: Option<Duration>,
+    /// Of its messages, unless one says otherwise.
+    pub priority: Priority,
     /// Types of body that are taken; none: all.
     pub content_types: Option<ContentTypes>,
     /// Types of published event that it takes.
@@ -161,10 +174,16 @@ pub struct Target {
     pub when: Option<Program>,
     /// How the body is made; none: byte for byte.
     pub body: Option<Program>,
+    /// Who undoes what was delivered here.
+    pub undo: Option<Name>,
     /// Headers of each call. Values that came from outside, and credentials, are marked sensitive: they print as `Sensitive`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Headers whose values depend on the message.
     pub made: Vec<(HeaderName, Template)>,
+    /// Proves who calls.
+    pub auth: Option<Auth>,
+    /// Sign each call.
+    pub keys: Vec<Key>,
     /// When to try again.
     pub retry: retry::Policy,
     /// How to read its answers.
@@ -172,9 +191,19 @@ pub struct Target {
     /// How long each part of a call may take.
     pub timeouts: Timeouts,
     /// Calls in flight at once.
-    pub concurrency: usize,
+    pub concurrency: concurrency::Limit,
+    /// Calls in a time; none: as many as there are.
+    pub rate: Option<rate::Limit>,
+    /// When it is left alone because it fails; none: never.
+    pub breaker: Option<breaker::Policy>,
+    /// It is disabled when it has failed for so long.
+    pub disable_after: Option<Duration>,
     /// PEM certificates that are trusted instead of the system's.
     pub ca: Option<Bytes>,
+    /// The certificate that is shown to an API that asks for one.
+    pub identity: Option<Identity>,
+    /// The way to it, if it is not the direct one.
+    pub proxy: Option<Proxy>,
     /// Whether its address may be private.
     pub private: Private,
 }
@@ -191,12 +220,23 @@ pub struct Timeouts {
 }
 
 /// Whether loopback, private and other non-global addresses may be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Private {
     /// They may.
     Allow,
     /// They may not.
     Deny,
+    /// Only those of these networks may.
+    Only(Vec<Cidr>),
+}
+
+/// Whether something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
 }
 
 impl fmt::Debug for Target {

@@ -6,6 +6,7 @@ mod wrong;
 
 use super::*;
 use std::io;
+use std::sync::OnceLock;
 
 /// Compares with the kept page; the code that made it is not part of it.
 macro_rules! assert_page {
@@ -33,12 +34,24 @@ impl Environment for World {
         match path.to_str() {
             Some("token") => Ok(b"from-file\n".to_vec()),
             Some("ca.pem") => Ok(include_bytes!("tests/ca.pem").to_vec()),
+            Some("client.pem") => Ok(client().0.into_bytes()),
+            Some("client.key") => Ok(client().1.into_bytes()),
             Some("empty.pem") => Ok(b"nothing here\n".to_vec()),
             Some("latin1.yaml") => Ok(b"listen: 127.0.0.1:80\nnode: caf\xe9\n".to_vec()),
             Some("large.yaml") => Err(io::Error::new(io::ErrorKind::FileTooLarge, "more than 1 MiB")),
             _ => Err(io::Error::new(io::ErrorKind::NotFound, "no such file")),
         }
     }
+}
+
+/// A certificate and its key, made for this run.
+fn client() -> (String, String) {
+    static PAIR: OnceLock<(String, String)> = OnceLock::new();
+    let make = || {
+        let pair = rcgen::generate_simple_self_signed(vec!["gateway.test".to_owned()]).unwrap();
+        (pair.cert.pem(), pair.signing_key.serialize_pem())
+    };
+    PAIR.get_or_init(make).clone()
 }
 
 /// The first configuration of the guide.

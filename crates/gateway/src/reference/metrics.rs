@@ -4,6 +4,7 @@ use super::{ReferenceError, cell};
 use crate::telemetry::metrics::Metrics;
 use contract::Name;
 use contract::delivery::ErrorClass;
+use engine::policy::breaker::Turn;
 use engine::policy::hold::Reason;
 use std::fmt::Write;
 
@@ -70,11 +71,11 @@ fn labels(sample: &str) -> Vec<&str> {
 fn words() -> String {
     let join = |words: Vec<&str>| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
     let classes = join(ErrorClass::ALL.into_iter().map(ErrorClass::word).collect());
-    let reasons = [Reason::Paused, Reason::Disabled, Reason::Throttled, Reason::Auth, Reason::NoTarget];
-    let reasons = join(reasons.into_iter().map(Reason::word).collect());
+    let reasons = join(Reason::ALL.into_iter().map(Reason::word).collect());
+    let turns = join(Turn::ALL.into_iter().map(Turn::word).collect());
     format!(
         "\n## Values of labels\n\n- `route`, `target`: names of the configuration.\n- `file`: a file of the data folder.\n- `class`: `none` (success), {classes}.\n\
          - `outcome`: `delivered`, `dead`, `cancelled`, `expired`, `skipped`.\n- `reason`: {reasons}.\n\
-         - `why`: `busy`, `full`, `conflict`, `unavailable`.\n"
+         - `turn`: {turns}.\n- `why`: `busy`, `full`, `conflict`, `unavailable`.\n"
     )
 }

@@ -6,6 +6,7 @@ use contract::delivery::ErrorClass;
 use contract::store::Readiness;
 use contract::{Clock, Tick};
 use engine::happened::{Happened, Listener};
+use engine::policy::breaker::Turn;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -107,9 +108,21 @@ impl Listener for Log {
                 }
             }
             Happened::Held { target, reason: Some(reason), hold } => {
-                info!(%target, reason = reason.word(), until = hold.throttled_until.map(Moment).map(tracing::field::display), "target held");
+                let until = hold.until(self.clock.now()).map(Moment).map(tracing::field::display);
+                info!(%target, reason = reason.word(), until, "target held");
             }
             Happened::Held { target, reason: None, .. } => info!(%target, "target open"),
+            Happened::Switched { target, turn: Turn::Opened, hold } => {
+                let until = hold.until(self.clock.now()).map(Moment).map(tracing::field::display);
+                let since = hold.breaker.map(|trip| Moment(trip.since)).map(tracing::field::display);
+                warn!(%target, until, since, "the target fails and is left alone for a while");
+            }
+            Happened::Switched { target, turn: Turn::Ramping, .. } => {
+                info!(%target, "a first call has succeeded; more follow as they succeed");
+            }
+            Happened::Switched { target, turn: Turn::Closed, .. } => {
+                info!(%target, "the target is well again")
+            }
             Happened::Refused { route, why } => debug!(%route, ?why, "refused"),
             Happened::Turned(Readiness::Full) => {
                 error!(
@@ -128,6 +141,12 @@ impl Listener for Log {
                     file,
                     detail,
                     "a file of the store is damaged; what can be read is still served: run `fanlight verify` and look at the disk"
+                );
+            }
+            Happened::Sound { file } => {
+                info!(
+                    file,
+                    "a file of the store that was damaged has been mended and looked through: it is whole"
                 );
             }
             Happened::Fenced { delivery } => {

@@ -34,15 +34,18 @@ pub struct Metrics {
     fenced: Counter,
     corrupted: Counter,
     damaged: Family<File, Counter>,
-    /// The files behind `damaged`: the store has few, so this is bounded.
+    /// The files behind `damaged` that were not found whole since: the store has few, so this is bounded.
     damaged_files: Mutex<BTreeSet<String>>,
+    damaged_now: Gauge,
     commit_seconds: Histogram,
     commit_items: Histogram,
     in_flight: Family<Target, Gauge>,
+    concurrency: Family<Target, Gauge>,
     waiting: Family<Target, Gauge>,
     dead: Family<Target, Gauge>,
     oldest_due: Family<Target, Gauge<f64, AtomicU64>>,
     held: Family<TargetReason, Gauge>,
+    breaker: Family<TargetTurn, Counter>,
     ready: Gauge,
     hot: ArcSwap<HashMap<Name, Hot>>,
 }
@@ -105,6 +108,12 @@ struct TargetReason {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TargetTurn {
+    target: Label,
+    turn: &'static str,
+}
+
 fn seconds() -> Histogram {
     // 1 ms to 65 s.
     Histogram::new(exponential_buckets(0.001, 2.0, 17))
@@ -126,13 +135,16 @@ impl Default for Metrics {
             corrupted: Counter::default(),
             damaged: Family::default(),
             damaged_files: Mutex::default(),
+            damaged_now: Gauge::default(),
             commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
             commit_items: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             in_flight: Family::default(),
+            concurrency: Family::default(),
             waiting: Family::default(),
             dead: Family::default(),
             oldest_due: Family::default(),
             held: Family::default(),
+            breaker: Family::default(),
             ready: Gauge::default(),
             hot: ArcSwap::default(),
         };
@@ -168,6 +180,11 @@ impl Metrics {
         );
         r.register("corrupted", "Messages whose stored bytes were damaged", self.corrupted.clone());
         r.register("damaged", "Findings of damage beyond the bytes of one message", self.damaged.clone());
+        r.register(
+            "damaged_files",
+            "Files that were found damaged and not found whole since",
+            self.damaged_now.clone(),
+        );
         r.register_with_unit(
             "commit",
             "Duration of group commits",
@@ -176,6 +193,11 @@ impl Metrics {
         );
         r.register("commit_items", "Items in a group commit", self.commit_items.clone());
         r.register("in_flight", "Calls on the wire", self.in_flight.clone());
+        r.register(
+            "concurrency",
+            "Calls that may be on the wire at once, as configured or as learned",
+            self.concurrency.clone(),
+        );
         r.register("backlog", "Deliveries that wait on disk, now due or later", self.waiting.clone());
         r.register("dead", "Deliveries that are dead and kept", self.dead.clone());
         r.register_with_unit(
@@ -185,6 +207,11 @@ impl Metrics {
             self.oldest_due.clone(),
         );
         r.register("target_held", "1 while a target is not called, by reason", self.held.clone());
+        r.register(
+            "breaker",
+            "Turns of breakers: opened, ramping (a first call has succeeded), closed",
+            self.breaker.clone(),
+        );
         r.register("ready", "1 while messages can be kept", self.ready.clone());
     }
 
@@ -208,7 +235,13 @@ impl Metrics {
         });
     }
 
-    /// The files of the store that were found damaged since the start.
+    fn change_damaged(&self, change: impl FnOnce(&mut BTreeSet<String>)) {
+        let mut files = self.damaged_files.lock();
+        change(&mut files);
+        self.damaged_now.set(i64::try_from(files.len()).unwrap_or(i64::MAX));
+    }
+
+    /// The files of the store that were found damaged since the start, and not found whole since.
     #[must_use]
     pub fn damaged_files(&self) -> Vec<String> {
         self.damaged_files.lock().iter().cloned().collect()
@@ -230,6 +263,9 @@ impl Metrics {
             self.in_flight
                 .get_or_create(&target(&view.name))
                 .set(view.in_flight.try_into().unwrap_or(i64::MAX));
+            if let Some(calls) = view.concurrency {
+                self.concurrency.get_or_create(&labels).set(calls.try_into().unwrap_or(i64::MAX));
+            }
             if let Some(reason) = view.reason {
                 let labels = TargetReason { target: Label(view.name.clone()), reason: reason.word() };
                 self.held.get_or_create(&labels).set(1);
@@ -295,10 +331,19 @@ impl Listener for Metrics {
             }
             Happened::Damaged { file, .. } => {
                 self.damaged.get_or_create(&File { file: (*file).to_owned() }).inc();
-                self.damaged_files.lock().insert((*file).to_owned());
+                self.change_damaged(|files| {
+                    files.insert((*file).to_owned());
+                });
             }
+            Happened::Sound { file } => self.change_damaged(|files| {
+                files.remove(*file);
+            }),
             Happened::Fenced { .. } => {
                 self.fenced.inc();
+            }
+            Happened::Switched { target, turn, .. } => {
+                let labels = TargetTurn { target: Label((*target).clone()), turn: turn.word() };
+                self.breaker.get_or_create(&labels).inc();
             }
             Happened::Held { .. } | Happened::Turned(_) => {}
         }
@@ -326,11 +371,12 @@ fn refusal(why: Refusal) -> &'static str {
 /// The word for an end; none while it goes on.
 fn outcome(standing: Standing) -> Option<&'static str> {
     match standing {
-        Standing::Leased | Standing::Due(_) => None,
+        Standing::Leased | Standing::Due(_) | Standing::Waiting => None,
         Standing::Delivered => Some(DELIVERED),
         Standing::Dead(_) => Some("dead"),
         Standing::Cancelled => Some("cancelled"),
         Standing::Expired => Some("expired"),
         Standing::Skipped => Some("skipped"),
+        Standing::Unmet => Some("unmet"),
     }
 }

@@ -70,5 +70,7 @@ fn outcome(standing: Standing) -> &'static str {
         Standing::Cancelled => "cancelled",
         Standing::Expired => "expired",
         Standing::Skipped => "skipped",
+        Standing::Waiting => "waiting",
+        Standing::Unmet => "unmet",
     }
 }

@@ -4,7 +4,7 @@ use crate::program::{self, run};
 
 #[test]
 fn a_wrong_argument_is_told_apart_from_a_failure() {
-    let cases: [&[&str]; 16] = [
+    let cases: [&[&str]; 17] = [
         &["sned"],
         &["send"],
         &["send", "signup"],
@@ -21,6 +21,7 @@ fn a_wrong_argument_is_told_apart_from_a_failure() {
         &["dead", "redrive", "--all", "--rate", "0"],
         &["dead", "discard", "--target", "crm"],
         &["completions", "tcl"],
+        &["serve", "--threads", "0"],
     ];
     let said: Vec<String> =
         cases.iter().map(|case| format!("$ fanlight {}\n{}", case.join(" "), run(case).failed(2))).collect();

@@ -109,3 +109,14 @@ async fn a_paused_target_keeps_its_backlog_until_it_is_resumed() {
     assert_eq!(world.settled(&id).await["state"], "succeeded");
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resume_of_a_target_that_is_not_configured_says_that_it_waits_for_that() {
+    let world = World::start().await;
+    world.reload_with_less().await;
+    let said = world.admin(&["target", "resume", "mailing"]).await.ok();
+    assert!(said.contains("no_target") && said.contains("go on when it returns"), "{said}");
+    let said = world.admin(&["target", "resume", "crm"]).await.ok();
+    assert!(!said.contains("go on when it returns"), "{said}");
+    world.stop().await;
+}

@@ -192,3 +192,26 @@ async fn discarding_asks_first_and_is_for_good() {
     assert_eq!(world.admin(&["dead", "discard", "--all", "--yes", "--json"]).await.json()["discarded"], 2);
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_dead_of_a_route_that_is_gone_is_still_found_by_it() {
+    let (world, _) = dead(1).await;
+    world.reload_with_less().await;
+    let list = world.admin(&["dead", "list", "--route", "signup", "--json"]).await.json();
+    assert_eq!(list["dead"].as_array().unwrap().len(), 2, "{list}");
+    let said = world.admin(&["dead", "list", "--route", "sign-up"]).await.failed(1);
+    assert!(said.contains("there is no route `sign-up`"), "{said}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_may_not_be_larger_than_a_message() {
+    let (world, _) = dead(1).await;
+    let id = only(&world, "crm").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("large.json");
+    std::fs::write(&file, format!(r#"{{"note":"{}"}}"#, "x".repeat(300 * 1024))).unwrap();
+    let said = world.admin(&["dead", "edit", &id, "--data", &format!("@{}", file.display())]).await.failed(1);
+    assert!(said.contains("the edited body may have 262144 bytes") && said.contains("(413)"), "{said}");
+    world.stop().await;
+}

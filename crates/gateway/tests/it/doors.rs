@@ -102,6 +102,9 @@ async fn a_refusal_has_no_words_of_the_program_in_it() {
         ("GET", "/v1/dead?target=nope", "", "there is no target `nope`"),
         ("GET", "/v1/dead?error=bogus", "", "`error` is a reason, an error class or a status"),
         ("POST", "/v1/dead/redrive", r#"{"filter":{"target":"nope"}}"#, "there is no target `nope`"),
+        ("GET", "/v1/dead?route=nope", "", "there is no route `nope`"),
+        ("POST", "/v1/dead/discard", r#"{"filter":{"route":"nope"}}"#, "there is no route `nope`"),
+        ("GET", "/v1/dead?limit=0", "", "`limit` is 1 to 500"),
         ("GET", "/v1/dead?limit=x", "", "the query cannot be read: "),
         ("GET", "/v1/dead?bogus=1", "", "unknown field `bogus`"),
     ];

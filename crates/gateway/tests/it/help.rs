@@ -51,7 +51,9 @@ fn a_command_whose_answer_a_script_may_read_has_json() {
         "dead redrive",
         "dead discard",
         "target list",
+        "target breaker",
         "target pause",
+        "target probe",
         "target resume",
     ];
     for command in read_by_scripts {

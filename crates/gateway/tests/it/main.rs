@@ -8,11 +8,13 @@
 )]
 
 mod arguments;
+mod breaker;
 mod commands;
 mod damaged;
 mod dead_letters;
 mod dedupe;
 mod doors;
+mod groups;
 mod help;
 mod live;
 mod program;
@@ -20,6 +22,7 @@ mod reference;
 mod reload;
 mod shaping;
 mod tables;
+mod terms;
 mod try_out;
 mod verify;
 mod worker;

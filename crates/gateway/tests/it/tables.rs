@@ -76,6 +76,9 @@ fn targets() -> Value {
         { "name": "crm", "state": "open", "in_flight": 3, "waiting_in_memory": 0, "waiting_on_disk": 0, "dead": 0 },
         { "name": "mailing", "state": "held", "reason": "throttled", "until": "2026-11-23T10:00:06.000000Z", "in_flight": 0,
           "waiting_in_memory": 40, "waiting_on_disk": 1000, "oldest_due": "2026-11-23T10:00:01.000000Z", "dead": 12 },
+        { "name": "search", "state": "held", "reason": "breaker", "until": "2026-11-23T10:00:30.000000Z", "in_flight": 0,
+          "waiting_in_memory": 0, "waiting_on_disk": 7, "oldest_due": "2026-11-23T10:00:00.000000Z", "dead": 0,
+          "breaker": { "state": "open", "since": "2026-11-23T10:00:00.000000Z", "next_probe": "2026-11-23T10:00:30.000000Z" } },
     ] })
 }
 

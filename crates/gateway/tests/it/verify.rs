@@ -63,11 +63,11 @@ async fn a_damaged_store_is_told_apart_from_one_that_cannot_be_read() {
     );
     let nowhere = folder.path().join("nowhere");
     let said = run(&["verify", nowhere.to_str().expect("text")]).failed(1);
-    assert!(said.contains("there is no store at") && said.contains("nowhere"), "{said}");
+    assert!(said.contains("has no store") && said.contains("nowhere"), "{said}");
     let ran = run(&["verify", nowhere.to_str().expect("text"), "--json"]);
     let json: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
     assert_eq!((ran.code, &json["whole"]), (Some(1), &serde_json::Value::Null));
-    assert!(json["error"].as_str().expect("text").contains("there is no store at"), "{json}");
+    assert!(json["error"].as_str().expect("text").contains("has no store"), "{json}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,6 +63,19 @@ impl World {
         let api = Arc::new(Api { status: AtomicU16::new(200), ..Api::default() });
         let url = format!("http://{}", serve(router(&api)).await);
         let config = make(&url);
+        Self::at(url, api, config).await
+    }
+
+    /// Nobody listens where both targets are.
+    pub(crate) async fn without_api(more: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        drop(listener);
+        let config = configuration(&url, more);
+        Self::at(url, Arc::default(), config).await
+    }
+
+    async fn at(url: String, api: Arc<Api>, config: String) -> Self {
         let app = App::start(config::parse(&config, "world.yaml", &Process).expect("valid"))
             .await
             .expect("it starts");
@@ -75,6 +88,16 @@ impl World {
     /// Takes other settings of `mailing` into use.
     pub(crate) async fn reload_with_mailing(&self, more: &str) {
         let config = configuration(&self.url, more);
+        let config = config::parse(&config, "world.yaml", &Process).expect("valid");
+        self.app.reload(config).await.expect("it is taken into use");
+    }
+
+    /// Takes a configuration without the route `signup` and without `mailing` into use.
+    pub(crate) async fn reload_with_less(&self) {
+        let config = configuration(&self.url, "");
+        let gone = ["  signup: ", "  mailing: "];
+        let lines = config.lines().filter(|line| !gone.iter().any(|start| line.starts_with(start)));
+        let config = lines.collect::<Vec<_>>().join("\n");
         let config = config::parse(&config, "world.yaml", &Process).expect("valid");
         self.app.reload(config).await.expect("it is taken into use");
     }

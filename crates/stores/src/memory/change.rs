@@ -3,7 +3,7 @@
 use super::state::{Entry, Kept, Spot, State};
 use crate::sqlite::matches;
 use contract::delivery::Standing;
-use contract::query::{Change, Changed, Cursor, Detail, Filter, Page, Row};
+use contract::query::{Change, Changed, Cursor, Delivered, Detail, Filter, Page, Row};
 use contract::store::{Pruned, Retention};
 use contract::ticket::{Found, Ray, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp, limits};
@@ -13,29 +13,8 @@ impl State {
     pub(super) fn change(&mut self, change: &Change, wall: Timestamp) -> Changed {
         let mut changed = Changed::default();
         match change {
-            Change::Cancel { tenant, message, unsent } => {
-                let position = self.ids.get(message).copied();
-                let count = position
-                    .and_then(|position| self.messages.get(&position))
-                    .map_or(0, |kept| kept.entries.len());
-                for spot in position
-                    .into_iter()
-                    .flat_map(|position| (0..).take(count).map(move |one| (position, one)))
-                {
-                    self.end_after_flight(spot, tenant, unsent, wall);
-                    self.change_one(spot, tenant, wall, &mut changed, |id, entry| {
-                        let ends = match entry.standing {
-                            Standing::Due(_) => true,
-                            Standing::Leased => unsent.contains(&id),
-                            Standing::Delivered
-                            | Standing::Dead(_)
-                            | Standing::Cancelled
-                            | Standing::Expired
-                            | Standing::Skipped => false,
-                        };
-                        ends.then(|| entry.standing = Standing::Cancelled)
-                    });
-                }
+            Change::Cancel { tenant, message, unsent, delivered } => {
+                self.cancel(tenant, *message, (unsent, *delivered), wall, &mut changed)
             }
             Change::Edit { tenant, delivery, edit } => {
                 self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
@@ -45,24 +24,77 @@ impl State {
             }
             Change::Revive { tenant, deliveries } => {
                 for (delivery, at) in deliveries {
+                    if !self.may_rerun(*delivery) {
+                        continue;
+                    }
+                    let count = changed.deliveries.len();
                     self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
-                        entry.standing = Standing::Due(*at);
+                        let waits = entry.start.part.waits();
+                        entry.standing = if waits { Standing::Waiting } else { Standing::Due(*at) };
                         entry.run += 1;
                         entry.attempts = 0;
                         entry.orphaned = 0;
                         entry.ending = false;
                     });
+                    if changed.deliveries.len() > count {
+                        self.reopen(*delivery, *at, wall);
+                    }
                 }
             }
             Change::Discard { tenant, deliveries } => {
                 for delivery in deliveries {
+                    let count = changed.deliveries.len();
                     self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
                         entry.standing = Standing::Cancelled;
                     });
+                    if changed.deliveries.len() > count {
+                        self.retell(*delivery, wall);
+                    }
                 }
             }
         }
+        changed.moved = self.take_moved();
         changed
+    }
+
+    fn cancel(
+        &mut self,
+        tenant: &Name,
+        message: MessageId,
+        (unsent, delivered): (&[DeliveryId], Delivered),
+        wall: Timestamp,
+        changed: &mut Changed,
+    ) {
+        let position = self.ids.get(&message).copied();
+        let count =
+            position.and_then(|position| self.messages.get(&position)).map_or(0, |kept| kept.entries.len());
+        for spot in
+            position.into_iter().flat_map(|position| (0..).take(count).map(move |one| (position, one)))
+        {
+            if !self.entry(spot).is_some_and(|entry| entry.start.part.is_main()) {
+                continue;
+            }
+            self.end_after_flight(spot, tenant, unsent, wall);
+            self.change_one(spot, tenant, wall, changed, |id, entry| {
+                let ends = match entry.standing {
+                    Standing::Due(_) | Standing::Waiting => true,
+                    Standing::Leased => unsent.contains(&id),
+                    Standing::Delivered
+                    | Standing::Dead(_)
+                    | Standing::Cancelled
+                    | Standing::Expired
+                    | Standing::Skipped
+                    | Standing::Unmet => false,
+                };
+                ends.then(|| entry.standing = Standing::Cancelled)
+            });
+        }
+        if let Some(position) = position {
+            if delivered == Delivered::Stays {
+                self.forget_undos(position, tenant, wall);
+            }
+            self.regroup(position, wall);
+        }
     }
 
     fn end_after_flight(&mut self, spot: Spot, tenant: &Name, unsent: &[DeliveryId], wall: Timestamp) {
@@ -107,7 +139,7 @@ impl State {
         }
     }
 
-    fn spot(&self, id: DeliveryId) -> Option<Spot> {
+    pub(super) fn spot(&self, id: DeliveryId) -> Option<Spot> {
         Some((*self.firsts.get(&id.at(0))?, id.ordinal()))
     }
 
@@ -121,13 +153,14 @@ impl State {
         let ray = |(ordinal, entry): (u16, &Entry)| Ray {
             id: kept.message.first.at(ordinal),
             target: entry.start.target.clone(),
+            part: entry.start.part.clone(),
             standing: entry.standing,
             run: entry.run,
             attempts: entry.history.clone(),
         };
         let deliveries = (0..).zip(&kept.entries).map(ray).collect();
         let (route, received) = (kept.message.route.clone(), kept.message.received);
-        Found::Here(Ticket { id, route, received, deliveries })
+        Found::Here(Ticket { id, route, received, rule: kept.rule, deliveries })
     }
 
     pub(super) fn detail(&self, tenant: &Name, id: DeliveryId) -> Found<Detail> {
@@ -173,9 +206,13 @@ impl State {
         let mut pruned = Pruned::default();
         for (position, kept) in std::mem::take(&mut self.messages) {
             let alive = kept.entries.iter().any(|entry| match entry.standing {
-                Standing::Leased | Standing::Due(_) => true,
+                Standing::Leased | Standing::Due(_) | Standing::Waiting => true,
                 Standing::Dead(_) => now.since(entry.died) < retention.dead,
-                Standing::Delivered | Standing::Cancelled | Standing::Expired | Standing::Skipped => false,
+                Standing::Delivered
+                | Standing::Cancelled
+                | Standing::Expired
+                | Standing::Skipped
+                | Standing::Unmet => false,
             });
             let expired = now.since(kept.message.received) >= retention.time;
             if alive || !(expired || total > retention.bytes) {

@@ -1,9 +1,11 @@
 //! What the memory store holds, and the happy path over it.
 
 use contract::delivery::{Attempt, Death, Delivery, Standing, Suspicion};
+use contract::line::{Line, Lines, Turn};
+use contract::part::{Duty, Rule};
 use contract::query::Edit;
 use contract::store::{
-    Accept, Accepted, Ask, Backlog, Claimed, Expired, Fault, Late, Lease, Position, Scope, Session, Settled,
+    Accept, Accepted, Ask, Backlog, Claimed, Expired, Fault, Lease, Moved, Position, Scope, Session, Settled,
     Settlement, Start, Versioned,
 };
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp, limits};
@@ -33,10 +35,13 @@ pub(super) struct State {
     pub(super) states: BTreeMap<Scope, Versioned>,
     pub(super) gone_until: Option<Timestamp>,
     pub(super) crowded: bool,
+    /// What groups moved in the call under way.
+    pub(super) moved: Vec<Moved>,
 }
 
 pub(super) struct Kept {
     pub(super) message: Arc<Message>,
+    pub(super) rule: Rule,
     pub(super) entries: Vec<Entry>,
 }
 
@@ -63,13 +68,18 @@ impl State {
             self.alter(spot, wall, |entry| {
                 entry.suspect = Suspicion::PossiblyDuplicate;
                 entry.orphaned += 1;
+                let outdated = entry.is_outdated();
                 entry.standing = match entry.orphaned {
+                    _ if outdated => Standing::Waiting,
                     _ if entry.ending => Standing::Cancelled,
                     limits::ORPHANED_MAX.. => Standing::Dead(Death::Poison),
                     0..limits::ORPHANED_MAX => Standing::Due(now),
                 };
+                entry.ending &= !outdated;
             });
+            self.regroup(spot.0, wall);
         }
+        self.moved.clear();
         self.sessions += 1;
         let session = Session(self.sessions);
         self.alive = Some(session);
@@ -95,7 +105,8 @@ impl State {
             && *at >= message.received - *window
             && let Some(kept) = self.messages.get(position)
         {
-            let targets = kept.entries.iter().map(|entry| entry.start.target.clone()).collect();
+            let own = kept.entries.iter().take_while(|entry| entry.start.part.is_main());
+            let targets = own.map(|entry| entry.start.target.clone()).collect();
             let same = Accepted::Same { id: kept.message.id, first: kept.message.first, targets };
             return if first == fingerprint { same } else { Accepted::Conflict };
         }
@@ -109,7 +120,8 @@ impl State {
         }
         self.ids.insert(message.id, position);
         self.firsts.insert(message.first.at(0), position);
-        self.messages.insert(position, Kept { message: Arc::clone(message), entries: Vec::new() });
+        self.messages
+            .insert(position, Kept { message: Arc::clone(message), rule: item.rule, entries: Vec::new() });
         let mut demoted = Vec::new();
         for (ordinal, start) in (0..).zip(&item.deliveries) {
             let mut standing = start.standing;
@@ -128,30 +140,43 @@ impl State {
     }
 
     pub(super) fn claim(&mut self, session: Session, ask: &Ask, now: Timestamp) -> Claimed {
-        let mut claimed = Claimed { leases: Vec::new(), next_due: None };
+        let mut claimed = Claimed { leases: Vec::new(), next_due: Lines::default() };
         let lane = (ask.tenant.clone(), ask.target.clone());
         if self.alive != Some(session) {
             return claimed;
         }
-        let waiting: Vec<(Timestamp, Spot)> = self.due.get(&lane).into_iter().flatten().copied().collect();
         let mut bytes = 0;
-        for (_, spot) in waiting.iter().filter(|(at, _)| *at <= now) {
-            if claimed.leases.len() >= ask.items || (bytes >= ask.bytes && !claimed.leases.is_empty()) {
-                break;
-            }
-            if !self.is_head(*spot) {
-                continue;
-            }
-            self.alter(*spot, now, |entry| entry.standing = Standing::Leased);
-            if let Some(lease) = self.lease(*spot) {
-                bytes += lease.message.body.len() + lease.edit.as_ref().map_or(0, |edit| edit.body.len());
-                claimed.leases.push(lease);
+        for (line, items) in &ask.lines {
+            let waiting = self.due.get(&lane).into_iter().flatten().take_while(|(at, _)| *at <= now);
+            let waiting: Vec<Spot> =
+                waiting.map(|(_, spot)| *spot).filter(|spot| self.line(*spot) == Some(*line)).collect();
+            let mut left = *items;
+            for spot in waiting {
+                if left == 0 || (bytes >= ask.bytes && !claimed.leases.is_empty()) {
+                    break;
+                }
+                if !self.is_head(spot) {
+                    continue;
+                }
+                self.alter(spot, now, |entry| entry.standing = Standing::Leased);
+                if let Some(lease) = self.lease(spot) {
+                    bytes += lease.message.body.len() + lease.edit.as_ref().map_or(0, |edit| edit.body.len());
+                    claimed.leases.push(lease);
+                    left -= 1;
+                }
             }
         }
-        let left = self.due.get(&lane).into_iter().flatten();
-        let head = left.clone().find(|(_, spot)| self.is_head(*spot)).map(|(at, _)| *at);
-        claimed.next_due = head;
+        for (at, spot) in self.due.get(&lane).into_iter().flatten().filter(|(_, spot)| self.is_head(*spot)) {
+            if let Some(line) = self.line(*spot) {
+                claimed.next_due.note(line, Some(*at));
+            }
+        }
         claimed
+    }
+
+    fn line(&self, spot: Spot) -> Option<Line> {
+        let entry = self.entry(spot)?;
+        Some(Line { priority: entry.start.priority, turn: Turn::of(entry.attempts, entry.run) })
     }
 
     fn lease(&self, spot: Spot) -> Option<Lease> {
@@ -165,6 +190,8 @@ impl State {
             run: entry.run,
             revision: entry.revision,
             suspect: entry.suspect,
+            duty: entry.start.part.duty,
+            priority: entry.start.priority,
         };
         let message = Arc::clone(&kept.message);
         Some(Lease { position: Position(spot.0), delivery, message, edit: entry.edit.clone() })
@@ -176,14 +203,20 @@ impl State {
         if self.alive != Some(session) || !leased || one.standing == Standing::Leased {
             return Settled::Fenced;
         }
-        let ends =
-            self.entry(spot).is_some_and(|entry| entry.ending) && matches!(one.standing, Standing::Due(_));
+        let outdated = self.entry(spot).is_some_and(Entry::is_outdated);
+        let ends = !outdated
+            && self.entry(spot).is_some_and(|entry| entry.ending)
+            && matches!(one.standing, Standing::Due(_));
         self.alter(spot, wall, |entry| {
             entry.standing = if ends { Standing::Cancelled } else { one.standing };
             if let Some(attempt) = &one.attempt {
                 entry.record(attempt);
             }
+            if outdated {
+                (entry.standing, entry.attempts, entry.ending) = (Standing::Waiting, 0, false);
+            }
         });
+        self.regroup(spot.0, wall);
         let freed =
             self.entry(spot).is_some_and(|entry| entry.start.key.is_some() && entry.standing.is_final());
         match (ends, freed) {
@@ -198,22 +231,30 @@ impl State {
         let late: Vec<Spot> = late.take(limits::EXPIRE_ITEMS_MAX).map(|(_, spot)| *spot).collect();
         let mut expired = Expired::default();
         for spot in late {
+            // The end of an earlier one of its group may have ended it.
+            if self.entry(spot).is_none_or(|entry| entry.standing.is_final()) {
+                continue;
+            }
             self.alter(spot, wall, |entry| entry.standing = Standing::Expired);
-            expired.deliveries.extend(self.late(spot));
+            expired.moved.extend(self.told(spot));
+            self.regroup(spot.0, wall);
         }
+        expired.moved.append(&mut self.take_moved());
         expired.next = self.deadlines.first().map(|(deadline, _)| *deadline);
         expired
     }
 
-    fn late(&self, spot: Spot) -> Option<Late> {
+    /// A delivery whose standing was changed by the store, as it is told.
+    pub(super) fn told(&self, spot: Spot) -> Option<Moved> {
         let message = &self.messages.get(&spot.0)?.message;
-        Some(Late {
+        Some(Moved {
             tenant: message.tenant.clone(),
             target: self.entry(spot)?.start.target.clone(),
             position: Position(spot.0),
             message: message.id,
             received: message.received,
             delivery: message.first.at(spot.1),
+            standing: self.entry(spot)?.standing,
         })
     }
 
@@ -240,7 +281,9 @@ impl State {
                     | Standing::Delivered
                     | Standing::Cancelled
                     | Standing::Expired
-                    | Standing::Skipped => {}
+                    | Standing::Skipped
+                    | Standing::Waiting
+                    | Standing::Unmet => {}
                 }
             }
         }
@@ -283,7 +326,8 @@ impl State {
         let key = self.key_of(&tenant, &entry.start).filter(|_| !entry.standing.is_final());
         if let Standing::Due(at) = entry.standing {
             self.due.entry(lane).or_default().insert((at, spot));
-            self.deadlines.extend(self.deadline(spot).map(|deadline| (deadline, spot)));
+            let own = self.deadline(spot).filter(|_| entry.start.part.is_main());
+            self.deadlines.extend(own.map(|deadline| (deadline, spot)));
         }
         if let Some(key) = key {
             self.keys.entry(key).or_default().insert(spot);
@@ -332,6 +376,11 @@ impl State {
 }
 
 impl Entry {
+    /// A callback in flight that tells of a run before this one.
+    fn is_outdated(&self) -> bool {
+        self.ending && self.start.part.duty == Duty::Callback
+    }
+
     fn record(&mut self, attempt: &Attempt) {
         if attempt.is_counted() {
             self.attempts += 1;

@@ -3,12 +3,13 @@
 use super::batch::{Admission, Batch};
 use super::code::Code;
 use super::head::{Head, checksum, halves};
-use super::pack::{self, Beginning, Form};
+use super::pack::{self, Beginning, Beginnings, Form};
 use super::place::{Number, Spot};
 use super::slice::{Row, micros};
 use super::trouble::{Result, Trouble};
 use contract::delivery::Standing;
 use contract::limits;
+use contract::line::Priority;
 use contract::store::{Accept, Accepted, Once, Position, Session};
 use contract::{Message, Name, Timestamp};
 use rusqlite::{OptionalExtension, params};
@@ -50,7 +51,8 @@ impl Batch<'_> {
         if self.admission == Admission::Closed {
             return Ok(Accepted::Full);
         }
-        let (beginnings, rows, demoted) = self.begin_deliveries(session, item, origin)?;
+        let (each, rows, demoted) = self.begin_deliveries(session, item, origin)?;
+        let beginnings = Beginnings { rule: item.rule, each };
         let row = self.ledger.next_row(self.files.current);
         self.insert_message(row, message, origin, &beginnings)?;
         let slice = self.slice(self.files.current)?;
@@ -68,7 +70,7 @@ impl Batch<'_> {
             let row = Row { spot: spot(ordinal)?, attempts: kept, kept, ..row };
             self.insert(slice, &row, packed.as_deref())?;
         }
-        for (ordinal, beginning) in (0..).zip(&beginnings) {
+        for (ordinal, beginning) in (0..).zip(&beginnings.each) {
             if beginning.form == Form::Implied {
                 self.ledger.hold(spot(ordinal)?, beginning.lane);
             }
@@ -106,7 +108,9 @@ impl Batch<'_> {
     ) -> Result<(Vec<Beginning>, Vec<(u16, Row)>, Vec<u16>)> {
         let mut beginnings: Vec<Beginning> = Vec::with_capacity(item.deliveries.len());
         let (mut rows, mut demoted): (Vec<(u16, Row)>, Vec<u16>) = (Vec::new(), Vec::new());
-        let (received, deadline) = (item.message.received, item.message.deadline);
+        let received = item.message.received;
+        // The end of one moves others: that is written where the others are.
+        let grouped = item.deliveries.iter().any(|start| start.part.waits());
         for (ordinal, start) in (0..).zip(&item.deliveries) {
             let lane = self.files.catalog.lane(origin.tenant, &start.target)?;
             let mut standing = start.standing;
@@ -119,15 +123,29 @@ impl Batch<'_> {
                 standing = Standing::Due(received);
                 demoted.push(ordinal);
             }
-            let implied = standing == Standing::Leased && start.key.is_none();
+            let plain = start.key.is_none() && start.priority == Priority::Normal && !grouped;
+            let implied = standing == Standing::Leased && plain;
             let form = if implied { Form::Implied } else { Form::Row };
-            beginnings.push(Beginning { lane, shape: start.shape, key: start.key.clone(), form });
+            let (key, part) = (start.key.clone(), start.part.clone());
+            beginnings.push(Beginning { lane, shape: start.shape, key, form, part });
             if !implied {
                 let (code, death, at) = Code::split(standing, received);
                 let code = if code == Code::Due && blocked { Code::Blocked } else { code };
                 let key = start.key.as_ref().filter(|_| code.is_unfinished()).map(|key| key.0.to_string());
                 let rank = (code == Code::Dead).then_some(halves(item.message.first.to_bits()).0);
-                rows.push((ordinal, Row { death, at, key, rank, deadline, ..Row::new(Spot(0), lane, code) }));
+                let deadline = item.message.deadline.filter(|_| start.part.is_main());
+                rows.push((
+                    ordinal,
+                    Row {
+                        death,
+                        at,
+                        key,
+                        rank,
+                        deadline,
+                        priority: start.priority,
+                        ..Row::new(Spot(0), lane, code)
+                    },
+                ));
             }
         }
         Ok((beginnings, rows, demoted))
@@ -138,7 +156,7 @@ impl Batch<'_> {
         row: i64,
         message: &Message,
         origin: Origin,
-        beginnings: &[Beginning],
+        beginnings: &Beginnings,
     ) -> Result<()> {
         let mut starts = std::mem::take(&mut self.space);
         starts.clear();
@@ -192,7 +210,8 @@ impl Batch<'_> {
 
     fn same(&self, head: &Head) -> Result<Accepted> {
         let names = self.files.catalog.read();
-        let targets: Result<Vec<Name>> = head.beginnings.iter().map(|one| names.target(one.lane)).collect();
+        let own = head.beginnings.iter().take_while(|one| one.part.is_main());
+        let targets: Result<Vec<Name>> = own.map(|one| names.target(one.lane)).collect();
         Ok(Accepted::Same { id: head.id, first: head.first, targets: targets? })
     }
 

@@ -10,8 +10,8 @@ use super::seen::Seen;
 use super::slice::{Row, Slice};
 use super::trouble::{Result, Trouble};
 use super::work::{Reply, Work};
-use contract::store::{Position, Renewed, Session};
-use contract::{Clock, MessageId, Timestamp};
+use contract::store::{Moved, Position, Renewed, Session};
+use contract::{Clock, MessageId, Name, Timestamp};
 use std::collections::BTreeMap;
 
 /// Deliveries without a row may be at most this many messages old: what a start must look through after a crash.
@@ -28,6 +28,14 @@ pub(super) enum Admission {
     Closed,
 }
 
+/// What was found damaged, and is dead.
+pub(super) enum Buried {
+    /// All that waited of a message.
+    Message(MessageId),
+    /// A delivery to this target, whose message is gone: without an id it is in no list.
+    Orphan(Number, Name),
+}
+
 pub(super) struct Batch<'a> {
     pub(super) files: &'a Files,
     pub(super) ledger: &'a mut Ledger,
@@ -37,8 +45,10 @@ pub(super) struct Batch<'a> {
     pub(super) clock: &'a dyn Clock,
     /// On the current slice, from the first use on.
     pub(super) hot: Option<Hot<'a>>,
-    /// Messages found damaged: told to the watcher once this is committed.
-    pub(super) damaged: Vec<MessageId>,
+    /// What groups moved in the work under way.
+    pub(super) moved: Vec<Moved>,
+    /// Told to the watcher once this is committed.
+    pub(super) buried: Vec<Buried>,
     /// Packing space.
     pub(super) space: Vec<u8>,
 }

@@ -156,6 +156,19 @@ impl Catalog {
         Ok(())
     }
 
+    /// Since when a damaged file has been kept that goes with no slice: from now on, if that was not written yet.
+    pub(super) fn evidence_since(&self, now: Timestamp) -> Result<Timestamp> {
+        let put = "INSERT OR IGNORE INTO fact(name, number) VALUES('evidence', ?1)";
+        self.file.execute(put, [now.as_micros().cast_signed()])?;
+        Ok(fact(&self.file, "evidence")?.unwrap_or(now))
+    }
+
+    /// After that file was removed.
+    pub(super) fn forget_evidence(&self) -> Result<()> {
+        self.file.execute("DELETE FROM fact WHERE name = 'evidence'", [])?;
+        Ok(())
+    }
+
     pub(super) fn put_state(&self, scope: &Scope, expected: u64, value: &Bytes) -> Result<bool> {
         let (kind, subject) = address(scope);
         let expected = expected.cast_signed();
@@ -216,8 +229,12 @@ pub(super) fn load_names(file: &Connection) -> Result<Names> {
 
 /// Until when ids may have been forgotten.
 pub(super) fn gone_until(file: &Connection) -> Result<Option<Timestamp>> {
-    let found: Option<i64> =
-        file.query_row("SELECT number FROM fact WHERE name = 'gone'", [], |row| row.get(0)).optional()?;
+    fact(file, "gone")
+}
+
+fn fact(file: &Connection, name: &str) -> Result<Option<Timestamp>> {
+    let find = "SELECT number FROM fact WHERE name = ?1";
+    let found: Option<i64> = file.query_row(find, [name], |row| row.get(0)).optional()?;
     Ok(found.map(|micros| Timestamp::from_micros(micros.cast_unsigned())))
 }
 

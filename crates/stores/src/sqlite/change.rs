@@ -7,7 +7,7 @@ use super::place::Spot;
 use super::slice::{Row, Slice, edit_checksum};
 use super::trouble::Result;
 use contract::delivery::Standing;
-use contract::query::{Change, Changed, Edit};
+use contract::query::{Change, Changed, Delivered, Edit};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
 use rusqlite::params;
 
@@ -15,8 +15,8 @@ impl<'a> Batch<'a> {
     pub(super) fn change(&mut self, change: &Change) -> Result<Changed> {
         let mut changed = Changed::default();
         match change {
-            Change::Cancel { tenant, message, unsent } => {
-                self.cancel(tenant, *message, unsent, &mut changed)?
+            Change::Cancel { tenant, message, unsent, delivered } => {
+                self.cancel(tenant, *message, (unsent, *delivered), &mut changed)?
             }
             Change::Edit { tenant, delivery, edit } => {
                 if let Some((slice, _, before)) = self.dead_row(tenant, *delivery)? {
@@ -26,23 +26,28 @@ impl<'a> Batch<'a> {
             }
             Change::Revive { tenant, deliveries } => {
                 for (delivery, at) in deliveries {
-                    if let Some((slice, head, before)) = self.dead_row(tenant, *delivery)? {
+                    if let Some((slice, head, before)) = self.dead_row(tenant, *delivery)?
+                        && self.may_rerun(slice, &head, before.spot)?
+                    {
                         self.revive(slice, &head, &before, *at)?;
                         self.note(&mut changed, *delivery, before.lane)?;
+                        self.reopen(slice, &head, before.spot, *at)?;
                     }
                 }
             }
             Change::Discard { tenant, deliveries } => {
                 for delivery in deliveries {
-                    if let Some((slice, _, before)) = self.dead_row(tenant, *delivery)? {
+                    if let Some((slice, head, before)) = self.dead_row(tenant, *delivery)? {
                         let mut after = before.clone();
                         self.stand(slice, &mut after, Standing::Cancelled)?;
                         self.update(slice, &before, &after)?;
                         self.note(&mut changed, *delivery, before.lane)?;
+                        self.retell(slice, &head, delivery.ordinal())?;
                     }
                 }
             }
         }
+        changed.moved = self.take_moved();
         Ok(changed)
     }
 
@@ -50,20 +55,25 @@ impl<'a> Batch<'a> {
         &mut self,
         tenant: &Name,
         message: MessageId,
-        unsent: &[DeliveryId],
+        (unsent, delivered): (&[DeliveryId], Delivered),
         changed: &mut Changed,
     ) -> Result<()> {
         let Some((slice, head)) = self.find(tenant, |slice| slice.head_by_id(message))? else {
             return Ok(());
         };
-        for ordinal in (0..).take(head.beginnings.len()) {
+        for (ordinal, _) in (0..).zip(&head.beginnings).filter(|(_, one)| one.part.is_main()) {
             let id = head.first.at(ordinal);
             let Some(spot) = Spot::new(head.position, ordinal) else { continue };
             let Some(before) = self.row(slice, spot)? else { continue };
             let ends = match before.code {
-                Code::Due | Code::Blocked => true,
+                Code::Due | Code::Blocked | Code::Waiting => true,
                 Code::Leased => unsent.contains(&id),
-                Code::Delivered | Code::Dead | Code::Cancelled | Code::Expired | Code::Skipped => false,
+                Code::Delivered
+                | Code::Dead
+                | Code::Cancelled
+                | Code::Expired
+                | Code::Skipped
+                | Code::Unmet => false,
             };
             if ends {
                 let mut after = before.clone();
@@ -77,7 +87,10 @@ impl<'a> Batch<'a> {
                 self.update(slice, &before, &Row { ending: true, ..before.clone() })?;
             }
         }
-        Ok(())
+        if delivered == Delivered::Stays {
+            self.forget_undos(slice, &head)?;
+        }
+        self.regroup(head.position)
     }
 
     fn edit(&mut self, slice: &Slice, before: &Row, edit: &Edit) -> Result<()> {
@@ -94,11 +107,12 @@ impl<'a> Batch<'a> {
     fn revive(&mut self, slice: &Slice, head: &Head, before: &Row, at: Timestamp) -> Result<()> {
         let beginning = head.beginnings.get(usize::from(before.spot.ordinal()));
         let key = beginning.and_then(|one| one.key.as_ref()).map(|key| key.0.to_string());
+        let waits = beginning.is_some_and(|one| one.part.waits());
         let mut after =
             Row { run: before.run + 1, attempts: 0, orphaned: 0, ending: false, ..before.clone() };
-        self.stand(slice, &mut after, Standing::Due(at))?;
+        self.stand(slice, &mut after, if waits { Standing::Waiting } else { Standing::Due(at) })?;
         after.key = key;
-        if after.key.is_some() {
+        if after.key.is_some() && !waits {
             after.code = Code::Blocked;
         }
         self.update(slice, before, &after)?;

@@ -1,6 +1,6 @@
 //! Leases due deliveries.
 
-use super::batch::Batch;
+use super::batch::{Batch, Buried};
 use super::code::Code;
 use super::head::Head;
 use super::ledger::Count;
@@ -8,6 +8,8 @@ use super::place::Number;
 use super::slice::{Row, micros, row, time};
 use super::trouble::{Result, Trouble};
 use contract::delivery::{Death, Delivery, Standing};
+use contract::line::{Line, Lines, Turn};
+use contract::part::Duty;
 use contract::store::{Ask, Backlog, Claimed, Lease, Position, Session};
 use contract::{Message, Timestamp};
 use rusqlite::{OptionalExtension, params};
@@ -21,7 +23,7 @@ impl Batch<'_> {
     pub(super) fn claim(&mut self, session: Session, asks: &[Ask], now: Timestamp) -> Result<Vec<Claimed>> {
         let mut loaded = Loaded::new();
         let alive = self.is_alive(session);
-        let nothing = Claimed { leases: Vec::new(), next_due: None };
+        let nothing = Claimed { leases: Vec::new(), next_due: Lines::default() };
         asks.iter()
             .map(|ask| if alive { self.claim_one(ask, now, &mut loaded) } else { Ok(nothing.clone()) })
             .collect()
@@ -33,23 +35,27 @@ impl Batch<'_> {
             let tenant = names.number(&ask.tenant);
             tenant.zip(names.number(&ask.target)).and_then(|(tenant, target)| names.lane(tenant, target))
         };
-        let Some(lane) = lane else { return Ok(Claimed { leases: Vec::new(), next_due: None }) };
+        let Some(lane) = lane else {
+            return Ok(Claimed { leases: Vec::new(), next_due: Lines::default() });
+        };
         let mut leases = Vec::new();
         let mut bytes = 0;
-        for before in self.due_rows(lane, now, ask.items)? {
-            if bytes >= ask.bytes && !leases.is_empty() {
-                break;
-            }
-            if let Some(lease) = self.lease(&before, loaded)? {
-                bytes += lease.message.body.len() + lease.edit.as_ref().map_or(0, |edit| edit.body.len());
-                leases.push(lease);
+        for (line, items) in &ask.lines {
+            for before in self.due_rows(lane, *line, now, *items)? {
+                if bytes >= ask.bytes && !leases.is_empty() {
+                    break;
+                }
+                if let Some(lease) = self.lease(&before, loaded)? {
+                    bytes += lease.message.body.len() + lease.edit.as_ref().map_or(0, |edit| edit.body.len());
+                    leases.push(lease);
+                }
             }
         }
-        Ok(Claimed { leases, next_due: self.oldest(lane, Code::Due)? })
+        Ok(Claimed { leases, next_due: self.oldest_due(lane)? })
     }
 
-    /// The oldest due rows of all slices.
-    fn due_rows(&self, lane: u32, now: Timestamp, items: usize) -> Result<Vec<Row>> {
+    /// The oldest due rows of a line in all slices.
+    fn due_rows(&self, lane: u32, line: Line, now: Timestamp, items: usize) -> Result<Vec<Row>> {
         let limit = i64::try_from(items).unwrap_or(i64::MAX);
         let mut due: Vec<Row> = Vec::new();
         for number in self.slices_with(lane, |count| count.due) {
@@ -57,9 +63,11 @@ impl Batch<'_> {
             let mut find = slice.file.prepare_cached(concat!(
                 "SELECT ",
                 row!(),
-                " FROM delivery WHERE lane = ?1 AND state = 1 AND at <= ?2 ORDER BY at, spot LIMIT ?3"
+                " FROM delivery INDEXED BY due WHERE lane = ?1 AND state = 1 AND priority = ?2 AND (attempts > 0 OR run > 1) = ?3
+                 AND at <= ?4 ORDER BY at, spot LIMIT ?5"
             ))?;
-            let mut rows = find.query(params![lane, micros(now), limit])?;
+            let mut rows =
+                find.query(params![lane, line.priority as u8, line.turn == Turn::Again, micros(now), limit])?;
             while let Some(row) = rows.next()? {
                 due.push(slice.read_row(row)?);
             }
@@ -84,14 +92,17 @@ impl Batch<'_> {
         self.update(slice, before, &after)?;
         let target = self.files.catalog.read().target(before.lane)?;
         let ordinal = before.spot.ordinal();
+        let beginning = head.beginnings.get(usize::from(ordinal));
         let delivery = Delivery {
             id: head.first.at(ordinal),
             target,
-            shape: head.beginnings.get(usize::from(ordinal)).and_then(|one| one.shape),
+            shape: beginning.and_then(|one| one.shape),
+            duty: beginning.map_or(Duty::default(), |one| one.part.duty),
             attempts: before.attempts,
             run: before.run,
             revision: before.revision,
             suspect: before.suspect,
+            priority: before.priority,
         };
         Ok(Some(Lease { position: head.position, delivery, message, edit }))
     }
@@ -131,24 +142,28 @@ impl Batch<'_> {
         }
     }
 
-    /// The message's bytes are damaged: whatever of it still waits is dead, and somebody is told.
+    /// The message's bytes are damaged, or it is gone: whatever of it still waits is dead, and somebody is told.
     fn bury(&mut self, position: Position) -> Result<()> {
         let slice = self.holder(position)?;
-        let (id, rank) = slice.labels(position)?;
+        let labels = slice.labels(position)?;
         for before in slice.rows(position)? {
-            if !matches!(before.code, Code::Due | Code::Blocked) {
+            if !matches!(before.code, Code::Due | Code::Blocked | Code::Waiting) {
                 continue;
             }
             let mut after = before.clone();
             let (code, death, at) = Code::split(Standing::Dead(Death::Corrupt), self.now());
             (after.code, after.death, after.at, after.key) = (code, death, at, None);
-            after.rank = Some(rank);
+            after.rank = labels.map(|(_, rank)| rank);
             self.update(slice, &before, &after)?;
             if let Some(key) = &before.key {
                 self.rearrange(before.lane, key)?;
             }
+            if labels.is_none() {
+                self.buried
+                    .push(Buried::Orphan(slice.number, self.files.catalog.read().target(before.lane)?));
+            }
         }
-        self.damaged.push(id);
+        self.buried.extend(labels.map(|(id, _)| Buried::Message(id)));
         Ok(())
     }
 
@@ -158,18 +173,27 @@ impl Batch<'_> {
         numbers.filter(|number| rows(self.ledger.count(*number, lane)) > 0).collect()
     }
 
-    /// The earliest due time among the rows of a lane that are due, or that are blocked.
-    fn oldest(&self, lane: u32, code: Code) -> Result<Option<Timestamp>> {
-        let (rows, sql): (fn(Count) -> u64, _) = if code == Code::Blocked {
-            (
-                |count| count.blocked,
-                "SELECT at FROM delivery WHERE lane = ?1 AND state = 7 ORDER BY at LIMIT 1",
-            )
-        } else {
-            (|count| count.due, "SELECT at FROM delivery WHERE lane = ?1 AND state = 1 ORDER BY at LIMIT 1")
-        };
+    /// The earliest due time among the rows of each line that are due.
+    fn oldest_due(&self, lane: u32) -> Result<Lines<Option<Timestamp>>> {
+        let mut oldest = Lines::default();
+        for number in self.slices_with(lane, |count| count.due) {
+            let mut find = self.slice(number)?.file.prepare_cached(
+                "SELECT at FROM delivery INDEXED BY due WHERE lane = ?1 AND state = 1 AND priority = ?2
+                 AND (attempts > 0 OR run > 1) = ?3 ORDER BY at LIMIT 1",
+            )?;
+            for line in Line::ALL {
+                let place = params![lane, line.priority as u8, line.turn == Turn::Again];
+                oldest.note(line, find.query_row(place, |row| row.get(0)).optional()?.map(time));
+            }
+        }
+        Ok(oldest)
+    }
+
+    /// The earliest due time among the rows of a lane that are blocked.
+    fn oldest_blocked(&self, lane: u32) -> Result<Option<Timestamp>> {
         let mut oldest: Option<Timestamp> = None;
-        for number in self.slices_with(lane, rows) {
+        for number in self.slices_with(lane, |count| count.blocked) {
+            let sql = "SELECT at FROM delivery WHERE lane = ?1 AND state = 7 ORDER BY at LIMIT 1";
             let mut find = self.slice(number)?.file.prepare_cached(sql)?;
             let found = find.query_row([lane], |row| row.get(0)).optional()?.map(time);
             oldest = oldest.into_iter().chain(found).min();
@@ -189,16 +213,17 @@ impl Batch<'_> {
         }
         let mut all = Vec::new();
         for (lane, (due, blocked, dead)) in lanes {
-            if due + blocked + dead == 0 {
+            let waiting = due + blocked;
+            if waiting + dead == 0 {
                 continue;
             }
-            let oldest_due =
-                self.oldest(lane, Code::Due)?.into_iter().chain(self.oldest(lane, Code::Blocked)?).min();
+            let due = self.oldest_due(lane)?.earliest();
+            let oldest_due = due.into_iter().chain(self.oldest_blocked(lane)?).min();
             let names = self.files.catalog.read();
             let unknown = || Trouble::Failed(format!("lane {lane} is not in the catalog"));
             let (tenant, target) = names.pair(lane).ok_or_else(unknown)?;
             let (tenant, target) = (tenant.clone(), target.clone());
-            all.push(Backlog { tenant, target, waiting: due + blocked, oldest_due, dead });
+            all.push(Backlog { tenant, target, waiting, oldest_due, dead });
         }
         all.sort_by(|a, b| (&a.tenant, &a.target).cmp(&(&b.tenant, &b.target)));
         Ok(all)

@@ -16,10 +16,12 @@ pub(super) enum Code {
     Expired = 5,
     Skipped = 6,
     Blocked = 7,
+    Waiting = 8,
+    Unmet = 9,
 }
 
 impl Code {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Leased,
         Self::Due,
         Self::Delivered,
@@ -28,6 +30,8 @@ impl Code {
         Self::Expired,
         Self::Skipped,
         Self::Blocked,
+        Self::Waiting,
+        Self::Unmet,
     ];
 
     pub(super) fn from_number(number: i64) -> Option<Self> {
@@ -44,6 +48,8 @@ impl Code {
             Standing::Cancelled => (Self::Cancelled, 0, None),
             Standing::Expired => (Self::Expired, 0, None),
             Standing::Skipped => (Self::Skipped, 0, None),
+            Standing::Waiting => (Self::Waiting, 0, None),
+            Standing::Unmet => (Self::Unmet, 0, None),
         }
     }
 
@@ -57,13 +63,17 @@ impl Code {
             Self::Cancelled => Standing::Cancelled,
             Self::Expired => Standing::Expired,
             Self::Skipped => Standing::Skipped,
+            Self::Waiting => Standing::Waiting,
+            Self::Unmet => Standing::Unmet,
         })
     }
 
     pub(super) const fn is_unfinished(self) -> bool {
         match self {
-            Self::Leased | Self::Due | Self::Blocked => true,
-            Self::Delivered | Self::Dead | Self::Cancelled | Self::Expired | Self::Skipped => false,
+            Self::Leased | Self::Due | Self::Blocked | Self::Waiting => true,
+            Self::Delivered | Self::Dead | Self::Cancelled | Self::Expired | Self::Skipped | Self::Unmet => {
+                false
+            }
         }
     }
 }
@@ -76,14 +86,14 @@ mod tests {
     #[test]
     fn the_codes_on_disk_never_change() {
         let numbers: Vec<u8> = Code::ALL.into_iter().map(|code| code as u8).collect();
-        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7]);
-        assert_eq!(Code::from_number(8), None);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(Code::from_number(10), None);
         let deaths: Vec<u8> = Death::ALL.into_iter().map(|death| death as u8).collect();
         assert_eq!(deaths, [1, 2, 3, 4, 5, 6, 7]);
         let words: Vec<&str> = Death::ALL.into_iter().map(Death::word).collect();
         assert_eq!(words, ["exhausted", "refused", "gone", "config", "poison", "corrupt", "aborted"]);
         let classes: Vec<u8> = ErrorClass::ALL.into_iter().map(|class| class as u8).collect();
-        assert_eq!(classes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+        assert_eq!(classes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]);
         let ends = [CaptureEnd::Complete, CaptureEnd::Truncated, CaptureEnd::TimedOut, CaptureEnd::Broken];
         assert_eq!(ends.map(|end| end as u8), [0, 1, 2, 3]);
     }
@@ -99,6 +109,8 @@ mod tests {
             Standing::Cancelled,
             Standing::Expired,
             Standing::Skipped,
+            Standing::Waiting,
+            Standing::Unmet,
         ] {
             let (code, death, kept) = Code::split(standing, Timestamp::ZERO);
             assert_eq!(code.join(death, kept.unwrap_or_default()), Some(standing));

@@ -12,21 +12,20 @@ use super::batch::{Admission, Batch};
 use super::files::Files;
 use super::health::Health;
 use super::ledger::Ledger;
-use super::place::Number;
-use super::read::Shelf;
+use super::place::{Number, Suspects};
 use super::reserve::Reserve;
 use super::salvage::salvage;
 use super::seen::Seen;
-use super::take_up::{Loaded, take_up};
+use super::take_up::{Loaded, take_up, tell_buried};
 use super::trouble::{Result, Trouble};
-use super::work::{Answered, Query, Reply, Work};
+use super::work::{Answered, Reply, Work};
 use super::{OpenError, Options, Pace, admit};
+use contract::Timestamp;
 use contract::store::{Commit, Fault, Readiness, Session, Watcher};
-use contract::{MessageId, Timestamp, delivery::Death};
 use rusqlite::wal::CheckpointMode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Pages in a log before they are copied into the file: 16 MiB, so that a hot page is copied once for many commits.
 const LOG_PAGES: i32 = 2048;
@@ -48,6 +47,9 @@ pub struct Core {
     open: Open,
     /// Slices whose commit failed for lack of space after another slice's had succeeded.
     left_out: BTreeSet<Number>,
+    pub(super) suspects: Suspects,
+    /// A file was mended that nobody looked through since.
+    pub(super) unverified: bool,
     /// A file was mended: the first of an order key may be gone.
     pub(super) disarranged: bool,
 }
@@ -95,6 +97,8 @@ impl Core {
             mark,
             open,
             left_out,
+            suspects: Arc::new(Mutex::new(mended.clone())),
+            unverified: false,
             disarranged: false,
         };
         // A crash may have come between mending and what follows from it.
@@ -130,16 +134,6 @@ impl Core {
         self.checkpoint();
         self.tell_readiness();
         answers
-    }
-
-    /// Looks something up on the writer's own files.
-    ///
-    /// # Errors
-    /// The contract's faults.
-    pub fn look_up(&self, query: &Query) -> Answered {
-        let names = self.files.catalog.read();
-        let shelf = Shelf { catalog: &self.files.catalog.file, names: &names, slices: &self.files.slices };
-        shelf.answer(query).map_err(Trouble::fault)
     }
 
     /// Whether a message could be kept now.
@@ -207,7 +201,7 @@ impl Core {
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = generations(&self.files);
     }
 
-    fn alone(&mut self, work: &Work) -> Answered {
+    pub(super) fn alone(&mut self, work: &Work) -> Answered {
         let done = self.mending(|core| core.try_alone(work));
         done.map_err(|trouble| {
             self.note(&trouble);
@@ -320,17 +314,18 @@ impl Core {
             admission,
             clock: self.options.clock.as_ref(),
             hot: None,
-            damaged: Vec::new(),
+            moved: Vec::new(),
+            buried: Vec::new(),
             space: Vec::new(),
         };
         let done = work(&mut batch).and_then(|done| Ok((done, batch.keep_short(self.mark)?)));
-        let damaged: Vec<MessageId> = std::mem::take(&mut batch.damaged);
+        let buried = std::mem::take(&mut batch.buried);
         drop(batch);
         match done.and_then(|done| self.commit().map(|()| done)) {
             Ok((done, mark)) => {
                 self.mark = mark;
                 self.ledger.commit();
-                damaged.into_iter().for_each(|id| self.options.watcher.corrupt(id, Death::Corrupt));
+                buried.iter().for_each(|one| tell_buried(&self.options, one, &self.suspects));
                 Ok(done)
             }
             Err(trouble) => {

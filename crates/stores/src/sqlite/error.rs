@@ -26,47 +26,21 @@ pub enum OpenError {
         /// The newest that this program knows.
         known: i64,
     },
-    /// May not be written.
-    #[error(
-        "{path} is read-only: give this user the right to write it, or choose another folder for `store`"
-    )]
-    ReadOnly {
+    /// No store can be here.
+    #[error("{path} {why}")]
+    Unfit {
         /// The folder or file.
         path: PathBuf,
+        /// What it is instead.
+        why: Unfit,
     },
-    /// Holds something else.
-    #[error("{path} is not a Fanlight store: choose an empty or a new folder for `store`")]
-    Foreign {
-        /// The folder or file.
-        path: PathBuf,
-    },
-    /// A listed file is not there.
-    #[error(
-        "{path} is missing: restore it from a copy of the folder, with all files of one moment; nothing was changed"
-    )]
-    Missing {
+    /// The files are not all of one moment.
+    #[error("{path} {why}")]
+    Torn {
         /// The file.
         path: PathBuf,
-    },
-    /// No folder.
-    #[error("{path} is a file, and a store is a folder: choose a folder")]
-    NotAFolder {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The folder is not there and cannot be made.
-    #[error("the folder {path} cannot be made ({detail}): choose another one for `store`")]
-    NotMade {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        detail: String,
-    },
-    /// Nothing to read.
-    #[error("there is no store at {path}: name the folder that `store` of the configuration names")]
-    Nowhere {
-        /// The folder.
-        path: PathBuf,
+        /// What is wrong with it.
+        why: Torn,
     },
     /// The catalog cannot be read, and there are slices beside it.
     #[error(
@@ -77,22 +51,6 @@ pub enum OpenError {
         path: PathBuf,
         /// What is wrong with it.
         detail: String,
-    },
-    /// A file that was made has no tables any more.
-    #[error(
-        "{path} is empty, and it had tables: restore it from a copy of the folder, with all files of one moment; nothing was changed"
-    )]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A file with messages that the catalog does not know.
-    #[error(
-        "{path} has messages but catalog.db does not list it: restore all files of one moment, or move this one away"
-    )]
-    Unlisted {
-        /// The file.
-        path: PathBuf,
     },
     /// Its newest writes are in a log, which cannot be read where nothing may be written.
     #[error(
@@ -118,12 +76,55 @@ pub enum OpenError {
     },
 }
 
+/// Why no store can be at a place.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// May not be written.
+    #[error("is read-only: give this user the right to write it, or choose another folder for `store`")]
+    ReadOnly,
+    /// Holds something else.
+    #[error("is not a Fanlight store: choose an empty or a new folder for `store`")]
+    Foreign,
+    /// No folder.
+    #[error("is a file, and a store is a folder: choose a folder")]
+    NotAFolder,
+    /// The folder is not there and cannot be made.
+    #[error("cannot be made ({detail}): choose another folder for `store`")]
+    NotMade {
+        /// What the system said.
+        detail: String,
+    },
+    /// Nothing to read.
+    #[error("has no store: name the folder that `store` of the configuration names")]
+    Nowhere,
+}
+
+/// What a file lacks that the others speak of.
+#[derive(Debug, thiserror::Error)]
+pub enum Torn {
+    /// A listed file is not there.
+    #[error(
+        "is missing: restore it from a copy of the folder, with all files of one moment; nothing was changed"
+    )]
+    Missing,
+    /// A file that was made has no tables any more.
+    #[error(
+        "is empty, and it had tables: restore it from a copy of the folder, with all files of one moment; nothing was changed"
+    )]
+    Empty,
+    /// A file with messages that the catalog does not know.
+    #[error(
+        "has messages but catalog.db does not list it: restore all files of one moment, or move this one away"
+    )]
+    Unlisted,
+}
+
 impl OpenError {
     pub(super) fn from_io(path: &Path, error: &Error) -> Self {
         let path = path.to_path_buf();
         let kind = error.kind();
         if matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) {
-            Self::ReadOnly { path }
+            Self::Unfit { path, why: Unfit::ReadOnly }
         } else if kind == ErrorKind::StorageFull {
             Self::Full { path }
         } else {
@@ -149,9 +150,9 @@ impl OpenError {
         }
         let code = error.sqlite_error_code();
         if matches!(code, Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied)) {
-            Self::ReadOnly { path }
+            Self::Unfit { path, why: Unfit::ReadOnly }
         } else if code == Some(ErrorCode::NotADatabase) {
-            Self::Foreign { path }
+            Self::Unfit { path, why: Unfit::Foreign }
         } else if trouble::is_damage(error) {
             Self::Damaged { path, detail: error.to_string() }
         } else {

@@ -7,7 +7,7 @@ use super::place::{Number, Spot};
 use super::slice::{micros, time};
 use super::trouble::{Result, Trouble};
 use contract::delivery::Standing;
-use contract::store::{Expired, Late};
+use contract::store::{Expired, Moved};
 use contract::{DeliveryId, MessageId, Timestamp, limits};
 use rusqlite::{OptionalExtension, params};
 
@@ -34,8 +34,10 @@ impl Batch<'_> {
             if let Some(key) = &before.key {
                 self.rearrange(before.lane, key)?;
             }
-            expired.deliveries.push(self.told(&found, before.lane)?);
+            expired.moved.push(self.told(&found, before.lane)?);
+            self.regroup(found.spot.position())?;
         }
+        expired.moved.append(&mut self.take_moved());
         expired.next = self.earliest_deadline()?;
         Ok(expired)
     }
@@ -88,17 +90,18 @@ impl Batch<'_> {
         waiting.collect()
     }
 
-    fn told(&self, found: &Found, lane: u32) -> Result<Late> {
+    fn told(&self, found: &Found, lane: u32) -> Result<Moved> {
         let names = self.files.catalog.read();
         let unknown = || Trouble::Failed(format!("lane {lane} is not in the catalog"));
         let (tenant, target) = names.pair(lane).ok_or_else(unknown)?;
-        Ok(Late {
+        Ok(Moved {
             tenant: tenant.clone(),
             target: target.clone(),
             position: found.spot.position(),
             message: found.message,
             received: found.received,
             delivery: found.first.at(found.spot.ordinal()),
+            standing: Standing::Expired,
         })
     }
 }

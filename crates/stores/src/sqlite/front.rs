@@ -5,7 +5,7 @@ use bytes::Bytes;
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
     Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Pruned, Readiness, Renewed, Retention,
-    Scope, ScopeKind, Session, Settled, Settlement, Store, Versioned,
+    Scope, ScopeKind, Session, Settlement, Settles, Store, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
@@ -50,7 +50,7 @@ impl<D: Desk> Store for Front<D> {
         answer!(self.0.work(Work::Claim(session, asks, now)), Claimed)
     }
 
-    fn settle(&self, session: Session, batch: Vec<Settlement>) -> Answer<'_, Vec<Settled>> {
+    fn settle(&self, session: Session, batch: Vec<Settlement>) -> Answer<'_, Settles> {
         answer!(self.0.work(Work::Settle(session, batch)), Settled)
     }
 

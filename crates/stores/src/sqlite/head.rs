@@ -1,13 +1,15 @@
 //! A message in its slice: found by place, by its id or by a delivery's id, with or without its body.
 
 use super::catalog::Names;
-use super::pack::{self, Beginning};
+use super::pack::{self, Beginning, Beginnings};
 use super::slice::{Slice, time};
 use super::trouble::{Result, Trouble};
 use bytes::Bytes;
 use contract::message::Headers;
+use contract::part::Rule;
 use contract::store::Position;
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
+use rusqlite::OptionalExtension;
 use std::sync::Arc;
 
 /// What is known of a message without its body.
@@ -19,6 +21,7 @@ pub(super) struct Head {
     pub(super) tenant: u32,
     pub(super) route: u32,
     pub(super) received: Timestamp,
+    pub(super) rule: Rule,
     pub(super) beginnings: Vec<Beginning>,
 }
 
@@ -61,8 +64,8 @@ impl Slice {
     fn read_head(&self, row: &rusqlite::Row<'_>) -> Result<Head> {
         let head = self.read_labels(row)?;
         let packed = row.get_ref(8)?.as_blob().unwrap_or_default();
-        let beginnings = pack::unpack_beginnings(packed).ok_or(Trouble::Corrupt(head.id))?;
-        Ok(Head { beginnings, ..head })
+        let Beginnings { rule, each } = pack::unpack_beginnings(packed).ok_or(Trouble::Corrupt(head.id))?;
+        Ok(Head { rule, beginnings: each, ..head })
     }
 
     /// The head without what the message started with.
@@ -74,6 +77,7 @@ impl Slice {
             tenant: row.get(5)?,
             route: row.get(6)?,
             received: time(row.get(7)?),
+            rule: Rule::default(),
             beginnings: Vec::new(),
         })
     }
@@ -100,18 +104,18 @@ impl Slice {
         }
     }
 
-    /// The id and the order in lists of a message whose other bytes may be damaged.
-    pub(super) fn labels(&self, position: Position) -> Result<(MessageId, i64)> {
+    /// The id and the order in lists of a message whose other bytes may be damaged; none when it is gone.
+    pub(super) fn labels(&self, position: Position) -> Result<Option<(MessageId, i64)>> {
         let mut find = self.file.prepare_cached("SELECT hi, lo, first_hi FROM message WHERE row = ?1")?;
         let labels = |row: &rusqlite::Row<'_>| Ok((whole(row.get(0)?, row.get(1)?), row.get(2)?));
-        let (id, rank) = find.query_row([self.row_of(position)], labels)?;
-        Ok((MessageId::from_bits(id), rank))
+        let found = find.query_row([self.row_of(position)], labels).optional()?;
+        Ok(found.map(|(id, rank)| (MessageId::from_bits(id), rank)))
     }
 
     pub(super) fn deadline(&self, position: Position) -> Result<Option<Timestamp>> {
         let mut find = self.file.prepare_cached("SELECT deadline FROM message WHERE row = ?1")?;
-        let deadline = find.query_row([self.row_of(position)], |row| row.get::<_, Option<i64>>(0))?;
-        Ok(deadline.map(time))
+        let found = find.query_row([self.row_of(position)], |row| row.get::<_, Option<i64>>(0)).optional()?;
+        Ok(found.flatten().map(time))
     }
 
     pub(super) fn head_by_id(&self, id: MessageId) -> Result<Option<Head>> {

@@ -3,9 +3,12 @@
 use super::core::Core;
 use super::ledger::Tally;
 use super::load;
+use super::opening::open_slice_to_read;
 use super::place::{Number, Spot};
+use super::read::Shelf;
 use super::take_up::{damaged, fault_of, tell};
-use super::trouble::{Result, Trouble};
+use super::trouble::{Result, Stumble, Trouble};
+use super::work::{Answered, Query, Reply, Work};
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
@@ -27,10 +30,39 @@ impl Core {
         }
     }
 
+    /// Looks something up on the writer's own files; once more if a file had to be mended for it.
+    ///
+    /// # Errors
+    /// The contract's faults.
+    pub fn look_up(&mut self, query: &Query) -> Answered {
+        let again = match self.try_look_up(query) {
+            Err(stumble) => match stumble.damaged() {
+                Some(number) => self.alone(&Work::Examine(number.0)).map(|_| self.try_look_up(query))?,
+                None => Err(stumble),
+            },
+            found => found,
+        };
+        again.map_err(|stumble| stumble.trouble.fault())
+    }
+
+    fn try_look_up(&self, query: &Query) -> Result<Reply, Stumble> {
+        let names = self.files.catalog.read();
+        let shelf = Shelf { catalog: &self.files.catalog.file, names: &names, slices: &self.files.slices };
+        shelf.answer(query)
+    }
+
     /// Looks at the pages of a file that somebody else stumbled over, and mends it if it is damaged.
     pub(super) fn examine(&mut self, number: Number) -> Result<()> {
-        let Some(slice) = self.files.slices.get(&number) else { return Ok(()) };
-        if let Some(fault) = fault_of(slice)? {
+        if !self.files.slices.contains_key(&number) {
+            return Ok(());
+        }
+        // Not on our own connection: it may still have the page as it was.
+        let fault = match open_slice_to_read(&self.files.folder, number).map_err(Trouble::from) {
+            Ok(slice) => fault_of(&slice)?,
+            Err(Trouble::Damaged(fault)) => Some(fault),
+            Err(other) => return Err(other),
+        };
+        if let Some(fault) = fault {
             self.whatever_the_space(|core| core.mend(number, &fault))?;
         }
         self.arranged()
@@ -50,7 +82,7 @@ impl Core {
         let held: BTreeSet<Spot> = self.ledger.held_in(number);
         let open = self.shared().0;
         let closed_to_readers = open.write().unwrap_or_else(PoisonError::into_inner);
-        let loss = self.files.mend(number, now, &|spot, _, _| held.contains(&spot))?;
+        let loss = self.files.mend(number, now, self.options.patience, &|spot, _, _| held.contains(&spot))?;
         drop(closed_to_readers);
         let before = self.ledger.tally(number).cloned().unwrap_or_default();
         if let Some(slice) = self.files.slices.get(&number) {
@@ -69,6 +101,8 @@ impl Core {
         }
         self.disarranged = true;
         self.publish();
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+        self.unverified = true;
         tell(&self.options, number, fault, &loss);
         // Positions that were lost are not given again: the damaged slice takes no more messages.
         if number == self.files.current { self.turn_slice(now) } else { Ok(()) }

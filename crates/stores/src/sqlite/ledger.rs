@@ -12,6 +12,7 @@ pub(super) struct Count {
     pub(super) due: u64,
     pub(super) blocked: u64,
     pub(super) dead: u64,
+    pub(super) waiting: u64,
 }
 
 impl Count {
@@ -21,7 +22,8 @@ impl Count {
             Code::Due => Some(&mut self.due),
             Code::Blocked => Some(&mut self.blocked),
             Code::Dead => Some(&mut self.dead),
-            Code::Delivered | Code::Cancelled | Code::Expired | Code::Skipped => None,
+            Code::Waiting => Some(&mut self.waiting),
+            Code::Delivered | Code::Cancelled | Code::Expired | Code::Skipped | Code::Unmet => None,
         }
     }
 }
@@ -112,6 +114,11 @@ impl Ledger {
 
     pub(super) fn count(&self, slice: Number, lane: u32) -> Count {
         self.tallies.get(&slice).and_then(|tally| tally.lanes.get(&lane)).copied().unwrap_or_default()
+    }
+
+    /// Whether anything in the slice waits for its turn in its group.
+    pub(super) fn has_waiting(&self, slice: Number) -> bool {
+        self.tallies.get(&slice).is_some_and(|tally| tally.lanes.values().any(|count| count.waiting > 0))
     }
 
     /// The row for a new message.

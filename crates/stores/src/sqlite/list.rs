@@ -3,7 +3,7 @@
 use super::head::{Soundness, halves};
 use super::read::Shelf;
 use super::slice::{Row, Slice, row};
-use super::trouble::{Result, Trouble};
+use super::trouble::{Result, Stumble, Trouble};
 use contract::delivery::{Attempt, Death, ErrorClass, Standing};
 use contract::limits;
 use contract::query::{self, Cursor, Filter, Page};
@@ -17,11 +17,12 @@ impl Shelf<'_> {
         filter: &Filter,
         after: Option<Cursor>,
         limit: usize,
-    ) -> Result<Page> {
+    ) -> Result<Page, Stumble> {
         let limit = limit.clamp(1, limits::PAGE_ITEMS_MAX);
         let mut rows = Vec::new();
         for slice in self.slices.values() {
-            rows.extend(slice.at_one_moment(|| self.dead_of(slice, tenant, filter, after, limit))?);
+            let found = slice.at_one_moment(|| self.dead_of(slice, tenant, filter, after, limit));
+            rows.extend(found.map_err(|trouble| slice.stumble(trouble))?);
         }
         rows.sort_by_key(|row| row.id);
         let more = rows.len() > limit;

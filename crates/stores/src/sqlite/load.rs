@@ -36,6 +36,10 @@ pub(super) fn tally(slice: &Slice) -> Result<Tally> {
     for (code, sql) in [
         (Code::Leased, "SELECT lane, count(*) FROM delivery INDEXED BY leased WHERE state = 0 GROUP BY lane"),
         (Code::Due, "SELECT lane, count(*) FROM delivery INDEXED BY due WHERE state = 1 GROUP BY lane"),
+        (
+            Code::Waiting,
+            "SELECT lane, count(*) FROM delivery INDEXED BY waiting WHERE state = 8 GROUP BY lane",
+        ),
         (Code::Dead, "SELECT lane, count(*) FROM delivery INDEXED BY dead WHERE state = 3 GROUP BY lane"),
         (
             Code::Blocked,
@@ -67,7 +71,7 @@ fn hold(slice: &Slice, ledger: &mut Ledger) -> Result<()> {
             tracing::error!(position = position.0, "the beginnings of a message are damaged");
             continue;
         };
-        for (ordinal, beginning) in (0..).zip(beginnings) {
+        for (ordinal, beginning) in (0..).zip(beginnings.each) {
             let Some(spot) = Spot::new(position, ordinal) else { continue };
             if beginning.form == Form::Implied && !known.contains(&slice.local(spot)) {
                 ledger.hold(spot, beginning.lane);

@@ -3,9 +3,12 @@
 //! Only tables are read, never an index. What cannot be read is lost, and said; the damaged file is kept beside the new one as evidence.
 //! The order makes a crash harmless: until the new file has its name, the old one is whole as it was.
 
-use super::files::{self, Files};
+use super::files::Files;
+use super::naming::{MENDING, beside, size};
 use super::pack::Form;
 use super::place::{Number, Spot};
+use super::removal::{keep_evidence, remove, remove_if_there, remove_log};
+use super::schema;
 use super::slice::{Row, Slice};
 use super::trouble::{Result, Trouble};
 use super::verify::beyond;
@@ -16,9 +19,7 @@ use rusqlite::types::Value;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ToSql, params_from_iter};
 use std::path::Path;
-
-/// Tries to empty the log of a file that others read. A check of a big file reads it for as long as that takes.
-const BUSY_TRIES_MAX: usize = 24;
+use std::time::Duration;
 
 /// Tables with a whole number as the first column of their key.
 const TABLES: [(&str, &str); 4] =
@@ -51,10 +52,17 @@ pub(super) enum Sight {
 type Gaps = Vec<(i64, i64)>;
 
 impl Files {
-    /// Replaces the file of a slice by a new one with everything that can be read. No reader may open it meanwhile.
-    pub(super) fn mend(&mut self, number: Number, now: Timestamp, may_lack: MayLackRow<'_>) -> Result<Loss> {
+    /// Replaces the file of a slice by a new one with everything that can be read. No reader may open it meanwhile; for those that have
+    /// it open it waits.
+    pub(super) fn mend(
+        &mut self,
+        number: Number,
+        now: Timestamp,
+        patience: Duration,
+        may_lack: MayLackRow<'_>,
+    ) -> Result<Loss> {
         let path = number.path(&self.folder);
-        let draft = files::beside(&path, files::MENDING);
+        let draft = beside(&path, MENDING);
         let broken = |trouble: Trouble| {
             if let Trouble::Damaged(detail) = trouble {
                 return Trouble::Fatal(format!("{}: {detail}", path.display()));
@@ -62,23 +70,21 @@ impl Files {
             trouble
         };
         let loss = self.draft(number, &draft, now, may_lack).map_err(broken);
-        let loss = loss.inspect_err(|_| drop(files::remove(&draft)))?;
+        let loss = loss.inspect_err(|_| drop(remove(&draft)))?;
         // All of the log must be in the file: beside the new one, it would be taken for that one's.
-        self.empty_log(number, &path).map_err(broken)?;
-        files::keep_evidence(&path)?;
+        self.empty_log(number, &path, patience).map_err(broken)?;
+        keep_evidence(&path)?;
         self.replace(number, &path, &draft).map_err(|trouble| Trouble::Fatal(trouble.fault().to_string()))?;
         Ok(loss)
     }
 
-    /// Waits for whoever reads the file: each try takes as long as a busy file is waited for.
-    fn empty_log(&self, number: Number, path: &Path) -> Result<()> {
-        for _ in 0..BUSY_TRIES_MAX {
-            if let Some(slice) = self.slices.get(&number) {
-                slice.checkpoint(CheckpointMode::TRUNCATE)?;
-            }
-            if files::size(&files::beside(path, "-wal")) == 0 {
-                return Ok(());
-            }
+    fn empty_log(&self, number: Number, path: &Path, patience: Duration) -> Result<()> {
+        if let Some(slice) = self.slices.get(&number) {
+            slice.file.busy_timeout(patience)?;
+            slice.checkpoint(CheckpointMode::TRUNCATE)?;
+        }
+        if size(&beside(path, "-wal")) == 0 {
+            return Ok(());
         }
         let detail =
             "is damaged and cannot be mended while another process reads it; the next start mends it";
@@ -88,9 +94,10 @@ impl Files {
     /// From here on there is no way back but a new start, which finds one of the two files whole.
     fn replace(&mut self, number: Number, path: &Path, draft: &Path) -> Result<()> {
         let generation = self.slices.remove(&number).map_or(0, |slice| slice.generation + 1);
-        files::remove_log(path)?;
+        remove_log(path)?;
         std::fs::rename(draft, path)?;
         self.sync_folder()?;
+        remove_if_there(&number.lent(&self.folder))?;
         let file = self.open_slice(number)?;
         let mut mended = Slice::to_write(number, file)?;
         mended.generation = generation;
@@ -100,11 +107,10 @@ impl Files {
 
     /// Writes the new file, whole and synced, under another name.
     fn draft(&self, number: Number, path: &Path, now: Timestamp, may_lack: MayLackRow<'_>) -> Result<Loss> {
-        files::remove(path)?;
+        remove(path)?;
         let gone = || Trouble::Failed(format!("slice {} is gone", number.0));
         let from = self.slices.get(&number).ok_or_else(gone)?;
-        let file = self.open_draft(path)?;
-        let to = Slice::to_write(number, file)?;
+        let to = Slice::to_write(number, self.open_draft_of(path, schema::steps_of(&from.file)?)?)?;
         to.begin()?;
         let mut loss = Loss::default();
         let mut unread = Gaps::new();
@@ -127,6 +133,11 @@ impl Files {
             Err(other) => return Err(other),
         }
         loss.messages = drop_orphans(&to.file)?;
+        to.commit()?;
+        // What can be read of an older file is brought to the current version here, where nothing is damaged.
+        schema::migrate(&to.file, schema::SLICE)?;
+        to.begin()?;
+        give_deadlines(&to.file)?;
         loss.killed = kill_the_unknown(&to, now, &unread, may_lack)?;
         to.commit()?;
         to.checkpoint(CheckpointMode::TRUNCATE)?;
@@ -251,6 +262,16 @@ fn drop_orphans(file: &Connection) -> Result<u64> {
     Ok(lost.cast_unsigned())
 }
 
+/// A row's deadline is its message's. An older file that was lent a first page of this version has none in its rows.
+fn give_deadlines(file: &Connection) -> Result<()> {
+    file.execute(
+        "UPDATE delivery SET deadline = (SELECT message.deadline FROM message WHERE message.row = spot >> 8)
+         WHERE state IN (0, 1, 3, 7) AND deadline IS NULL",
+        [],
+    )?;
+    Ok(())
+}
+
 /// A delivery whose row could not be read may have been delivered or not: a person decides. Gives their messages.
 fn kill_the_unknown(
     slice: &Slice,
@@ -272,7 +293,7 @@ fn kill_the_unknown(
             }
             Err(other) => return Err(other),
         };
-        let rank = slice.labels(position)?.1;
+        let rank = slice.labels(position)?.map(|(_, rank)| rank);
         for (ordinal, beginning) in (0..).zip(&head.beginnings) {
             let Some(spot) = Spot::new(position, ordinal) else { continue };
             let known = match slice.row(spot) {
@@ -288,7 +309,7 @@ fn kill_the_unknown(
             if !known {
                 slice.file.execute("DELETE FROM delivery WHERE spot = ?1", [slice.local(spot)])?;
                 let dead = Row::new(spot, beginning.lane, Code::Dead);
-                let (death, at, rank) = (Death::Corrupt as u8, Some(now), Some(rank));
+                let (death, at) = (Death::Corrupt as u8, Some(now));
                 slice.insert(&Row { death, at, rank, ..dead }, None)?;
                 if killed.last() != Some(&head.id) {
                     killed.push(head.id);

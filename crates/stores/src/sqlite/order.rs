@@ -7,7 +7,8 @@ use super::trouble::Result;
 use rusqlite::{OptionalExtension, params};
 
 impl Batch<'_> {
-    /// Puts the rows of one key right after any of them changed: while one is leased, none is due; else the earliest is.
+    /// Puts the rows of one key right after any of them changed: while one is leased, or an earlier one waits for its turn in its group,
+    /// none is due; else the earliest is.
     pub(super) fn rearrange(&mut self, lane: u32, key: &str) -> Result<()> {
         let leased = self.first_of(lane, key, Code::Leased)?;
         let due = self.first_of(lane, key, Code::Due)?;
@@ -18,6 +19,10 @@ impl Batch<'_> {
             return Ok(());
         }
         let blocked = self.first_of(lane, key, Code::Blocked)?;
+        let waiting = self.first_of(lane, key, Code::Waiting)?;
+        if waiting.is_some_and(|waiting| due.into_iter().chain(blocked).all(|spot| waiting < spot)) {
+            return due.map_or(Ok(()), |due| self.turn(due, Code::Blocked));
+        }
         match (due, blocked) {
             (Some(due), Some(blocked)) if blocked < due => {
                 self.turn(due, Code::Blocked)?;

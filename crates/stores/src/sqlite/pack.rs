@@ -5,13 +5,22 @@ use contract::Timestamp;
 use contract::delivery::{
     Attempt, AttemptResult, Capture, CaptureEnd, ErrorClass, ShapeId, Suspicion, Timings,
 };
+use contract::limits;
+use contract::part::{Duty, Part, Rule};
 use contract::store::OrderKey;
 use std::time::Duration;
 
 const VERSION: u8 = 1;
+/// Begins with the rule of its group: everything else is as in version 1.
+const WITH_RULE: u8 = 2;
 const HAS_SHAPE: u8 = 1;
 const HAS_KEY: u8 = 2;
 const HAS_ROW: u8 = 4;
+const HAS_PART: u8 = 8;
+const REQUIRED: u8 = 0;
+const OPTIONAL: u8 = 1;
+const UNDO: u8 = 2;
+const CALLBACK: u8 = 3;
 const SUSPECT: u8 = 1;
 const HAS_NEXT: u8 = 2;
 const ANSWERED: u8 = 4;
@@ -26,6 +35,15 @@ pub(super) struct Beginning {
     pub(super) key: Option<OrderKey>,
     /// `Implied`: leased to the accepting session, and no row says so.
     pub(super) form: Form,
+    pub(super) part: Part,
+}
+
+/// How a message began.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Beginnings {
+    pub(super) rule: Rule,
+    /// By ordinal.
+    pub(super) each: Vec<Beginning>,
 }
 
 /// Whether a delivery had a row of its own from the start.
@@ -35,15 +53,22 @@ pub(super) enum Form {
     Row,
 }
 
-pub(super) fn pack_beginnings(beginnings: &[Beginning], into: &mut Vec<u8>) {
-    into.push(VERSION);
-    for one in beginnings {
+pub(super) fn pack_beginnings(beginnings: &Beginnings, into: &mut Vec<u8>) {
+    match beginnings.rule {
+        Rule::All => into.push(VERSION),
+        Rule::Quorum(count) => {
+            into.push(WITH_RULE);
+            put(into, u64::from(count));
+        }
+    }
+    for one in &beginnings.each {
         put(into, u64::from(one.lane));
         let flag = |is: bool, flag: u8| if is { flag } else { 0 };
         into.push(
             flag(one.shape.is_some(), HAS_SHAPE)
                 | flag(one.key.is_some(), HAS_KEY)
-                | flag(one.form == Form::Row, HAS_ROW),
+                | flag(one.form == Form::Row, HAS_ROW)
+                | flag(one.part != Part::default(), HAS_PART),
         );
         if let Some(shape) = one.shape {
             into.extend_from_slice(&shape.0.to_le_bytes());
@@ -51,16 +76,51 @@ pub(super) fn pack_beginnings(beginnings: &[Beginning], into: &mut Vec<u8>) {
         if let Some(key) = &one.key {
             put_text(into, key.0.as_bytes());
         }
+        if one.part != Part::default() {
+            pack_part(&one.part, into);
+        }
     }
 }
 
-/// None when the bytes are damaged or of a newer version.
-pub(super) fn unpack_beginnings(packed: &[u8]) -> Option<Vec<Beginning>> {
-    let mut from = Reader(packed);
-    if from.byte()? != VERSION {
-        return None;
+fn pack_part(part: &Part, into: &mut Vec<u8>) {
+    match part.duty {
+        Duty::Required => into.push(REQUIRED),
+        Duty::Optional => into.push(OPTIONAL),
+        Duty::Undo(of) => {
+            into.push(UNDO);
+            put(into, u64::from(of));
+        }
+        Duty::Callback => into.push(CALLBACK),
     }
-    let mut all = Vec::new();
+    put(into, part.after.len() as u64);
+    for before in &part.after {
+        put(into, u64::from(*before));
+    }
+}
+
+fn unpack_part(from: &mut Reader<'_>) -> Option<Part> {
+    let duty = match from.byte()? {
+        REQUIRED => Duty::Required,
+        OPTIONAL => Duty::Optional,
+        UNDO => Duty::Undo(u16::try_from(from.number()?).ok()?),
+        CALLBACK => Duty::Callback,
+        _ => return None,
+    };
+    let count = from.number()?;
+    // Damaged bytes must not ask for memory.
+    let after = (0..count.min(limits::FAN_OUT_MAX as u64)).map(|_| u16::try_from(from.number()?).ok());
+    Some(Part { duty, after: after.collect::<Option<_>>()? })
+}
+
+/// None when the bytes are damaged or of a newer version.
+pub(super) fn unpack_beginnings(packed: &[u8]) -> Option<Beginnings> {
+    let mut from = Reader(packed);
+    let rule = match from.byte()? {
+        VERSION => Rule::All,
+        WITH_RULE => Rule::Quorum(u16::try_from(from.number()?).ok()?),
+        _ => return None,
+    };
+    let mut each = Vec::new();
     while !from.0.is_empty() {
         let lane = u32::try_from(from.number()?).ok()?;
         let flags = from.byte()?;
@@ -71,9 +131,10 @@ pub(super) fn unpack_beginnings(packed: &[u8]) -> Option<Vec<Beginning>> {
         };
         let key = if flags & HAS_KEY == 0 { None } else { Some(OrderKey(from.text()?.into())) };
         let form = if flags & HAS_ROW == 0 { Form::Implied } else { Form::Row };
-        all.push(Beginning { lane, shape, key, form });
+        let part = if flags & HAS_PART == 0 { Part::default() } else { unpack_part(&mut from)? };
+        each.push(Beginning { lane, shape, key, form, part });
     }
-    Some(all)
+    Some(Beginnings { rule, each })
 }
 
 pub(super) fn pack_attempt(attempt: &Attempt, into: &mut Vec<u8>) {
@@ -281,15 +342,27 @@ mod tests {
             shape,
             key: key.map(|key| OrderKey(key.into())),
             form,
+            part: Part::default(),
         };
-        let all = vec![
+        let parted = |duty, after: &[u16]| Beginning {
+            part: Part { duty, after: after.to_vec() },
+            ..one(3, None, None, Form::Row)
+        };
+        let each = vec![
             one(1, None, None, Form::Implied),
             one(70_000, Some(ShapeId(u64::MAX)), Some("kéy"), Form::Row),
             one(2, None, Some(""), Form::Row),
+            parted(Duty::Required, &[0, 300]),
+            parted(Duty::Optional, &[]),
+            parted(Duty::Undo(200), &[]),
+            parted(Duty::Callback, &[]),
         ];
-        let mut packed = Vec::new();
-        pack_beginnings(&all, &mut packed);
-        assert_eq!(unpack_beginnings(&packed), Some(all));
+        for rule in [Rule::All, Rule::Quorum(2)] {
+            let all = Beginnings { rule, each: each.clone() };
+            let mut packed = Vec::new();
+            pack_beginnings(&all, &mut packed);
+            assert_eq!(unpack_beginnings(&packed), Some(all));
+        }
     }
 
     #[test]
@@ -298,5 +371,8 @@ mod tests {
         let attempt = unpack_attempt(&old).unwrap();
         assert_eq!((attempt.number, attempt.run, attempt.began.as_micros()), (1, 1, 5));
         assert_eq!(attempt.result.status(), Some(200));
+        let beginnings = unpack_beginnings(&[1, 5, 4, 6, 0]).unwrap();
+        let lanes: Vec<_> = beginnings.each.iter().map(|one| (one.lane, one.form)).collect();
+        assert_eq!((beginnings.rule, lanes), (Rule::All, vec![(5, Form::Row), (6, Form::Implied)]));
     }
 }

@@ -4,17 +4,17 @@
 
 use super::catalog::Names;
 use super::core::Open;
-use super::files;
-use super::place::Number;
+use super::opening::open_slice_to_read;
+use super::place::{Number, Suspects};
 use super::queue::Queue;
 use super::slice::Slice;
 use super::trouble::{Result, Trouble};
 use super::verify::{Damage, Finding, Place, Walk};
 use super::work::Work;
 use contract::store::{Position, Watcher};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Findings that are remembered as told, so that each is told once per process; and that one pass over a file tells.
@@ -49,17 +49,41 @@ pub(super) struct Patrol {
     pub(super) watcher: Arc<dyn Watcher>,
     pub(super) open: Open,
     pub(super) names: Arc<RwLock<Names>>,
+    pub(super) suspects: Suspects,
     pub(super) told: HashSet<String>,
+    /// A file was mended since this pass began.
+    pub(super) rung: bool,
+}
+
+/// How a pause ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pause {
+    Over,
+    /// A file was mended.
+    Rung,
+    /// The store is closing.
+    Closing,
 }
 
 impl Patrol {
     /// Until the bell is closed. `ask` hands work to the writer; false when it has no room.
     pub(super) fn run(mut self, bell: &Queue<()>, ask: impl Fn(Work) -> bool) {
         let mut wait = self.pace.first;
-        while pause(bell, wait) {
+        loop {
+            let ended = pause(bell, if self.rung { Duration::ZERO } else { wait });
+            if ended == Pause::Closing {
+                return;
+            }
+            // After a file was mended, only those that were damaged are looked through, and what is found is left to the next pass:
+            // a disk that spoils each copy must not keep the store mending.
+            let again = ended == Pause::Rung || std::mem::take(&mut self.rung);
+            let ask = |work| again || ask(work);
             let numbers: Vec<Number> =
                 self.open.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
             for number in &numbers {
+                if again && !self.suspects().contains(number) {
+                    continue;
+                }
                 let closed = numbers.last() != Some(number) || *number == Number::CARRIED;
                 match self.look_through(*number, closed, bell, &ask) {
                     Ok(true) => {}
@@ -70,7 +94,9 @@ impl Patrol {
                     }
                 }
             }
-            wait = self.pace.every;
+            if !again {
+                wait = self.pace.every;
+            }
         }
     }
 
@@ -89,10 +115,10 @@ impl Patrol {
         let opened = {
             // Held while the file is opened: mending replaces it.
             let _open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-            files::open_slice_to_read(&self.folder, number)
+            open_slice_to_read(&self.folder, number)
         };
         let slice: Slice = opened.map_err(|error| Trouble::Failed(error.to_string()))?;
-        let mut pages_are_damaged = false;
+        let (mut pages_are_damaged, mut is_sound) = (false, true);
         let mut place = Some(Place::default());
         let mut left = TOLD_PER_FILE;
         while let Some(at) = place {
@@ -101,7 +127,8 @@ impl Patrol {
             drop(names);
             for finding in &bite.findings {
                 pages_are_damaged |= finding.damage.is_of_pages();
-                self.tell(finding, &mut left);
+                is_sound &= is_own(finding);
+                self.tell(number, finding, &mut left);
             }
             let damaged: Vec<Position> =
                 bite.damaged.into_iter().filter(|position| self.is_new(format!("{}", position.0))).collect();
@@ -112,9 +139,16 @@ impl Patrol {
             }
             place = bite.next;
             let took = bite.bytes.saturating_mul(1_000_000) / self.pace.bytes_per_second.max(1);
-            if !pause(bell, Duration::from_micros(took)) {
-                return Ok(false);
+            match pause(bell, Duration::from_micros(took)) {
+                Pause::Over => {}
+                Pause::Rung => self.rung = true,
+                Pause::Closing => return Ok(false),
             }
+        }
+        if is_sound && self.suspects().remove(&number) {
+            // Should the same be found again, it is new.
+            self.told.retain(|told| !told.starts_with(&number.file_name()));
+            self.watcher.sound(&number.file_name());
         }
         if pages_are_damaged && !ask(Work::Examine(number.0)) {
             tracing::warn!("a damaged file was found while the store was busy; the next pass finds it again");
@@ -123,13 +157,20 @@ impl Patrol {
     }
 
     /// Damaged messages are told by the writer, once their deliveries are dead.
-    fn tell(&mut self, finding: &Finding, left: &mut usize) {
-        let own = matches!(finding.damage, Damage::Message | Damage::Beginnings);
-        if own || *left == 0 || !self.is_new(finding.to_string()) {
+    fn tell(&mut self, number: Number, finding: &Finding, left: &mut usize) {
+        if is_own(finding) {
+            return;
+        }
+        self.suspects().insert(number);
+        if *left == 0 || !self.is_new(finding.to_string()) {
             return;
         }
         *left -= 1;
         self.watcher.damaged(&finding.file, &finding.to_string());
+    }
+
+    fn suspects(&self) -> MutexGuard<'_, BTreeSet<Number>> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_new(&mut self, what: String) -> bool {
@@ -137,7 +178,15 @@ impl Patrol {
     }
 }
 
-/// Waits; false when the store is closing.
-fn pause(bell: &Queue<()>, time: Duration) -> bool {
-    bell.take(1, Some(time), |()| 1).is_ok()
+/// Whether it is of one message only, which costs no other.
+fn is_own(finding: &Finding) -> bool {
+    matches!(finding.damage, Damage::Message | Damage::Beginnings)
+}
+
+fn pause(bell: &Queue<()>, time: Duration) -> Pause {
+    match bell.take(1, Some(time), |()| 1) {
+        Ok(rung) if rung.is_empty() => Pause::Over,
+        Ok(_) => Pause::Rung,
+        Err(_) => Pause::Closing,
+    }
 }

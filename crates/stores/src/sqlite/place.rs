@@ -1,6 +1,8 @@
 //! Where a delivery is: the number of its slice, and its spot in the whole store.
 
 use contract::store::Position;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 const ROW_BITS: u32 = 32;
 const ORDINAL_BITS: u32 = 8;
@@ -25,6 +27,9 @@ impl Number {
         Self(self.0 + 1)
     }
 }
+
+/// Files that were told damaged and not found sound since.
+pub(super) type Suspects = Arc<Mutex<BTreeSet<Number>>>;
 
 /// One delivery's place in the whole store: `position << 8 | ordinal`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

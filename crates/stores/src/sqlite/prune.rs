@@ -3,7 +3,9 @@
 use super::carry::{carry, erase};
 use super::core::Core;
 use super::load;
+use super::naming::size;
 use super::place::Number;
+use super::removal::remove_if_there;
 use super::slice::{Slice, micros};
 use super::trouble::{Result, Trouble};
 use contract::store::{Position, Pruned, Retention};
@@ -18,6 +20,7 @@ impl Core {
     pub(super) fn prune(&mut self, retention: Retention, now: Timestamp) -> Result<Pruned> {
         self.turn_slice_if_due(now)?;
         let mut pruned = self.prune_carried(retention, now)?;
+        pruned.bytes += self.prune_evidence(retention, now)?;
         let closed: Vec<Number> =
             self.files.listed.keys().copied().filter(|one| *one != self.files.current).collect();
         for number in closed {
@@ -72,6 +75,7 @@ impl Core {
         for which in [
             "SELECT spot FROM delivery WHERE state = 0 AND ?1 IS NOT NULL",
             "SELECT spot FROM delivery WHERE state = 1 AND ?1 IS NOT NULL",
+            "SELECT spot FROM delivery WHERE state = 8 AND ?1 IS NOT NULL",
             "SELECT spot FROM delivery WHERE key IS NOT NULL AND ?1 IS NOT NULL",
             "SELECT spot FROM delivery WHERE state = 3 AND at > ?1",
         ] {
@@ -110,6 +114,19 @@ impl Core {
         Ok(total.cast_unsigned().saturating_sub(alive.len() as u64))
     }
 
+    /// What was kept of a damaged `carried.db` goes when all that was in it may go; a slice's goes with its slice. The bytes given back.
+    fn prune_evidence(&self, retention: Retention, now: Timestamp) -> Result<u64> {
+        let path = Number::CARRIED.evidence(&self.files.folder);
+        let kept = path.exists();
+        if kept && now.since(self.files.catalog.evidence_since(now)?) < retention.time.max(retention.dead) {
+            return Ok(0);
+        }
+        let bytes = size(&path);
+        remove_if_there(&path)?;
+        self.files.catalog.forget_evidence()?;
+        Ok(bytes)
+    }
+
     /// Messages that were carried go one by one.
     fn prune_carried(&mut self, retention: Retention, now: Timestamp) -> Result<Pruned> {
         let Some(carried) = self.files.slices.get(&Number::CARRIED) else { return Ok(Pruned::default()) };
@@ -117,7 +134,7 @@ impl Core {
         {
             let mut find = carried.file.prepare_cached(
                 "SELECT row, hi FROM message WHERE received <= ?1 AND NOT EXISTS (SELECT 1 FROM delivery
-                 WHERE spot BETWEEN row << 8 AND row << 8 | 255 AND (state IN (0, 1, 7) OR state = 3 AND at > ?2))",
+                 WHERE spot BETWEEN row << 8 AND row << 8 | 255 AND (state IN (0, 1, 7, 8) OR state = 3 AND at > ?2))",
             )?;
             let mut rows = find.query(params![micros(now - retention.time), micros(now - retention.dead)])?;
             while let Some(row) = rows.next()? {

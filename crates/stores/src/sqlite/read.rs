@@ -5,7 +5,7 @@ use super::code::Code;
 use super::head::{Head, named};
 use super::place::{Number, Spot};
 use super::slice::{Row, Slice};
-use super::trouble::{Result, Trouble};
+use super::trouble::{Result, Stumble, Trouble};
 use super::work::{Query, Reply};
 use contract::query::{self, Detail};
 use contract::ticket::{Found, Ray, Ticket};
@@ -21,7 +21,7 @@ pub(super) struct Shelf<'a> {
 }
 
 impl Shelf<'_> {
-    pub(super) fn answer(&self, query: &Query) -> Result<Reply> {
+    pub(super) fn answer(&self, query: &Query) -> Result<Reply, Stumble> {
         Ok(match query {
             Query::Ticket(tenant, id) => Reply::Ticket(self.ticket(tenant, *id)?),
             Query::List(tenant, filter, after, limit) => {
@@ -33,7 +33,7 @@ impl Shelf<'_> {
         })
     }
 
-    fn ticket(&self, tenant: &Name, id: MessageId) -> Result<Found<Ticket>> {
+    fn ticket(&self, tenant: &Name, id: MessageId) -> Result<Found<Ticket>, Stumble> {
         self.find(
             tenant,
             id.made(),
@@ -42,7 +42,7 @@ impl Shelf<'_> {
         )
     }
 
-    fn detail(&self, tenant: &Name, id: DeliveryId) -> Result<Found<Detail>> {
+    fn detail(&self, tenant: &Name, id: DeliveryId) -> Result<Found<Detail>, Stumble> {
         let look = |slice: &Slice| slice.head_by_delivery(id);
         self.find(tenant, id.made(), look, |slice, head| self.read_detail(slice, head, id.ordinal()))
     }
@@ -54,7 +54,7 @@ impl Shelf<'_> {
         made: Timestamp,
         look: impl Fn(&Slice) -> Result<Option<Head>>,
         read: impl Fn(&Slice, &Head) -> Result<T>,
-    ) -> Result<Found<T>> {
+    ) -> Result<Found<T>, Stumble> {
         for slice in self.slices.values().rev() {
             let found = slice.at_one_moment(|| match look(slice)? {
                 Some(head) if self.names.number(tenant) == Some(head.tenant) => {
@@ -62,8 +62,8 @@ impl Shelf<'_> {
                 }
                 Some(_) => Ok(Some(Found::Unknown)),
                 None => Ok(None),
-            })?;
-            if let Some(found) = found {
+            });
+            if let Some(found) = found.map_err(|trouble| slice.stumble(trouble))? {
                 return Ok(found);
             }
         }
@@ -73,19 +73,20 @@ impl Shelf<'_> {
 
     fn read_ticket(&self, slice: &Slice, head: &Head) -> Result<Ticket> {
         let mut deliveries = Vec::with_capacity(head.beginnings.len());
-        for ordinal in (0..).take(head.beginnings.len()) {
+        for (ordinal, beginning) in (0..).zip(&head.beginnings) {
             let row = self.row_or_implied(slice, head, ordinal)?;
             let attempts = if row.kept == 0 { Vec::new() } else { slice.attempts(row.spot)? };
             deliveries.push(Ray {
                 id: head.first.at(ordinal),
                 target: self.names.target(row.lane)?,
+                part: beginning.part.clone(),
                 standing: row.standing()?,
                 run: row.run,
                 attempts,
             });
         }
         let route = named(self.names, head.route)?;
-        Ok(Ticket { id: head.id, route, received: head.received, deliveries })
+        Ok(Ticket { id: head.id, route, received: head.received, rule: head.rule, deliveries })
     }
 
     fn read_detail(&self, slice: &Slice, head: &Head, ordinal: u16) -> Result<Detail> {

@@ -22,18 +22,16 @@ pub(super) fn salvage(work: &Work, reply: Reply, left_out: &BTreeSet<Number>) ->
         (Work::Change(_), _) => Err(Fault::Full),
         (Work::Claim(.., now), Reply::Claimed(mut claimed)) => {
             for one in &mut claimed {
-                let all = one.leases.len();
-                one.leases.retain(|lease| !gone(lease.position));
-                if one.leases.len() < all {
-                    one.next_due = one.next_due.into_iter().chain([*now + AGAIN_IN]).min();
+                for lease in one.leases.extract_if(.., |lease| gone(lease.position)) {
+                    one.next_due.note(lease.delivery.line(), Some(*now + AGAIN_IN));
                 }
             }
             Ok(Reply::Claimed(claimed))
         }
         (Work::Expire(now), Reply::Expired(mut expired)) => {
-            let all = expired.deliveries.len();
-            expired.deliveries.retain(|late| !gone(late.position));
-            if expired.deliveries.len() < all {
+            let all = expired.moved.len();
+            expired.moved.retain(|one| !gone(one.position));
+            if expired.moved.len() < all {
                 expired.next = expired.next.into_iter().chain([*now + AGAIN_IN]).min();
             }
             Ok(Reply::Expired(expired))
@@ -45,9 +43,11 @@ pub(super) fn salvage(work: &Work, reply: Reply, left_out: &BTreeSet<Number>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use contract::delivery::{Delivery, Suspicion};
+    use contract::delivery::{Delivery, Standing, Suspicion};
+    use contract::line::{Lines, Priority};
     use contract::message::Headers;
-    use contract::store::{Claimed, Expired, Late, Lease, Position, Session};
+    use contract::part::Duty;
+    use contract::store::{Claimed, Expired, Lease, Moved, Position, Session};
     use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
     use std::sync::Arc;
 
@@ -67,7 +67,17 @@ mod tests {
             body: "".into(),
         };
         let (shape, suspect) = (None, Suspicion::Clear);
-        let delivery = Delivery { id: first, target: name, shape, attempts: 0, run: 1, revision: 0, suspect };
+        let delivery = Delivery {
+            id: first,
+            target: name,
+            shape,
+            attempts: 0,
+            run: 1,
+            revision: 0,
+            suspect,
+            priority: Priority::Normal,
+            duty: Duty::Required,
+        };
         Lease { position, delivery, message: Arc::new(message), edit: None }
     }
 
@@ -75,27 +85,28 @@ mod tests {
     fn what_was_left_out_is_asked_for_again_soon() {
         let (kept, lost) = (Position(Number(1).base()), Position(Number(2).base()));
         let left_out = BTreeSet::from([Number(2)]);
-        let claimed = Claimed { leases: vec![lease(kept), lease(lost)], next_due: None };
+        let claimed = Claimed { leases: vec![lease(kept), lease(lost)], next_due: Lines::default() };
         let claim = Work::Claim(Session(1), Vec::new(), NOW);
         let Ok(Reply::Claimed(salvaged)) = salvage(&claim, Reply::Claimed(vec![claimed]), &left_out) else {
             panic!()
         };
         assert_eq!(salvaged[0].leases, [lease(kept)]);
-        assert_eq!(salvaged[0].next_due, Some(NOW + AGAIN_IN));
+        assert_eq!(salvaged[0].next_due.earliest(), Some(NOW + AGAIN_IN));
 
-        let late = Late {
+        let late = Moved {
             tenant: Name::default_tenant(),
             target: Name::default_tenant(),
             position: lost,
             message: MessageId::from_bits(1),
             received: NOW,
             delivery: DeliveryId::from_bits(1 << 16),
+            standing: Standing::Expired,
         };
-        let expired = Expired { deliveries: vec![late], next: None };
+        let expired = Expired { moved: vec![late], next: None };
         let Ok(Reply::Expired(salvaged)) = salvage(&Work::Expire(NOW), Reply::Expired(expired), &left_out)
         else {
             panic!()
         };
-        assert_eq!((salvaged.deliveries.len(), salvaged.next), (0, Some(NOW + AGAIN_IN)));
+        assert_eq!((salvaged.moved.len(), salvaged.next), (0, Some(NOW + AGAIN_IN)));
     }
 }

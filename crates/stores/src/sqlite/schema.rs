@@ -20,7 +20,10 @@ CREATE TABLE fact(name TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOU
 
 /// The same for a slice. A message's row is its place in the slice; a delivery's `spot` is `row << 8 | ordinal`.
 /// Rows of the happy path (no key, leased at accept, then delivered) enter no index of `delivery`. `late` (version 2) has what waits and
-/// has a deadline: a row's own copy of its message's, so that what waits without one is in no index of deadlines.
+/// has a deadline: a row's own copy of its message's, so that what waits without one is in no index of deadlines. `waiting` (version 3)
+/// has what waits for its turn in its group.
+/// has a deadline: a row's own copy of its message's, so that what waits without one is in no index of deadlines. `due` has the lines of
+/// a lane apart (version 3), so that a long one is not looked through for another.
 pub(super) const SLICE: &[&str] = &["
 CREATE TABLE message(row INTEGER PRIMARY KEY, hi INTEGER NOT NULL, lo INTEGER NOT NULL, first_hi INTEGER NOT NULL,
   first_lo INTEGER NOT NULL, tenant INTEGER NOT NULL, route INTEGER NOT NULL, received INTEGER NOT NULL,
@@ -52,6 +55,11 @@ UPDATE delivery SET deadline = (SELECT message.deadline FROM message WHERE messa
 UPDATE delivery SET deadline = (SELECT message.deadline FROM message WHERE message.row = spot >> 8) WHERE state = 3;
 UPDATE delivery SET deadline = (SELECT message.deadline FROM message WHERE message.row = spot >> 8) WHERE state = 7;
 CREATE INDEX late ON delivery(deadline) WHERE state IN (1, 7) AND deadline IS NOT NULL;
+", "
+CREATE INDEX waiting ON delivery(lane) WHERE state = 8;
+ALTER TABLE delivery ADD COLUMN priority INTEGER NOT NULL DEFAULT 1;
+DROP INDEX due;
+CREATE INDEX due ON delivery(lane, priority, attempts > 0 OR run > 1, at) WHERE state = 1;
 "];
 
 /// Why a file's tables could not be brought up to date.
@@ -93,6 +101,12 @@ pub(super) fn check_made(file: &Connection, steps: &[&str]) -> Result<(), Mismat
     check(file, steps)?;
     let tables: i64 = file.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables == 0 { Err(Mismatch::Empty) } else { Ok(()) }
+}
+
+/// The steps that a file of a slice has behind it.
+pub(super) fn steps_of(file: &Connection) -> Result<&'static [&'static str], Mismatch> {
+    let behind = usize::try_from(check(file, SLICE)?).unwrap_or_default();
+    Ok(SLICE.get(..behind).unwrap_or(SLICE))
 }
 
 /// Applies the steps that the file does not have yet, each in its own transaction.
@@ -149,6 +163,11 @@ mod tests {
             "SELECT spot FROM delivery INDEXED BY late WHERE state IN (1, 7) AND deadline < 71 ORDER BY spot",
         );
         assert_eq!(late, [257, 263]);
+        let due = list(
+            "SELECT spot FROM delivery INDEXED BY due WHERE lane = 1 AND state = 1 AND priority = 1
+             AND (attempts > 0 OR run > 1) = 0 ORDER BY spot",
+        );
+        assert_eq!(due, [257, 513], "what waited is of normal priority and stands in a line");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use contract::Timestamp;
 use contract::delivery::{Death, Standing, Suspicion};
 use contract::limits;
 
-impl Batch<'_> {
+impl<'a> Batch<'a> {
     /// Takes every lease from sessions that are dead now.
     pub(super) fn fence(&mut self, now: Timestamp) -> Result<()> {
         self.settle_down(usize::MAX)?;
@@ -21,7 +21,10 @@ impl Batch<'_> {
             if leased {
                 let slice = self.slice(number)?;
                 for row in leased_rows(slice)? {
-                    self.orphan(slice, &row, now)?;
+                    // What became of an earlier one of its group may have changed it.
+                    if let Some(row) = slice.row(row.spot)? {
+                        self.orphan(slice, &row, now)?;
+                    }
                 }
             }
         }
@@ -63,10 +66,14 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn orphan(&mut self, slice: &Slice, before: &Row, now: Timestamp) -> Result<()> {
+    fn orphan(&mut self, slice: &'a Slice, before: &Row, now: Timestamp) -> Result<()> {
         let orphaned = before.orphaned + 1;
         let mut after = Row { orphaned, suspect: Suspicion::PossiblyDuplicate, ..before.clone() };
-        if before.ending {
+        let outdated = self.is_outdated(slice, before)?;
+        if outdated {
+            after.ending = false;
+            self.stand(slice, &mut after, Standing::Waiting)?;
+        } else if before.ending {
             self.stand(slice, &mut after, Standing::Cancelled)?;
         } else if orphaned >= limits::ORPHANED_MAX {
             self.stand(slice, &mut after, Standing::Dead(Death::Poison))?;
@@ -74,10 +81,13 @@ impl Batch<'_> {
             (after.code, after.at) = (Code::Due, Some(now));
         }
         self.update(slice, before, &after)?;
-        match &before.key {
-            Some(key) => self.rearrange(before.lane, key),
-            None => Ok(()),
+        if let Some(key) = &before.key {
+            self.rearrange(before.lane, key)?;
         }
+        if outdated || !after.code.is_unfinished() {
+            self.regroup(before.spot.position())?;
+        }
+        Ok(())
     }
 }
 

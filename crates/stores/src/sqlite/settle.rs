@@ -7,12 +7,13 @@ use super::place::{Number, Spot};
 use super::slice::{Row, Slice};
 use super::trouble::Result;
 use contract::delivery::{Attempt, Standing};
-use contract::store::{Session, Settled, Settlement};
+use contract::store::{Session, Settled, Settlement, Settles};
 use rusqlite::params;
 
 impl Batch<'_> {
-    pub(super) fn settle(&mut self, session: Session, batch: &[Settlement]) -> Result<Vec<Settled>> {
-        batch.iter().map(|one| self.settle_one(session, one)).collect()
+    pub(super) fn settle(&mut self, session: Session, batch: &[Settlement]) -> Result<Settles> {
+        let answers: Result<_> = batch.iter().map(|one| self.settle_one(session, one)).collect();
+        Ok(Settles { answers: answers?, moved: self.take_moved() })
     }
 
     fn settle_one(&mut self, session: Session, settlement: &Settlement) -> Result<Settled> {
@@ -30,15 +31,23 @@ impl Batch<'_> {
             return Ok(Settled::Fenced);
         };
         let mut after = before.clone();
-        let ends = before.ending && matches!(settlement.standing, Standing::Due(_));
+        let outdated = self.is_outdated(slice, &before)?;
+        let ends = before.ending && !outdated && matches!(settlement.standing, Standing::Due(_));
         let standing = if ends { Standing::Cancelled } else { settlement.standing };
         self.stand(slice, &mut after, standing)?;
         if let Some(attempt) = &settlement.attempt {
             self.record(slice, attempt, &mut after)?;
         }
+        if outdated {
+            (after.attempts, after.ending) = (0, false);
+            self.stand(slice, &mut after, Standing::Waiting)?;
+        }
         self.update(slice, &before, &after)?;
         if let Some(key) = &before.key {
             self.rearrange(before.lane, key)?;
+        }
+        if outdated || !after.code.is_unfinished() {
+            self.regroup(settlement.position)?;
         }
         let freed = before.key.is_some() && after.key.is_none();
         Ok(match (ends, freed) {
@@ -97,7 +106,7 @@ impl Batch<'_> {
         (row.code, row.death, row.at) = (code, death, at);
         row.rank = None;
         if code == Code::Dead {
-            row.rank = Some(slice.labels(row.spot.position())?.1);
+            row.rank = slice.labels(row.spot.position())?.map(|(_, rank)| rank);
         }
         if !code.is_unfinished() {
             row.key = None;

@@ -3,8 +3,9 @@
 use super::code::Code;
 use super::pack;
 use super::place::{Number, Spot};
-use super::trouble::{Result, Trouble};
+use super::trouble::{Result, Stumble, Trouble};
 use contract::delivery::{Attempt, Standing, Suspicion};
+use contract::line::Priority;
 use contract::message::Headers;
 use contract::query::Edit;
 use contract::store::Position;
@@ -21,7 +22,8 @@ const ORDINALS: i64 = 0xff;
 /// The columns that [`Slice::read_row`] reads.
 macro_rules! row {
     () => {
-        "spot, lane, state, attempts, kept, run, revision, orphaned, suspect, death, at, rank, key, ending, deadline"
+        "spot, lane, state, attempts, kept, run, revision, orphaned, suspect, death, at, rank, key, ending, deadline,
+         priority"
     };
 }
 pub(super) use row;
@@ -62,6 +64,7 @@ pub(super) struct Row {
     pub(super) ending: bool,
     /// Its message's.
     pub(super) deadline: Option<Timestamp>,
+    pub(super) priority: Priority,
 }
 
 impl Row {
@@ -82,6 +85,7 @@ impl Row {
             key: None,
             ending: false,
             deadline: None,
+            priority: Priority::Normal,
         }
     }
 
@@ -177,6 +181,10 @@ impl Slice {
         read
     }
 
+    pub(super) fn stumble(&self, trouble: Trouble) -> Stumble {
+        Stumble { over: Some(self.number), trouble }
+    }
+
     /// A message's row in this file. What was carried keeps its whole position.
     pub(super) fn row_of(&self, position: Position) -> i64 {
         (position.0 - if self.number == Number::CARRIED { 0 } else { self.number.base() }).cast_signed()
@@ -197,6 +205,7 @@ impl Slice {
     pub(super) fn read_row(&self, row: &rusqlite::Row<'_>) -> Result<Row> {
         let code = row.get(2)?;
         let unknown = || Trouble::Senseless(format!("a delivery has the unknown code {code}"));
+        let unknown_priority = || Trouble::Senseless("a delivery has an unknown priority".to_owned());
         Ok(Row {
             spot: self.spot(row.get(0)?),
             lane: row.get(1)?,
@@ -213,6 +222,7 @@ impl Slice {
             key: row.get(12)?,
             ending: row.get(13)?,
             deadline: row.get::<_, Option<i64>>(14)?.map(time),
+            priority: Priority::from_code(row.get(15)?).ok_or_else(unknown_priority)?,
         })
     }
 
@@ -255,7 +265,7 @@ impl Slice {
     pub(super) fn insert(&self, row: &Row, attempt: Option<&[u8]>) -> Result<()> {
         let mut put = self.file.prepare_cached(
             "INSERT INTO delivery(spot, lane, state, attempts, kept, run, revision, orphaned, suspect, death, at, rank, key,
-             deadline, attempt) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+             deadline, attempt, priority) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )?;
         put.execute(params![
             self.local(row.spot),
@@ -273,6 +283,7 @@ impl Slice {
             row.key,
             row.deadline.map(micros),
             attempt,
+            row.priority as u8,
         ])?;
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! Takes up what an earlier process left in the files; mends those that cannot be read.
 
+use super::batch::Buried;
 use super::files::Files;
 use super::ledger::Ledger;
 use super::mend::{Loss, Sight};
 use super::pack::Form;
-use super::place::{Number, Spot};
+use super::place::{Number, Spot, Suspects};
 use super::seen::Seen;
 use super::slice::Slice;
 use super::trouble::{Result, Trouble};
@@ -13,6 +14,7 @@ use super::{Options, carry, load};
 use contract::Timestamp;
 use contract::delivery::Death;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
 
 /// What a writer knows when its files are open.
 pub(super) struct Loaded {
@@ -25,9 +27,9 @@ pub(super) struct Loaded {
 
 /// Reads what a writer must know of its files; mends those that cannot be read.
 pub(super) fn take_up(files: &mut Files, options: &Options, now: Timestamp) -> Result<Loaded> {
-    let mut mended = std::mem::take(&mut files.lent);
+    let mut mended = std::mem::take(&mut files.broken);
     for number in &mended {
-        mend(files, options, *number, "the first page was damaged", now)?;
+        mend(files, options, *number, "it could not be opened as it was", now)?;
     }
     loop {
         let loaded = carry::drop_doubles(files).and_then(|()| {
@@ -56,7 +58,7 @@ fn mend(files: &mut Files, options: &Options, number: Number, fault: &str, now: 
         let row = (spot.position().0 - base).cast_signed();
         current && form == Form::Implied && row >= mark && sight == Sight::Clear
     };
-    let loss = files.mend(number, now, &may_lack)?;
+    let loss = files.mend(number, now, options.patience, &may_lack)?;
     tell(options, number, fault, &loss);
     Ok(())
 }
@@ -98,4 +100,17 @@ pub(super) fn tell(options: &Options, number: Number, fault: &str, loss: &Loss) 
     };
     options.watcher.damaged(&number.file_name(), &detail);
     killed.iter().for_each(|id| options.watcher.corrupt(*id, Death::Corrupt));
+}
+
+/// Tells what was found dead by damage.
+pub(super) fn tell_buried(options: &Options, buried: &Buried, suspects: &Suspects) {
+    match buried {
+        Buried::Message(id) => options.watcher.corrupt(*id, Death::Corrupt),
+        Buried::Orphan(number, target) => {
+            let detail =
+                format!("the message of a delivery to {target} is gone; the delivery is dead(corrupt)");
+            suspects.lock().unwrap_or_else(PoisonError::into_inner).insert(*number);
+            options.watcher.damaged(&number.file_name(), &detail);
+        }
+    }
 }

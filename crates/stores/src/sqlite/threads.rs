@@ -1,14 +1,14 @@
 //! The store for production: one thread writes, a few read.
 
 use super::core::{Core, Open};
-use super::files;
+use super::opening::{open_catalog_to_read, open_slice_to_read};
 use super::patrol::Patrol;
 use super::place::Number;
 use super::queue::{Closed, Queue};
 use super::read::Shelf;
 use super::slice::Slice;
-use super::trouble::{Result, Trouble};
-use super::work::{Answered, Query, Work};
+use super::trouble::{Result, Stumble, Trouble};
+use super::work::{Answered, Query, Reply, Work};
 use super::{Desk, OpenError, Options, Sqlite, catalog::Names};
 use contract::limits;
 use contract::store::{Fault, Readiness};
@@ -53,7 +53,7 @@ impl Drop for Rest {
 pub struct Threads {
     works: Arc<Queue<Call<Work>>>,
     queries: Arc<Queue<Call<Query>>>,
-    /// Nothing is put into it: the patrol waits at it, and its closing wakes the patrol up.
+    /// The patrol waits at it: the writer rings it when a file was mended, and its closing ends the patrol.
     bell: Arc<Queue<()>>,
     readiness: Arc<AtomicU8>,
     running: Mutex<Vec<JoinHandle<()>>>,
@@ -81,11 +81,14 @@ impl Sqlite {
             watcher: core.watcher(),
             open: Arc::clone(&open),
             names: Arc::clone(&names),
+            suspects: Arc::clone(&core.suspects),
             told: HashSet::new(),
+            rung: false,
         };
         let (works, readiness) = (Arc::clone(&threads.works), Arc::clone(&threads.readiness));
+        let bell = Arc::clone(&threads.bell);
         threads
-            .start("fanlight-writer", move || write(core, &works, &readiness))
+            .start("fanlight-writer", move || write(core, &works, &readiness, &bell))
             .map_err(|e| failed(e.to_string()))?;
         let (bell, works) = (Arc::clone(&threads.bell), Arc::clone(&threads.works));
         let ask = move |work: Work| works.offer((work, oneshot::channel().0));
@@ -95,10 +98,11 @@ impl Sqlite {
         for _ in 0..READERS {
             let reader = Reader {
                 folder: folder.to_path_buf(),
-                catalog: files::open_catalog_to_read(folder)?,
+                catalog: open_catalog_to_read(folder)?,
                 slices: BTreeMap::new(),
                 open: Arc::clone(&open),
                 names: Arc::clone(&names),
+                works: Arc::clone(&threads.works),
             };
             let queries = Arc::clone(&threads.queries);
             threads
@@ -174,7 +178,7 @@ impl<Q> Drop for Ending<'_, Q> {
     }
 }
 
-fn write(mut core: Core, queue: &Queue<Call<Work>>, readiness: &AtomicU8) {
+fn write(mut core: Core, queue: &Queue<Call<Work>>, readiness: &AtomicU8, bell: &Queue<()>) {
     let ending = Ending(queue);
     loop {
         let patience = (core.readiness() == Readiness::Full).then_some(PATIENCE_WHEN_FULL);
@@ -183,6 +187,9 @@ fn write(mut core: Core, queue: &Queue<Call<Work>>, readiness: &AtomicU8) {
         };
         let (works, to): (Vec<Work>, Vec<_>) = calls.into_iter().unzip();
         let answers = core.apply(&works);
+        if std::mem::take(&mut core.unverified) {
+            bell.offer(());
+        }
         // Before the answers: who reads "full" must not be told "ready" afterwards.
         readiness.store(core.readiness() as u8, Ordering::Relaxed);
         let mut rest = Rest(to.into_iter().zip(answers).collect());
@@ -203,18 +210,45 @@ struct Reader {
     slices: BTreeMap<Number, Slice>,
     open: Open,
     names: Arc<RwLock<Names>>,
+    works: Arc<Queue<Call<Work>>>,
 }
 
 impl Reader {
-    fn answer(&mut self, query: &Query) -> Result<super::work::Reply> {
+    /// Looks something up; once more if a file had to be mended for it.
+    fn answer(&mut self, query: &Query) -> Answered {
+        let again = match self.look_up(query) {
+            Err(stumble) => match stumble.damaged() {
+                Some(number) => self.have_mended(number).map(|()| self.look_up(query))?,
+                None => Err(stumble),
+            },
+            found => found,
+        };
+        again.map_err(|stumble| stumble.trouble.fault())
+    }
+
+    /// Waits until the writer has examined a file, and mended it if it is damaged.
+    fn have_mended(&self, number: Number) -> Result<(), Fault> {
+        let (to, examined) = oneshot::channel();
+        if self.works.offer((Work::Examine(number.0), to)) {
+            let mail = examined.blocking_recv().map_err(|_| Fault::Closed)?;
+            return mail.answer.map(|_| ());
+        }
+        let file = number.file_name();
+        let detail =
+            format!("{file} is damaged, and there is too much to do to mend it now: ask again later");
+        Err(Fault::Failed { detail })
+    }
+
+    fn look_up(&mut self, query: &Query) -> Result<Reply, Stumble> {
         {
             // Held while files are opened: mending one replaces it.
             let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
             self.slices.retain(|number, slice| open.get(number) == Some(&slice.generation));
             for (number, generation) in open.iter() {
                 if let Entry::Vacant(place) = self.slices.entry(*number) {
-                    let slice = files::open_slice_to_read(&self.folder, *number);
-                    let mut slice = slice.map_err(|error| Trouble::Failed(error.to_string()))?;
+                    let slice = open_slice_to_read(&self.folder, *number);
+                    let stumble = |error| Stumble { over: Some(*number), trouble: Trouble::from(error) };
+                    let mut slice = slice.map_err(stumble)?;
                     slice.generation = *generation;
                     place.insert(slice);
                 }
@@ -229,7 +263,7 @@ fn read(mut reader: Reader, queue: &Queue<Call<Query>>) {
     let _ending = Ending(queue);
     while let Ok(calls) = queue.take(1, None, |_| 1) {
         for (query, to) in calls {
-            let answer = reader.answer(&query).map_err(Trouble::fault);
+            let answer = reader.answer(&query);
             drop(to.send(Mail { answer, _rest: Rest::default() }));
         }
     }

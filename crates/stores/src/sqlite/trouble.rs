@@ -1,6 +1,8 @@
 //! What SQLite's errors mean for a group of work.
 
-use super::OpenError;
+use super::place::Number;
+use super::schema::Mismatch;
+use super::{OpenError, Unfit};
 use contract::MessageId;
 use contract::store::Fault;
 use rusqlite::ErrorCode;
@@ -58,6 +60,26 @@ impl From<rusqlite::Error> for Trouble {
     }
 }
 
+/// A look-up that failed, and over which slice if over one.
+pub(super) struct Stumble {
+    pub(super) over: Option<Number>,
+    pub(super) trouble: Trouble,
+}
+
+impl Stumble {
+    /// The slice that is to be mended before the look-up is made again.
+    pub(super) fn damaged(&self) -> Option<Number> {
+        let damaged = matches!(self.trouble, Trouble::Damaged(_) | Trouble::Senseless(_));
+        self.over.filter(|_| damaged)
+    }
+}
+
+impl From<Trouble> for Stumble {
+    fn from(trouble: Trouble) -> Self {
+        Self { over: None, trouble }
+    }
+}
+
 /// Whether there was no space. The index beside a log is grown by writing to it, so there it shows as an I/O error.
 pub(super) fn is_full(error: &rusqlite::Error) -> bool {
     let grows = [ffi::SQLITE_IOERR_SHMSIZE, ffi::SQLITE_IOERR_SHMOPEN];
@@ -83,7 +105,23 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 
 impl From<OpenError> for Trouble {
     fn from(error: OpenError) -> Self {
-        if matches!(error, OpenError::Full { .. }) { Self::Full } else { Self::Failed(error.to_string()) }
+        if matches!(error, OpenError::Full { .. }) {
+            Self::Full
+        } else if matches!(error, OpenError::Damaged { .. } | OpenError::Unfit { why: Unfit::Foreign, .. }) {
+            Self::Damaged(error.to_string())
+        } else {
+            Self::Failed(error.to_string())
+        }
+    }
+}
+
+impl From<Mismatch> for Trouble {
+    fn from(mismatch: Mismatch) -> Self {
+        match mismatch {
+            Mismatch::Sqlite(error) => error.into(),
+            Mismatch::Empty | Mismatch::Foreign => Self::Damaged("it has lost its tables".into()),
+            Mismatch::Newer { found, .. } => Self::Damaged(format!("it says that it is of schema {found}")),
+        }
     }
 }
 

@@ -17,13 +17,14 @@ pub use finding::{Damage, Finding};
 pub(super) use gap::beyond;
 pub(super) use walk::Walk;
 
-use super::OpenError;
 use super::admit;
 use super::catalog::Names;
-use super::files::{self, Opened};
+use super::naming::{size, slices_in};
+use super::opening::{Opened, is_listed, open_to_verify};
 use super::place::Number;
 use super::slice::Slice;
 use super::trouble::{Result, Trouble};
+use super::{OpenError, Torn, Unfit};
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -73,14 +74,14 @@ pub fn verify(folder: &Path, watch: &mut dyn FnMut(&Report)) -> Result<Report, O
     let catalog = folder.join("catalog.db");
     if !catalog.exists() {
         return Err(if folder.is_file() {
-            OpenError::NotAFolder { path: folder.to_path_buf() }
+            OpenError::Unfit { path: folder.to_path_buf(), why: Unfit::NotAFolder }
         } else if folder.is_dir() && admit::has_data(folder)? {
-            OpenError::Missing { path: catalog }
+            OpenError::Torn { path: catalog, why: Torn::Missing }
         } else {
-            OpenError::Nowhere { path: folder.to_path_buf() }
+            OpenError::Unfit { path: folder.to_path_buf(), why: Unfit::Nowhere }
         });
     }
-    let listed = match files::open_to_verify(folder, None)? {
+    let listed = match open_to_verify(folder, None)? {
         Opened::Sound(file) => {
             let before = report.findings.len();
             pages(&file, "catalog.db", &mut report)?;
@@ -96,13 +97,13 @@ pub fn verify(folder: &Path, watch: &mut dyn FnMut(&Report)) -> Result<Report, O
         }
     };
     report.files += 1;
-    report.bytes += files::size(&catalog);
+    report.bytes += size(&catalog);
     // Without a sound catalog nobody knows the names, but the pages of what is there can be looked at.
     let (names, slices) = match listed {
         Some((names, slices)) => (Some(names), slices),
-        None => (None, files::slices_in(folder)?.into_iter().map(|number| (number, true)).collect()),
+        None => (None, slices_in(folder)?.into_iter().map(|number| (number, true)).collect()),
     };
-    for number in files::slices_in(folder)? {
+    for number in slices_in(folder)? {
         if names.is_some() && !slices.iter().any(|(listed, _)| *listed == number) {
             unlisted(folder, number, &mut report)?;
         }
@@ -124,18 +125,18 @@ fn slice(
     let (path, name) = (number.path(folder), number.file_name());
     if !path.exists() {
         // A running gateway may have dropped it since the catalog was read.
-        if files::is_listed(folder, number).unwrap_or(true) {
+        if is_listed(folder, number).unwrap_or(true) {
             report.add(Finding::of_file(&name, Damage::Missing));
         }
         return Ok(());
     }
     report.files += 1;
-    report.bytes += files::size(&path);
+    report.bytes += size(&path);
     watch(report);
-    let file = match files::open_to_verify(folder, Some(number))? {
+    let file = match open_to_verify(folder, Some(number))? {
         Opened::Sound(file) => file,
         Opened::Empty => {
-            if files::is_listed(folder, number).unwrap_or(true) {
+            if is_listed(folder, number).unwrap_or(true) {
                 report.add(Finding::of_file(&name, Damage::Empty));
             }
             return Ok(());
@@ -162,13 +163,13 @@ fn slice(
 
 /// A file that the catalog does not list is what a crash left while it was made or dropped, unless it has messages.
 fn unlisted(folder: &Path, number: Number, report: &mut Report) -> Result<(), OpenError> {
-    let used = match files::open_to_verify(folder, Some(number))? {
+    let used = match open_to_verify(folder, Some(number))? {
         Opened::Sound(file) => file.query_row("SELECT 1 FROM message LIMIT 1", [], |_| Ok(())).is_ok(),
         Opened::Empty => false,
         Opened::Damaged(_) => true,
     };
     // A running gateway may have made it since the catalog was read.
-    if used && !files::is_listed(folder, number)? {
+    if used && !is_listed(folder, number)? {
         report.add(Finding::of_file(&number.file_name(), Damage::Unlisted));
     }
     Ok(())

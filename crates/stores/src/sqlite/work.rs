@@ -4,7 +4,7 @@ use bytes::Bytes;
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
     Accept, Accepted, Ask, Backlog, Claimed, Expired, Fault, Position, Pruned, Renewed, Retention, Scope,
-    ScopeKind, Session, Settled, Settlement, Versioned,
+    ScopeKind, Session, Settlement, Settles, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
@@ -106,7 +106,7 @@ pub enum Reply {
     /// To [`Work::Claim`].
     Claimed(Vec<Claimed>),
     /// To [`Work::Settle`].
-    Settled(Vec<Settled>),
+    Settled(Settles),
     /// To [`Work::Expire`].
     Expired(Expired),
     /// To [`Work::Renew`].

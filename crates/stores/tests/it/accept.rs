@@ -3,6 +3,7 @@
 use crate::world::{World, due, leased, name, on_every_store, once, tenant};
 use bytes::Bytes;
 use contract::delivery::{Death, ShapeId, Standing};
+use contract::part::Rule;
 use contract::store::{Accept, Accepted, Once, Session, Start};
 use contract::ticket::Found;
 use contract::{Timestamp, limits};
@@ -15,7 +16,7 @@ on_every_store! {
         message.deadline = Some(world.now() + Duration::from_secs(60));
         let message = Arc::new(message);
         let shaped = Start { shape: Some(ShapeId(u64::MAX - 3)), ..due("crm", world.now()) };
-        let item = Accept { message: message.clone(), deliveries: vec![leased("mailing"), shaped], once: None };
+        let item = Accept { message: message.clone(), deliveries: vec![leased("mailing"), shaped], once: None, rule: Rule::All };
         assert!(matches!(world.accept_one(item).await, Accepted::New { .. }));
         let claimed = world.claim("crm", 9).await;
         let lease = claimed.leases.into_iter().next().unwrap();
@@ -67,7 +68,7 @@ on_every_store! {
         for size in [0, limits::BODY_BYTES_MAX] {
             let mut message = world.message(b"");
             message.body = Bytes::from(vec![b'x'; size]);
-            let item = Accept { message: Arc::new(message), deliveries: vec![due("crm", world.now())], once: None };
+            let item = Accept { message: Arc::new(message), deliveries: vec![due("crm", world.now())], once: None, rule: Rule::All };
             assert!(matches!(world.accept_one(item).await, Accepted::New { .. }));
             let claimed = world.claim("crm", 1).await;
             assert_eq!(claimed.leases[0].message.body.len(), size);
@@ -131,7 +132,7 @@ on_every_store! {
         assert!(matches!(world.accept_one(other_caller).await, Accepted::New { .. }));
         let mut message = world.message(b"");
         message.route = name("order");
-        let other_route = Accept { message: Arc::new(message), once: once("k", 1), deliveries: vec![] };
+        let other_route = Accept { message: Arc::new(message), once: once("k", 1), deliveries: vec![], rule: Rule::All };
         assert!(matches!(world.accept_one(other_route).await, Accepted::New { .. }));
         world.clock.advance(limits::IDEMPOTENCY_WINDOW + Duration::from_secs(1));
         let late = Accept { once: once("k", 2), ..world.item(vec![]) };

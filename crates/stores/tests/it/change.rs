@@ -4,7 +4,7 @@ use crate::world::{World, attempt, due, leased, name, on_every_store, tenant};
 use bytes::Bytes;
 use contract::delivery::{Death, Standing};
 use contract::message::Headers;
-use contract::query::{Change, Edit};
+use contract::query::{Change, Delivered, Edit};
 use contract::store::{Settled, Settlement};
 use contract::ticket::Found;
 use contract::{DeliveryId, Message, store::Position};
@@ -30,7 +30,7 @@ on_every_store! {
         let starts = vec![leased("a"), leased("b"), due("c", world.now()), leased("d")];
         let (message, position) = world.keep(starts).await;
         world.settle(position, message.first.at(3), Standing::Delivered).await;
-        let cancel = |tenant| Change::Cancel { tenant, message: message.id, unsent: vec![message.first.at(1)] };
+        let cancel = |tenant| Change::Cancel { tenant, message: message.id, unsent: vec![message.first.at(1)], delivered: Delivered::Stays };
         assert_eq!(change(&world, cancel(name("other"))).await, []);
         let changed = world.store().change(cancel(tenant())).await.unwrap().deliveries;
         assert_eq!(changed, [(message.first.at(1), name("b")), (message.first.at(2), name("c"))]);
@@ -44,7 +44,7 @@ on_every_store! {
     async fn what_is_in_flight_when_it_is_cancelled_is_never_tried_again(world: World) {
         let mut world = world;
         let (message, position) = world.keep(vec![leased("a"), leased("b"), leased("c")]).await;
-        let cancel = Change::Cancel { tenant: tenant(), message: message.id, unsent: vec![] };
+        let cancel = Change::Cancel { tenant: tenant(), message: message.id, unsent: vec![], delivered: Delivered::Stays };
         assert_eq!(change(&world, cancel).await, []);
         let again = Standing::Due(world.now());
         assert_eq!(world.settle(position, message.first, again).await, Settled::Cancelled);

@@ -1,17 +1,14 @@
 //! What damage costs: itself, and nothing beside it.
 
-use crate::world::{HandClock, Kind, World, ask, due, keyed, leased, name, once, tenant};
+use crate::world::{Kind, World, ask, due, keyed, leased, tenant};
+use contract::MessageId;
 use contract::delivery::{Death, Standing};
-use contract::query::{Change, Filter};
-use contract::store::{Accept, Accepted, Commit, Readiness, Settled, Store, Watcher};
-use contract::ticket::Found;
-use contract::{Clock, MessageId};
+use contract::query::Filter;
+use contract::store::Retention;
 use std::collections::BTreeMap;
-use std::sync::{Arc, mpsc};
 use std::time::Duration;
-use stores::sqlite::{Options, Pace, Sqlite};
 
-const SLICE: &str = "slice-000001.db";
+pub(crate) const SLICE: &str = "slice-000001.db";
 
 #[tokio::test]
 async fn a_dead_delivery_of_a_damaged_message_is_listed_as_corrupt_beside_the_others() {
@@ -52,344 +49,6 @@ async fn a_dead_delivery_that_cannot_be_listed_costs_no_other() {
     assert_eq!(page.rows.len(), 1, "{page:?}");
 }
 
-/// Hands on what a store tells of damage, so that a test can wait for it.
-struct Ear(mpsc::Sender<String>);
-
-impl Watcher for Ear {
-    fn committed(&self, _: Commit) {}
-    fn corrupt(&self, message: MessageId, _: Death) {
-        self.0.send(format!("corrupt {message}")).unwrap();
-    }
-    fn damaged(&self, file: &str, detail: &str) {
-        self.0.send(format!("damaged {file} {detail}")).unwrap();
-    }
-    fn turned(&self, _: Readiness) {}
-    fn failed(&self, detail: &str) {
-        self.0.send(format!("failed {detail}")).unwrap();
-    }
-}
-
-/// Opens a store that looks through its files at once.
-fn patrolled(world: &World) -> (Sqlite, mpsc::Receiver<String>) {
-    let (to, heard) = mpsc::channel();
-    let clock: Arc<dyn Clock> = Arc::new(HandClock::default());
-    let patrol = Pace { first: Duration::ZERO, every: Duration::from_secs(3600), bytes_per_second: u64::MAX };
-    let options = Options { patrol, reserve_bytes: 4096, ..Options::new(Arc::new(Ear(to)), clock) };
-    (Sqlite::open(&world.path(), options).unwrap(), heard)
-}
-
-#[tokio::test]
-async fn the_background_pass_finds_a_damaged_message_and_what_waits_of_it_is_dead() {
-    let mut world = World::new(Kind::Sqlite).await;
-    let (damaged, _) = world.keep(vec![due("crm", world.now()), due("mailing", world.now())]).await;
-    let (sound, _) = world.keep(vec![due("crm", world.now())]).await;
-    world.stop();
-    let database = rusqlite::Connection::open(world.path().join(SLICE)).unwrap();
-    database.execute("UPDATE message SET body = x'00' WHERE row = 1", []).unwrap();
-    drop(database);
-    let (store, heard) = patrolled(&world);
-    assert_eq!(heard.recv().unwrap(), format!("corrupt {}", damaged.id));
-    let standings = async |id| {
-        let Found::Here(ticket) = store.ticket(&tenant(), id).await.unwrap() else { panic!("lost") };
-        ticket.deliveries.into_iter().map(|ray| ray.standing).collect::<Vec<_>>()
-    };
-    assert_eq!(standings(damaged.id).await, [Standing::Dead(Death::Corrupt); 2]);
-    assert_eq!(standings(sound.id).await, [Standing::Due(world.now())]);
-    store.close();
-    assert_eq!(heard.try_iter().count(), 0, "a damaged message is told once");
-}
-
-#[tokio::test]
-async fn the_background_pass_tells_of_damage_beyond_a_message() {
-    let mut world = World::new(Kind::Sqlite).await;
-    let (message, position) = world.keep(vec![leased("crm")]).await;
-    world.settle(position, message.first, Standing::Delivered).await;
-    world.stop();
-    let database = rusqlite::Connection::open(world.path().join(SLICE)).unwrap();
-    database.execute("UPDATE delivery SET attempt = x'ff'", []).unwrap();
-    drop(database);
-    let (store, heard) = patrolled(&world);
-    let told = heard.recv().unwrap();
-    assert!(told.starts_with("damaged slice-000001.db") && told.contains("attempt"), "{told}");
-    assert!(told.contains(&message.first.to_string()), "{told}");
-    let session = store.open(&name("node"), world.now()).await.unwrap();
-    let taken = store.accept(session, vec![world.item(vec![leased("crm")])]).await;
-    assert!(taken.is_ok(), "damage of one message stops no other");
-    store.close();
-}
-
-/// A slice with something on every kind of page, and how many of its messages wait for `crm`.
-async fn large_world() -> (World, Vec<MessageId>) {
-    let mut world = World::unsynced(Kind::Inline).await;
-    let mut waiting = Vec::new();
-    for turn in 0..120 {
-        let mut message = world.message(&vec![b'x'; if turn % 10 == 0 { 20_000 } else { 300 }]);
-        message.deadline = None;
-        let now = world.now();
-        let deliveries = vec![due("crm", now), keyed(due("audit", now), "ada"), leased("mailing")];
-        let item = Accept { message: Arc::new(message), deliveries, once: once(&turn.to_string(), 1) };
-        waiting.push(item.message.id);
-        let first = item.message.first;
-        let Accepted::New { position, .. } = world.accept_one(item).await else { panic!("not new") };
-        let standing = if turn % 3 == 0 { Standing::Dead(Death::Exhausted) } else { Standing::Delivered };
-        world.settle(position, first.at(2), standing).await;
-    }
-    // Attempts beyond the first have a table of their own.
-    let again = world.claim("crm", 60).await;
-    for lease in again.leases {
-        world.settle(lease.position, lease.delivery.id, Standing::Due(world.now())).await;
-    }
-    world.stop();
-    let database = rusqlite::Connection::open(world.path().join(SLICE)).unwrap();
-    database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
-    (world, waiting)
-}
-
-/// The table or index that each page of a file belongs to, by SQLite's own account.
-fn owners(path: &std::path::Path) -> Vec<String> {
-    let database = rusqlite::Connection::open(path).unwrap();
-    let pages: i64 = database.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
-    let mut roots: Vec<(i64, String)> = database
-        .prepare("SELECT rootpage, name FROM sqlite_schema WHERE rootpage > 0")
-        .unwrap()
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
-    roots.sort();
-    (1..=pages)
-        .map(|page| {
-            roots.iter().find(|(root, _)| *root == page).map_or("a leaf".to_owned(), |(_, name)| name.clone())
-        })
-        .collect()
-}
-
-#[tokio::test]
-async fn a_damaged_page_stops_only_what_it_covers_also_at_a_start() {
-    let (mut world, waiting) = large_world().await;
-    let path = world.path().join(SLICE);
-    let whole = std::fs::read(&path).unwrap();
-    let catalog = std::fs::read(world.path().join("catalog.db")).unwrap();
-    let owners = owners(&path);
-    for (page, owner) in owners.iter().enumerate() {
-        let mut bytes = whole.clone();
-        bytes[page * PAGE..page * PAGE + 48].fill(0xff);
-        let place = format!("page {} ({owner})", page + 1);
-        reset(&world, &bytes, &catalog);
-        world.notes.damaged.lock().unwrap().clear();
-        world.crash().await;
-        let left = goes_on(&world, &waiting, &place).await;
-        let is_message_root = owner == "message" || owner == "delivery";
-        assert!(left >= 60 || is_message_root, "{place}: only {left} of {} are left", waiting.len());
-        if page == 0
-            || ["message_made", "due", "blocked", "leased", "dead", "keyed", "once", "mark"]
-                .contains(&owner.as_str())
-        {
-            assert_eq!(left, waiting.len(), "{place}: no message was on it");
-        }
-        world.stop();
-        let corrupt = std::mem::take(&mut *world.notes.corrupt.lock().unwrap()).len();
-        if world.notes.damaged.lock().unwrap().is_empty() {
-            // Nobody needed the page, or it had only a part of one message, which is dead and told.
-            assert_eq!(left + corrupt, waiting.len(), "{place}");
-            continue;
-        }
-        assert!(world.path().join("slice-000001.damaged").exists(), "{place}");
-        let report = stores::sqlite::verify::verify(&world.path(), &mut |_| {}).unwrap();
-        let pages = report.findings.iter().filter(|one| one.damage.word() == "pages").count();
-        assert_eq!(pages, 0, "{place}: {:?}", report.findings);
-    }
-}
-
-#[tokio::test]
-async fn a_slice_that_was_cut_off_costs_what_is_gone_and_is_mended_once() {
-    let (mut world, waiting) = large_world().await;
-    let path = world.path().join(SLICE);
-    let whole = std::fs::read(&path).unwrap();
-    let catalog = std::fs::read(world.path().join("catalog.db")).unwrap();
-    let end = whole.len();
-    let mut most = 0;
-    for size in [100, 5000, PAGE, PAGE + 100, 3 * PAGE, end / 3, end * 2 / 3, end - PAGE] {
-        let place = format!("{size} of {end} bytes");
-        reset(&world, &whole[..size], &catalog);
-        world.notes.damaged.lock().unwrap().clear();
-        world.crash().await;
-        let left = goes_on(&world, &waiting, &place).await;
-        assert!(left >= most, "{place}: more bytes and fewer messages");
-        most = left;
-        let told = std::mem::take(&mut *world.notes.damaged.lock().unwrap());
-        assert!(told.iter().any(|told| told.starts_with(SLICE)), "{place}: {told:?}");
-        assert_eq!(
-            std::fs::read(world.path().join("slice-000001.damaged")).unwrap(),
-            whole[..size],
-            "{place}"
-        );
-        world.crash().await;
-        assert_eq!(*world.notes.damaged.lock().unwrap(), Vec::<String>::new(), "{place}: mended once");
-        world.stop();
-        let report = stores::sqlite::verify::verify(&world.path(), &mut |_| {}).unwrap();
-        assert!(
-            report.findings.iter().all(|one| one.damage.word() != "pages"),
-            "{place}: {:?}",
-            report.findings
-        );
-    }
-    assert!(most > 100, "only {most} of {} without the last page", waiting.len());
-}
-
-#[tokio::test]
-async fn a_page_that_is_damaged_while_the_store_runs_stops_only_what_it_covers() {
-    let (mut world, waiting) = large_world().await;
-    let path = world.path().join(SLICE);
-    let whole = std::fs::read(&path).unwrap();
-    let catalog = std::fs::read(world.path().join("catalog.db")).unwrap();
-    let mut noticed = 0;
-    for page in (1..whole.len() / PAGE).step_by(3) {
-        reset(&world, &whole, &catalog);
-        world.notes.damaged.lock().unwrap().clear();
-        world.crash().await;
-        let file = std::fs::File::options().write(true).open(&path).unwrap();
-        std::os::unix::fs::FileExt::write_all_at(&file, &[0xff; 48], (page * PAGE) as u64).unwrap();
-        goes_on(&world, &waiting, &format!("page {}", page + 1)).await;
-        noticed += world.notes.damaged.lock().unwrap().len();
-        world.stop();
-    }
-    assert!(noticed > 0, "no damage was met while it ran");
-}
-
-#[tokio::test]
-async fn what_a_crash_left_of_a_copy_is_removed_at_the_next_start() {
-    let (mut world, waiting) = large_world().await;
-    let draft = world.path().join("slice-000001.db.mending");
-    std::fs::write(&draft, "half of it").unwrap();
-    world.crash().await;
-    assert!(!draft.exists());
-    assert_eq!(goes_on(&world, &waiting, "a left copy").await, waiting.len());
-}
-
-const PAGE: usize = 8192;
-
-fn reset(world: &World, slice: &[u8], catalog: &[u8]) {
-    for entry in std::fs::read_dir(world.path()).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if name.starts_with("slice-") || name.starts_with("catalog") {
-            std::fs::remove_file(path).unwrap();
-        }
-    }
-    std::fs::write(world.path().join(SLICE), slice).unwrap();
-    std::fs::write(world.path().join("catalog.db"), catalog).unwrap();
-}
-
-/// Accepts, claims, settles and looks up; gives how many of the messages can still be claimed.
-async fn goes_on(world: &World, waiting: &[MessageId], place: &str) -> usize {
-    let (new, position) = world.keep(vec![leased("crm"), due("mailing", world.now())]).await;
-    assert_eq!(world.settle(position, new.first, Standing::Delivered).await, Settled::Recorded, "{place}");
-    let mut left = 0;
-    loop {
-        let asks = vec![ask("crm", 64), ask("audit", 64)];
-        let claimed = world.store().claim(world.session, asks, world.now()).await;
-        let claimed = claimed.unwrap_or_else(|fault| panic!("{place}: {fault}"));
-        let leases: Vec<_> = claimed.into_iter().flat_map(|claimed| claimed.leases).collect();
-        if leases.is_empty() {
-            break;
-        }
-        for lease in leases {
-            left += usize::from(lease.delivery.target == name("crm") && waiting.contains(&lease.message.id));
-            let settled = world.settle(lease.position, lease.delivery.id, Standing::Delivered).await;
-            assert!(matches!(settled, Settled::Recorded | Settled::Freed), "{place}: {settled:?}");
-        }
-    }
-    assert_eq!(world.store().ready(), Readiness::Ready, "{place}");
-    assert_eq!(*world.notes.failures.lock().unwrap(), Vec::<String>::new(), "{place}");
-    let again = world.store().accept(world.session, vec![world.item(vec![leased("crm")])]).await.unwrap();
-    assert!(matches!(again[0], Accepted::New { .. }), "{place}");
-    left
-}
-
-#[tokio::test]
-async fn the_background_pass_has_a_damaged_page_mended_that_nobody_needs() {
-    let (mut world, _) = large_world().await;
-    world.stop();
-    let path = world.path().join(SLICE);
-    let owners = owners(&path);
-    let index = owners.iter().position(|owner| owner == "message_made").unwrap();
-    let mut bytes = std::fs::read(&path).unwrap();
-    bytes[index * PAGE..index * PAGE + 48].fill(0xff);
-    std::fs::write(&path, bytes).unwrap();
-    let (store, heard) = patrolled(&world);
-    let told = heard.iter().find(|told| told.contains("everything could be read and is in a new file"));
-    assert!(told.unwrap().starts_with("damaged slice-000001.db"));
-    store.close();
-    assert!(stores::sqlite::verify::verify(&world.path(), &mut |_| {}).unwrap().is_whole());
-}
-
-/// Damages the first leaf of a table of the stopped world's slice.
-fn damage_first_leaf(world: &World, table: &str) {
-    let path = world.path().join(SLICE);
-    let database = rusqlite::Connection::open(&path).unwrap();
-    database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
-    let find = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
-    let root: u32 = database.query_row(find, [table], |row| row.get(0)).unwrap();
-    drop(database);
-    let mut bytes = std::fs::read(&path).unwrap();
-    let at = usize::try_from(root - 1).unwrap() * PAGE;
-    assert_eq!(bytes[at], 5, "the root has leaves");
-    let cell = at + usize::from(u16::from_be_bytes([bytes[at + 12], bytes[at + 13]]));
-    let leaf = u32::from_be_bytes(bytes[cell..cell + 4].try_into().unwrap());
-    let leaf = usize::try_from(leaf - 1).unwrap() * PAGE;
-    bytes[leaf..leaf + 48].fill(0xff);
-    std::fs::write(&path, bytes).unwrap();
-}
-
-#[tokio::test]
-async fn what_was_final_on_a_damaged_page_is_not_sent_again_after_a_start() {
-    let mut world = World::unsynced(Kind::Inline).await;
-    for turn in 0..400 {
-        let (message, position) = world.keep(vec![leased("crm")]).await;
-        if turn % 2 == 0 {
-            world.settle(position, message.first, Standing::Delivered).await;
-        } else {
-            let (tenant, message, unsent) = (tenant(), message.id, vec![message.first]);
-            world.store().change(Change::Cancel { tenant, message, unsent }).await.unwrap();
-        }
-    }
-    let (waiting, _) = world.keep(vec![leased("crm")]).await;
-    world.stop();
-    damage_first_leaf(&world, "delivery");
-    world.crash().await;
-    let sent: Vec<_> = world.claim("crm", 1000).await.leases.iter().map(|lease| lease.message.id).collect();
-    assert_eq!(sent, [waiting.id]);
-    assert!(!world.notes.corrupt.lock().unwrap().is_empty(), "nobody knows: they are told");
-}
-
-#[tokio::test]
-async fn what_waits_behind_a_lost_delivery_of_its_key_goes_on() {
-    for restarts in [false, true] {
-        let mut world = World::unsynced(Kind::Inline).await;
-        for _ in 0..400 {
-            world.accept_one(world.item(vec![keyed(due("audit", world.now()), "ada")])).await;
-        }
-        if !restarts {
-            // Of a closed slice, a start does not read the whole table.
-            world.clock.advance(Duration::from_secs(7 * 3600));
-            world.keep(vec![due("crm", world.now())]).await;
-        }
-        world.stop();
-        damage_first_leaf(&world, "message");
-        world.crash().await;
-        let mut sent = 0;
-        loop {
-            let leases = world.claim("audit", 10).await.leases;
-            let Some(lease) = leases.first() else { break };
-            sent += 1;
-            world.settle(lease.position, lease.delivery.id, Standing::Delivered).await;
-        }
-        assert!(!world.notes.damaged.lock().unwrap().is_empty());
-        assert!((200..400).contains(&sent), "{sent}, restarts: {restarts}");
-    }
-}
-
 /// A value that SQLite takes and nobody ever wrote.
 #[tokio::test]
 async fn a_row_that_makes_no_sense_costs_itself_and_neither_its_target_nor_the_start() {
@@ -415,5 +74,56 @@ async fn a_row_that_makes_no_sense_costs_itself_and_neither_its_target_nor_the_s
         let claimed = claimed.unwrap_or_else(|fault| panic!("{senseless}: {fault}"));
         let left = claimed.iter().map(|claimed| claimed.leases.len()).sum::<usize>();
         assert!(left >= 4, "{senseless}: {left}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_whose_message_is_gone_costs_itself_and_is_told() {
+    let mut world = World::unsynced(Kind::Inline).await;
+    for _ in 0..3 {
+        world
+            .accept_one(world.item(vec![keyed(due("crm", world.now()), "ada"), due("mailing", world.now())]))
+            .await;
+    }
+    world.stop();
+    let database = rusqlite::Connection::open(world.path().join(SLICE)).unwrap();
+    database.execute("DELETE FROM message WHERE row = 1", []).unwrap();
+    drop(database);
+    world.crash().await;
+    assert_eq!(world.claim("mailing", 9).await.leases.len(), 2);
+    assert_eq!(world.claim("crm", 9).await.leases.len(), 1, "the next of its key goes on");
+    let told = world.notes.damaged.lock().unwrap().clone();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().any(|told| told.contains("mailing") && told.contains("dead(corrupt)")), "{told:?}");
+    let dead: Vec<u64> = world.store().backlog().await.unwrap().iter().map(|one| one.dead).collect();
+    assert_eq!(dead, [1, 1]);
+    world.crash().await;
+    assert_eq!(world.notes.damaged.lock().unwrap().len(), 2, "told once");
+}
+
+#[tokio::test]
+async fn a_damaged_file_that_is_kept_goes_when_its_retention_is_over() {
+    let mut world = World::unsynced(Kind::Inline).await;
+    world.keep(vec![leased("crm")]).await;
+    let day = Duration::from_secs(24 * 3600);
+    world.clock.advance(day);
+    world.keep(vec![leased("crm")]).await;
+    world.stop();
+    let [of_slice, of_carried] =
+        ["slice-000001.damaged", "carried.damaged"].map(|name| world.path().join(name));
+    for path in [&of_slice, &of_carried] {
+        std::fs::write(path, "what was damaged").unwrap();
+    }
+    // A crash came while the first slice was dropped.
+    let catalog = rusqlite::Connection::open(world.path().join("catalog.db")).unwrap();
+    catalog.execute("UPDATE slice SET dropped = 1 WHERE number = 1", []).unwrap();
+    drop(catalog);
+    world.crash().await;
+    assert!(!of_slice.exists() && of_carried.exists());
+    let retention = Retention { time: 7 * day, dead: 30 * day, bytes: u64::MAX };
+    for (later, kept) in [(0, true), (29, true), (1, false)] {
+        world.clock.advance(later * day);
+        world.store().prune(retention, world.now()).await.unwrap();
+        assert_eq!(of_carried.exists(), kept, "{later} days later");
     }
 }

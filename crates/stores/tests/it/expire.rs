@@ -3,7 +3,7 @@
 use crate::world::{due, keyed, leased, name, on_every_store, refused, tenant};
 use contract::delivery::{Death, Standing};
 use contract::query::Change;
-use contract::store::{Expired, Late, Settled, Settlement};
+use contract::store::{Expired, Moved, Settled, Settlement};
 use contract::{Timestamp, limits};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,16 +20,17 @@ on_every_store! {
         world.clock.advance(SECOND);
         assert_eq!(world.expire().await, (vec![], Some(now + SECOND)), "an attempt may begin at the deadline");
         world.clock.advance(SECOND);
-        let late = |target: &str, ordinal| Late {
+        let late = |target: &str, ordinal| Moved {
             tenant: tenant(),
             target: name(target),
             position,
             message: first.id,
             received: now,
             delivery: first.first.at(ordinal),
+            standing: Standing::Expired,
         };
         let expired = world.store().expire(world.now()).await.unwrap();
-        assert_eq!(expired, Expired { deliveries: vec![late("crm", 0), late("ledger", 2)], next: Some(now + SECOND * 9) });
+        assert_eq!(expired, Expired { moved: vec![late("crm", 0), late("ledger", 2)], next: Some(now + SECOND * 9) });
         assert_eq!(world.standings(first.id).await, [Standing::Expired, Standing::Leased, Standing::Expired]);
         assert_eq!(world.standings(later.id).await, [Standing::Due(now)]);
         assert_eq!(world.standings(open.id).await, [Standing::Due(now)]);
@@ -47,7 +48,7 @@ on_every_store! {
         let (retried, position) = world.keep_until(deadline, starts()).await;
         let attempt = Some(Arc::new(refused(1, 1, now)));
         let one = Settlement { position, delivery: retried.first, attempt, standing: Standing::Due(now) };
-        assert_eq!(world.store().settle(world.session, vec![one]).await.unwrap(), [Settled::Recorded]);
+        assert_eq!(world.store().settle(world.session, vec![one]).await.unwrap().answers, [Settled::Recorded]);
         let (returned, position) = world.keep_until(deadline, starts()).await;
         world.give_back(position, returned.first).await;
         let (revived, position) = world.keep_until(deadline, starts()).await;

@@ -2,7 +2,7 @@
 
 use crate::world::{due, keyed, leased, on_every_store};
 use contract::delivery::{Death, Standing};
-use contract::query::Change;
+use contract::query::{Change, Delivered};
 use contract::store::Accepted;
 use contract::store::Settled;
 use contract::{Message, store::Position};
@@ -27,17 +27,17 @@ on_every_store! {
         let (elsewhere, _) = keep(&world, "mailing", "a").await;
         assert_eq!(claimed(&world, "crm").await, [first.id, other.id]);
         assert_eq!(claimed(&world, "mailing").await, [elsewhere.id]);
-        assert_eq!(world.claim("crm", 9).await.next_due, None, "settling the first says when to ask");
+        assert_eq!(world.claim("crm", 9).await.next_due.earliest(), None, "settling the first says when to ask");
         let later = world.now() + Duration::from_secs(5);
         assert_eq!(world.settle(one, first.first, Standing::Due(later)).await, Settled::Recorded);
         assert!(claimed(&world, "crm").await.is_empty(), "a retry keeps its place");
-        assert_eq!(world.claim("crm", 9).await.next_due, Some(later));
+        assert_eq!(world.claim("crm", 9).await.next_due.earliest(), Some(later));
         world.clock.advance(Duration::from_secs(5));
         assert_eq!(claimed(&world, "crm").await, [first.id]);
         assert_eq!(world.settle(one, first.first, Standing::Dead(Death::Exhausted)).await, Settled::Freed);
         assert_eq!(claimed(&world, "crm").await, [second.id]);
         world.settle(two, second.first, Standing::Delivered).await;
-        assert_eq!(world.claim("crm", 9).await.next_due, None);
+        assert_eq!(world.claim("crm", 9).await.next_due.earliest(), None);
     }
 
     async fn a_lease_behind_an_unfinished_one_is_demoted(world: World) {
@@ -77,7 +77,7 @@ on_every_store! {
     async fn cancelling_the_head_frees_the_next(world: World) {
         let (first, _) = keep(&world, "crm", "k").await;
         let (second, _) = keep(&world, "crm", "k").await;
-        let cancel = Change::Cancel { tenant: tenant(), message: first.id, unsent: vec![] };
+        let cancel = Change::Cancel { tenant: tenant(), message: first.id, unsent: vec![], delivered: Delivered::Stays };
         world.store().change(cancel).await.unwrap();
         assert_eq!(claimed(&world, "crm").await, [second.id]);
     }

@@ -2,6 +2,7 @@
 
 use crate::world::{World, attempt, due, leased, name, on_every_store, refused, tenant};
 use contract::delivery::{Death, ShapeId, Standing};
+use contract::part::Rule;
 use contract::query::{Cursor, Filter};
 use contract::store::{Accept, Accepted, Backlog, Retention, Settlement, Start};
 use contract::ticket::Found;
@@ -20,8 +21,12 @@ async fn dead(world: &World, route: &str, target: &str, death: Death) -> Arc<Mes
     let mut message = world.message(b"{}");
     message.route = name(route);
     let message = Arc::new(message);
-    let item =
-        Accept { message: message.clone(), deliveries: vec![leased("ok"), leased(target)], once: None };
+    let item = Accept {
+        message: message.clone(),
+        deliveries: vec![leased("ok"), leased(target)],
+        once: None,
+        rule: Rule::All,
+    };
     let Accepted::New { position, .. } = world.accept_one(item).await else { panic!("not new") };
     let attempt =
         if death == Death::Refused { attempt(1, 1, world.now()) } else { refused(1, 1, world.now()) };

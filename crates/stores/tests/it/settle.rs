@@ -12,14 +12,14 @@ on_every_store! {
         let later = world.now() + Duration::from_secs(5);
         let first = refused(1, 1, world.now());
         let one = Settlement { position, delivery: message.first, attempt: Some(Arc::new(first.clone())), standing: Standing::Due(later) };
-        assert_eq!(world.store().settle(world.session, vec![one]).await.unwrap(), [Settled::Recorded]);
+        assert_eq!(world.store().settle(world.session, vec![one]).await.unwrap().answers, [Settled::Recorded]);
         assert_eq!(world.standings(message.id).await, [Standing::Due(later)]);
         world.clock.advance(Duration::from_secs(5));
         let lease = world.claim("crm", 1).await.leases.remove(0);
         assert_eq!((lease.position, lease.delivery.attempts, lease.delivery.run), (position, 1, 1));
         let second = attempt(2, 1, world.now());
         let one = Settlement { position, delivery: message.first, attempt: Some(Arc::new(second.clone())), standing: Standing::Delivered };
-        assert_eq!(world.store().settle(world.session, vec![one]).await.unwrap(), [Settled::Recorded]);
+        assert_eq!(world.store().settle(world.session, vec![one]).await.unwrap().answers, [Settled::Recorded]);
         let ray = world.ticket(message.id).await.deliveries.remove(0);
         assert_eq!((ray.standing, ray.attempts), (Standing::Delivered, vec![first, second]));
     }
@@ -27,7 +27,7 @@ on_every_store! {
     async fn a_fault_of_this_side_that_passes_is_kept_and_not_counted(world: World) {
         let settle = async |position, delivery, attempt: &Attempt, standing| {
             let one = Settlement { position, delivery, attempt: Some(Arc::new(attempt.clone())), standing };
-            assert_eq!(world.store().settle(world.session, vec![one]).await.unwrap(), [Settled::Recorded]);
+            assert_eq!(world.store().settle(world.session, vec![one]).await.unwrap().answers, [Settled::Recorded]);
         };
         // One has no row before its first attempt ends, the other has one from the start.
         for start in [leased("crm"), due("crm", world.now())] {
@@ -68,7 +68,7 @@ on_every_store! {
             one(2, Standing::Delivered),
             Settlement { position: Position(position.0 + 1), ..one(0, Standing::Delivered) },
         ];
-        let settled = world.store().settle(world.session, batch).await.unwrap();
+        let settled = world.store().settle(world.session, batch).await.unwrap().answers;
         let (recorded, fenced) = (Settled::Recorded, Settled::Fenced);
         assert_eq!(settled, [recorded, fenced, fenced, recorded, fenced, fenced]);
         assert_eq!(world.standings(message.id).await, [Standing::Delivered, Standing::Expired]);
@@ -82,9 +82,9 @@ on_every_store! {
         assert_eq!(world.store().renew(old, world.now()).await.unwrap(), Renewed::Fenced);
         assert_eq!(world.store().renew(new, world.now()).await.unwrap(), Renewed::Alive);
         let one = || Settlement { position, delivery: message.first, attempt: None, standing: Standing::Delivered };
-        assert_eq!(world.store().settle(old, vec![one()]).await.unwrap(), [Settled::Fenced]);
-        assert_eq!(world.store().settle(Session(99), vec![one()]).await.unwrap(), [Settled::Fenced]);
-        assert_eq!(world.store().settle(new, vec![one()]).await.unwrap(), [Settled::Fenced]);
+        assert_eq!(world.store().settle(old, vec![one()]).await.unwrap().answers, [Settled::Fenced]);
+        assert_eq!(world.store().settle(Session(99), vec![one()]).await.unwrap().answers, [Settled::Fenced]);
+        assert_eq!(world.store().settle(new, vec![one()]).await.unwrap().answers, [Settled::Fenced]);
         assert_eq!(world.standings(message.id).await, [Standing::Due(world.now()), Standing::Due(world.now())]);
     }
 

@@ -2,6 +2,7 @@
 
 use crate::world::{Kind, World, due, keyed, leased, once};
 use contract::delivery::{Death, Standing};
+use contract::part::Rule;
 use contract::query::{Change, Edit};
 use contract::store::{Accept, Accepted};
 use contract::{DeliveryId, MessageId};
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use stores::sqlite::verify::{FINDINGS_MAX, Finding, Report, verify};
-use stores::sqlite::{OpenError, Sqlite};
+use stores::sqlite::{OpenError, Sqlite, Unfit};
 
 const SLICE: &str = "slice-000001.db";
 
@@ -22,7 +23,7 @@ async fn full_world(kind: Kind) -> (World, MessageId, DeliveryId) {
     let world = World::new(kind).await;
     let message = Arc::new(world.message(b"the one that is looked at"));
     let deliveries = vec![due("crm", world.now()), due("mailing", world.now())];
-    let item = Accept { message: message.clone(), deliveries, once: once("key", 1) };
+    let item = Accept { message: message.clone(), deliveries, once: once("key", 1), rule: Rule::All };
     let Accepted::New { position, .. } = world.accept_one(item).await else { panic!("not new") };
     for standing in [Standing::Due(world.now()), Standing::Dead(Death::Exhausted)] {
         assert_eq!(world.claim("crm", 1).await.leases.len(), 1);
@@ -71,7 +72,7 @@ async fn each_kind_of_damage_is_named_with_whose_it_is() {
         (SLICE, "UPDATE message SET deadline = 1 WHERE row = 1", "message"),
         (SLICE, "UPDATE message SET starts = x'ff' WHERE row = 1", "beginnings"),
         (SLICE, "UPDATE message SET route = 77 WHERE row = 1", "name"),
-        (SLICE, "UPDATE delivery SET state = 9 WHERE spot = 256", "delivery"),
+        (SLICE, "UPDATE delivery SET state = 99 WHERE spot = 256", "delivery"),
         (SLICE, "UPDATE delivery SET lane = 2 WHERE spot = 256", "delivery"),
         (SLICE, "UPDATE delivery SET death = 99 WHERE spot = 256", "delivery"),
         (SLICE, "DELETE FROM delivery WHERE spot = 257", "no_row"),
@@ -151,11 +152,11 @@ async fn files_that_do_not_belong_together_are_named() {
 #[tokio::test]
 async fn what_cannot_be_read_is_not_called_damaged() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(matches!(verify(folder.path(), &mut |_| {}), Err(OpenError::Nowhere { .. })));
+    assert!(matches!(verify(folder.path(), &mut |_| {}), Err(OpenError::Unfit { why: Unfit::Nowhere, .. })));
     let (mut world, ..) = full_world(Kind::Sqlite).await;
     world.stop();
     let file = world.path().join(SLICE);
-    assert!(matches!(verify(&file, &mut |_| {}), Err(OpenError::NotAFolder { .. })));
+    assert!(matches!(verify(&file, &mut |_| {}), Err(OpenError::Unfit { why: Unfit::NotAFolder, .. })));
     let newer = rusqlite::Connection::open(world.path().join(SLICE)).unwrap();
     newer.execute_batch("PRAGMA user_version = 99").unwrap();
     drop(newer);
@@ -167,7 +168,7 @@ async fn a_copy_on_a_read_only_disk_is_verified() {
     let mut world = World::new(Kind::Sqlite).await;
     world.keep(vec![leased("crm")]).await;
     let place = tempfile::tempdir().unwrap();
-    let disk = crate::sqlite::SmallDisk::mount(&place.path().join("50% of #1?"));
+    let disk = crate::disk::SmallDisk::mount(&place.path().join("50% of #1?"));
     let copy = |world: &World| {
         disk.remount("rw");
         for entry in std::fs::read_dir(world.path()).unwrap() {

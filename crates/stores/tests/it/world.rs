@@ -5,7 +5,9 @@ use contract::clock::Tick;
 use contract::delivery::{
     Attempt, AttemptResult, Capture, CaptureEnd, Death, ErrorClass, Standing, Suspicion, Timings,
 };
+use contract::line::{Line, Priority};
 use contract::message::Headers;
+use contract::part::{Part, Rule};
 use contract::store::{
     Accept, Accepted, Ask, Claimed, Commit, Once, OrderKey, Position, Readiness, Session, Settled,
     Settlement, Start, Store, Watcher,
@@ -16,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stores::memory::Memory;
-use stores::sqlite::{Inline, Options, Sqlite, Sync};
+use stores::sqlite::{Inline, Options, READERS_PATIENCE, Sqlite, Sync};
 
 pub(crate) const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
 
@@ -116,6 +118,8 @@ pub(crate) struct World {
     pub(crate) session: Session,
     sync: Sync,
     reserve: u64,
+    /// How long the store waits for who reads a damaged file.
+    pub(crate) patience: Duration,
     holder: Holder,
 }
 
@@ -133,6 +137,7 @@ impl World {
         let mut world = Self {
             sync,
             reserve,
+            patience: READERS_PATIENCE,
             kind,
             folder: tempfile::tempdir().unwrap(),
             clock: Arc::default(),
@@ -147,7 +152,12 @@ impl World {
 
     pub(crate) fn options(&self) -> Options {
         let clock: Arc<dyn Clock> = self.clock.clone();
-        Options { reserve_bytes: self.reserve, sync: self.sync, ..Options::new(self.notes.clone(), clock) }
+        Options {
+            reserve_bytes: self.reserve,
+            sync: self.sync,
+            patience: self.patience,
+            ..Options::new(self.notes.clone(), clock)
+        }
     }
 
     async fn start(&mut self) {
@@ -211,7 +221,7 @@ impl World {
 
     /// An item for these deliveries.
     pub(crate) fn item(&self, deliveries: Vec<Start>) -> Accept {
-        Accept { message: Arc::new(self.message(b"{}")), deliveries, once: None }
+        Accept { message: Arc::new(self.message(b"{}")), deliveries, once: None, rule: Rule::All }
     }
 
     pub(crate) async fn accept_one(&self, item: Accept) -> Accepted {
@@ -234,7 +244,7 @@ impl World {
         deliveries: Vec<Start>,
     ) -> (Arc<Message>, Position) {
         let message = Arc::new(Message { deadline: Some(deadline), ..self.message(b"{}") });
-        let item = Accept { message: Arc::clone(&message), deliveries, once: None };
+        let item = Accept { message: Arc::clone(&message), deliveries, once: None, rule: Rule::All };
         let Accepted::New { position, .. } = self.accept_one(item).await else { panic!("not new") };
         (message, position)
     }
@@ -242,7 +252,7 @@ impl World {
     /// Ends what is too late; the ids of that, and the deadline that is next.
     pub(crate) async fn expire(&self) -> (Vec<DeliveryId>, Option<Timestamp>) {
         let expired = self.store().expire(self.now()).await.unwrap();
-        (expired.deliveries.iter().map(|late| late.delivery).collect(), expired.next)
+        (expired.moved.iter().map(|late| late.delivery).collect(), expired.next)
     }
 
     pub(crate) async fn claim(&self, target: &str, items: usize) -> Claimed {
@@ -257,13 +267,13 @@ impl World {
     ) -> Settled {
         let attempt = Some(Arc::new(attempt(1, 1, self.now())));
         let one = Settlement { position, delivery, attempt, standing };
-        self.store().settle(self.session, vec![one]).await.unwrap().remove(0)
+        self.store().settle(self.session, vec![one]).await.unwrap().answers.remove(0)
     }
 
     /// Back to the store without an attempt.
     pub(crate) async fn give_back(&self, position: Position, delivery: DeliveryId) -> Settled {
         let one = Settlement { position, delivery, attempt: None, standing: Standing::Due(self.now()) };
-        self.store().settle(self.session, vec![one]).await.unwrap().remove(0)
+        self.store().settle(self.session, vec![one]).await.unwrap().answers.remove(0)
     }
 
     pub(crate) async fn ticket(&self, id: MessageId) -> Ticket {
@@ -287,11 +297,20 @@ pub(crate) fn tenant() -> Name {
 }
 
 pub(crate) fn ask(target: &str, items: usize) -> Ask {
-    Ask { tenant: tenant(), target: name(target), items, bytes: usize::MAX }
+    let lines = Line::ALL.map(|line| (line, items)).to_vec();
+    Ask { tenant: tenant(), target: name(target), lines, bytes: usize::MAX }
 }
 
 pub(crate) fn leased(target: &str) -> Start {
-    Start { target: name(target), standing: Standing::Leased, key: None, shape: None, fault: None }
+    Start {
+        target: name(target),
+        standing: Standing::Leased,
+        key: None,
+        shape: None,
+        fault: None,
+        part: Part::default(),
+        priority: Priority::Normal,
+    }
 }
 
 pub(crate) fn due(target: &str, at: Timestamp) -> Start {

@@ -49,7 +49,8 @@ fn every_acknowledged_message_reaches_both_apis_through_kills() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (crm, mailing) = (Arc::new(Book::default()), Arc::new(Book::default()));
     let (crm_api, mailing_api) = (recording(&crm, 0)?, recording(&mailing, REFUSED_EVERY)?);
-    let retry = "retry: { schedule: [0s, 50ms, 50ms, 100ms, 100ms, 200ms] }";
+    let retry =
+        "retry: { schedule: [0s, 50ms, 50ms, 100ms, 100ms, 200ms] }, breaker: { open: 100ms, open_max: 1s }";
     let targets = [
         Target { name: "crm", url: crm_api.url(), more: retry },
         Target { name: "mailing", url: mailing_api.url(), more: retry },

@@ -70,7 +70,8 @@ fn a_full_disk_refuses_new_messages_and_loses_none() -> Result<()> {
         recorded.answered(entry);
         answer(stream, 200, "", b"ok")
     })?;
-    let retry = "retry: { exponential: { first: 200ms, factor: 1, max: 200ms, attempts: 100 } }";
+    let retry =
+        "retry: { exponential: { first: 200ms, factor: 1, max: 200ms, attempts: 100 } }, breaker: off";
     let targets = [Target { name: "crm", url: api.url(), more: retry }];
     let store = format!("sqlite:{}", disk.0.join("data").display());
     let setup = Setup { store: Some(store), ..Setup::new(folder.path(), &targets) };

@@ -176,3 +176,67 @@ fn the_product_reaches_each_api_at_its_own_place_as_its_readme_says() -> Result<
     ensure!(prices.header("x-source") == Some(&*format!("product/{ticket}")), "{prices:?}");
     Ok(())
 }
+
+#[test]
+fn the_saga_is_undone_in_reverse_as_its_readme_says() -> Result<()> {
+    let apis = Apis::start(&[&[], &[], &[422], &[], &[], &[]])?;
+    let folder = tempfile::tempdir()?;
+    let gateway = serve("saga", folder.path(), &[], &apis)?;
+    let bodies = bodies("saga")?;
+    let [order] = &bodies[..] else { anyhow::bail!("one order, not {bodies:?}") };
+    let ticket = send(&gateway, "POST", "/orders", order)?;
+    for target in ["stock", "payment", "release", "refund", "shop"] {
+        ended(&gateway, &ticket, target, "delivered", 1)?;
+    }
+    ended(&gateway, &ticket, "parcel", "dead", 1)?;
+    let first = |index: usize| apis.sent(index)?.into_iter().next().context("nothing was sent");
+    saw(&first(3)?, "POST /releases", ("content-type", "application/json"), &json!({"order": "o-1001"}))?;
+    let refund = json!({"order": "o-1001", "amount": 4200});
+    saw(&first(4)?, "POST /refunds", ("content-type", "application/json"), &refund)?;
+    let told: Value = serde_json::from_slice(&first(5)?.body)?;
+    ensure!(told.get("state") == Some(&json!("compensated")), "{told:#}");
+
+    let ticket = send(&gateway, "POST", "/orders", order)?;
+    for (target, state, attempts) in [
+        ("stock", "delivered", 1),
+        ("payment", "delivered", 1),
+        ("parcel", "delivered", 1),
+        ("shop", "delivered", 1),
+    ] {
+        ended(&gateway, &ticket, target, state, attempts)?;
+    }
+    ended(&gateway, &ticket, "release", "skipped", 0)?;
+    ended(&gateway, &ticket, "refund", "skipped", 0)
+}
+
+#[test]
+fn the_article_succeeds_without_one_cache_as_its_readme_says() -> Result<()> {
+    let apis = Apis::start(&[&[200, 400], &[], &[400], &[], &[]])?;
+    let folder = tempfile::tempdir()?;
+    let gateway = serve("article", folder.path(), &[], &apis)?;
+    let bodies = bodies("article")?;
+    let [article] = &bodies[..] else { anyhow::bail!("one article, not {bodies:?}") };
+    let put = || -> Result<String> {
+        let headers = [("content-type", "application/json")];
+        let answer = client::request(gateway.listen, "PUT", "/articles/17", &headers, article.as_bytes())?;
+        Ok(answer.json()?.get("id").and_then(Value::as_str).context("no id")?.to_owned())
+    };
+    let state = |ticket: &str| -> Result<Value> {
+        Ok(gateway.ticket(ticket)?.get("state").cloned().unwrap_or_default())
+    };
+    let ticket = put()?;
+    for target in ["site", "cache-eu", "search", "newsletter"] {
+        ended(&gateway, &ticket, target, "delivered", 1)?;
+    }
+    ended(&gateway, &ticket, "cache-us", "dead", 1)?;
+    ensure!(state(&ticket)? == "succeeded");
+
+    let ticket = put()?;
+    ended(&gateway, &ticket, "site", "dead", 1)?;
+    ended(&gateway, &ticket, "search", "delivered", 1)?;
+    for target in ["cache-eu", "cache-us", "newsletter"] {
+        ended(&gateway, &ticket, target, "skipped", 0)?;
+    }
+    ensure!(state(&ticket)? == "failed");
+    Ok(())
+}

@@ -11,9 +11,9 @@ use serde_json::Value;
 use std::sync::Arc;
 
 const MESSAGES: u64 = 20;
-const RETRY: &str = "timeout: 5s, retry: { schedule: [0s, 50ms, 50ms] }";
+const RETRY: &str = "timeout: 5s, retry: { schedule: [0s, 50ms, 50ms] }, breaker: off";
 /// Only where the time-out is what must happen; a busy machine may be slower than this.
-const SHORT: &str = "timeout: 1s, retry: { schedule: [0s, 50ms, 50ms] }";
+const SHORT: &str = "timeout: 1s, retry: { schedule: [0s, 50ms, 50ms] }, breaker: off";
 
 /// How a delivery to a faulty API must end.
 struct Ending {

@@ -7,5 +7,8 @@ mod examples;
 mod failed_sync;
 mod faults;
 mod integrity;
+mod second_signal;
+mod secrets;
+mod signatures;
 mod soak;
 mod sync_before_answer;

@@ -35,8 +35,8 @@ const LIMITED_EVERY: u64 = 100;
 const SLOWNESS: Duration = Duration::from_millis(50);
 /// So short that slices turn, and are dropped, within a test.
 const RETENTION: &str = "retention: { time: 4s, dead: 1h }\n";
-const RETRY: &str = "retry: { schedule: [0s, 50ms, 100ms, 200ms, 400ms] }, concurrency: 32";
-const RETRY_CHANGED: &str = "retry: { schedule: [0s, 100ms, 100ms, 200ms, 400ms] }, concurrency: 16";
+const RETRY: &str = "retry: { schedule: [0s, 50ms, 100ms, 200ms, 400ms] }, concurrency: 32, breaker: { open: 100ms, open_max: 1s }";
+const RETRY_CHANGED: &str = "retry: { schedule: [0s, 100ms, 100ms, 200ms, 400ms] }, concurrency: 16, breaker: { open: 100ms, open_max: 1s }";
 const NAMES: [&str; 5] = ["steady", "failing", "slow", "limiting", "strict"];
 
 const FIRST_SLICE: &str = "data/slice-000001.db";

@@ -126,7 +126,7 @@ fn usable(config: &Config) -> Result<(), String> {
     }
     for target in &config.targets {
         must(
-            (1..=limits::WINDOW_ITEMS_MAX).contains(&target.concurrency),
+            (1..=limits::WINDOW_ITEMS_MAX).contains(&target.concurrency.most()),
             "concurrency is out of its bounds",
         )?;
         must(

@@ -3,10 +3,11 @@
 use super::Mutant;
 use bytes::Bytes;
 use contract::delivery::{Death, Standing, Suspicion};
-use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
+use contract::part::{Duty, Rule};
+use contract::query::{Change, Changed, Cursor, Delivered, Detail, Filter, Page};
 use contract::store::{
     Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Lease, Pruned, Readiness, Renewed,
-    Retention, Scope, ScopeKind, Session, Settled, Settlement, Store, Versioned,
+    Retention, Scope, ScopeKind, Session, Settled, Settlement, Settles, Store, Versioned,
 };
 use contract::ticket::{Found, Ray, Ticket};
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
@@ -48,6 +49,20 @@ impl MutantStore {
             && let Some(once) = &mut accept.once
         {
             once.fingerprint = 0;
+        }
+        if self.is(Mutant::ForgottenQuorum) {
+            accept.rule = Rule::All;
+        }
+        for start in accept.deliveries.iter_mut().filter(|start| start.standing == Standing::Waiting) {
+            match start.part.duty {
+                Duty::Required | Duty::Optional if self.is(Mutant::HastyDependent) => {
+                    start.standing = Standing::Leased;
+                }
+                Duty::Undo(_) if self.is(Mutant::HastyUndo) => {
+                    start.standing = Standing::Due(accept.message.received);
+                }
+                Duty::Required | Duty::Optional | Duty::Undo(_) | Duty::Callback => {}
+            }
         }
         if self.is(Mutant::LostDelivery) && accept.deliveries.len() > 1 {
             accept.deliveries.pop();
@@ -92,12 +107,19 @@ impl MutantStore {
     async fn pretend_to_cancel(&self, message: MessageId) -> Result<Changed, Fault> {
         let due = |ray: &Ray| matches!(ray.standing, Standing::Due(_));
         let open = self.rays(message).await?.into_iter().filter(due);
-        Ok(Changed { deliveries: open.map(|ray| (ray.id, ray.target)).collect() })
+        Ok(Changed { deliveries: open.map(|ray| (ray.id, ray.target)).collect(), moved: Vec::new() })
     }
 
     async fn cancel_all(&self, message: MessageId) -> Result<Changed, Fault> {
         let unsent = self.rays(message).await?.into_iter().map(|ray| ray.id).collect();
-        self.store.change(Change::Cancel { tenant: Name::default_tenant(), message, unsent }).await
+        self.store
+            .change(Change::Cancel {
+                tenant: Name::default_tenant(),
+                message,
+                unsent,
+                delivered: Delivered::Stays,
+            })
+            .await
     }
 
     async fn rays(&self, message: MessageId) -> Result<Vec<Ray>, Fault> {
@@ -140,17 +162,17 @@ impl Store for MutantStore {
         })
     }
 
-    fn settle(&self, session: Session, mut batch: Vec<Settlement>) -> Answer<'_, Vec<Settled>> {
+    fn settle(&self, session: Session, mut batch: Vec<Settlement>) -> Answer<'_, Settles> {
         batch.iter_mut().for_each(|settlement| self.spoil_settlement(settlement));
         Box::pin(async move {
             if self.loses_settlements() && self.strikes() {
-                return Ok(vec![Settled::Recorded; batch.len()]);
+                return Ok(Settles { answers: vec![Settled::Recorded; batch.len()], moved: Vec::new() });
             }
-            let answers = self.store.settle(session, batch.clone()).await?;
+            let settles = self.store.settle(session, batch.clone()).await?;
             if self.is(Mutant::DoubleSettle) {
                 self.store.settle(session, batch).await?;
             }
-            Ok(answers)
+            Ok(settles)
         })
     }
 

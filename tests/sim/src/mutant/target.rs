@@ -33,6 +33,9 @@ impl MutantTarget {
             if self.mutant == Mutant::StaleKey {
                 parcel.revision = 0;
             }
+            if self.mutant == Mutant::StaleReport && language::has(&parcel.body, language::TICKET) {
+                parcel.revision = 0;
+            }
             if self.mutant == Mutant::RestlessKey {
                 parcel.revision += parcel.attempt;
             }

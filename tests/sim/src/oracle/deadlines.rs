@@ -1,5 +1,6 @@
 //! What waits past its deadline ends, although its target is held.
 
+use super::moving::Steps;
 use super::{Book, Ray};
 use crate::reach::Feat;
 use crate::rule::Rule;
@@ -15,7 +16,10 @@ const LATE_MAX: Duration = Duration::from_secs(15);
 impl Book {
     /// The store has ended what was late when it was asked.
     pub(crate) fn expired(&mut self, expired: &Expired, asked: Timestamp) {
-        for late in &expired.deliveries {
+        let (late, moved): (Vec<_>, Vec<_>) =
+            expired.moved.iter().cloned().partition(|one| one.standing == Standing::Expired);
+        let mut steps = Steps::new();
+        for late in &late {
             let id = late.delivery;
             let word = self.word(id);
             self.next_event();
@@ -24,7 +28,7 @@ impl Book {
                 return self.fail(Rule::Kept, format!("{id} is expired, but nobody knows it"));
             };
             let waits = matches!(ray.standing, Standing::Due(_));
-            let passed = kept.deadline.is_some_and(|deadline| deadline < asked);
+            let passed = kept.deadline_of(ray).is_some_and(|deadline| deadline < asked);
             let own = (kept.id, kept.position, kept.received) == (late.message, late.position, late.received)
                 && self.recipe.targets.get(ray.target).is_some_and(|target| target.name == late.target);
             let (target, seen) = (ray.target, format!("{word} is expired while it is {:?}", ray.standing));
@@ -39,7 +43,20 @@ impl Book {
                 ray.standing = Standing::Expired;
                 ray.refused = None;
             }
+            steps.extend(self.follow(id));
         }
+        self.check_moved(steps, &moved);
+    }
+
+    /// The wall clock is about to jump back.
+    pub(crate) fn jumping_back(&mut self) {
+        self.jumped = Some((self.clock.tick(), self.now()));
+    }
+
+    /// Whether the deadline has passed, or had when somebody looked: the wall clock may have jumped back since.
+    pub(super) fn has_passed(&self, deadline: Timestamp) -> bool {
+        let before = self.jumped.filter(|(tick, _)| self.clock.tick().since(*tick) < LATE_MAX);
+        deadline < self.now() || before.is_some_and(|(_, wall)| deadline < wall)
     }
 
     /// Nothing waits past its deadline for long.
@@ -52,11 +69,13 @@ impl Book {
             | Standing::Dead(_)
             | Standing::Cancelled
             | Standing::Expired
-            | Standing::Skipped => false,
+            | Standing::Skipped
+            | Standing::Waiting
+            | Standing::Unmet => false,
         };
-        let late = self
-            .rays()
-            .filter(|(_, kept, ray)| kept.deadline.is_some_and(|deadline| deadline < now) && waits(ray));
+        let late = self.rays().filter(|(_, kept, ray)| {
+            kept.deadline_of(ray).is_some_and(|deadline| deadline < now) && waits(ray)
+        });
         let since = |id: DeliveryId| (id, self.late.get(&id).copied().unwrap_or(tick));
         let late: BTreeMap<DeliveryId, Tick> = late.map(|(id, ..)| since(id)).collect();
         let endless = late.iter().find(|(_, since)| tick.since(**since) > LATE_MAX).map(|(id, _)| *id);

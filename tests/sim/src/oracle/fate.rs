@@ -127,6 +127,8 @@ fn again(standing: Standing, case: &Case<'_>, (wait, jitter): (Duration, f64), a
         | Standing::Delivered
         | Standing::Dead(_)
         | Standing::Cancelled
-        | Standing::Skipped => false,
+        | Standing::Skipped
+        | Standing::Waiting
+        | Standing::Unmet => false,
     }
 }

@@ -1,8 +1,10 @@
 //! Targets that must be left alone: paused, throttled, without valid credentials, gone, or not configured.
 
 use super::Book;
+use super::breaker::{Breaker, Turn};
 use super::fate::{Kind, OWN_WAIT, Seen, kind};
 use crate::reach::Feat;
+use crate::recipe::TargetRecipe;
 use crate::rule::Rule;
 use contract::store::Scope;
 use contract::target::Word;
@@ -21,9 +23,15 @@ pub(super) struct Lane {
     pub(super) hold: Held,
     /// The hold as the store has it: what a new process begins with.
     durable: Held,
+    /// When calls began, since the process or the wall clock did.
+    pub(super) starts: Vec<Timestamp>,
     /// Couriers that were on their way when the hold began: their calls still go out.
     late: usize,
     configured: bool,
+    /// Its breaker has opened since somebody resumed it, or may have.
+    tripped: bool,
+    /// Faults of this side since the last call that was made.
+    own_in_row: u32,
 }
 
 /// Why a target is left alone.
@@ -35,11 +43,17 @@ pub(super) struct Held {
     /// No probe before this; and how many have failed.
     pub(super) auth: Option<(Timestamp, u32)>,
     pub(super) proven: bool,
+    breaker: Breaker,
 }
 
 impl Lane {
+    pub(super) fn is_tripped(&self) -> bool {
+        self.hold.breaker.is_tripped()
+    }
+
     pub(super) fn begin_life(&mut self) {
         self.in_flight.clear();
+        self.starts.clear();
         self.hold = self.durable.clone();
         self.late = 0;
         self.configured = false;
@@ -54,6 +68,7 @@ impl Held {
             throttled: hold.throttled_until,
             auth: hold.auth.as_ref().map(|auth| (auth.probe_at, auth.step)),
             proven: hold.proven,
+            breaker: Breaker::of(hold.breaker),
         }
     }
 
@@ -124,12 +139,23 @@ impl Book {
             Some("asked for a wait")
         } else if hold.auth.is_some_and(|(probe, _)| now < probe) {
             Some("refuses the credentials")
+        } else if hold.breaker.is_open(now) {
+            Some("has failed too often")
+        } else if hold.breaker.width().is_some_and(|width| lane.in_flight.len() >= width) {
+            Some("is well again for fewer calls only")
         } else if auth && !lane.in_flight.is_empty() {
             Some("is being probed")
         } else {
             None
         };
         let (late, spare) = (lane.late, lane.late.saturating_sub(1));
+        let width = hold.breaker.width();
+        match (why, width) {
+            (None, Some(1)) => self.reached.note(Feat::BreakerProbe),
+            (None, Some(_)) => self.reached.note(Feat::BreakerRamp),
+            (None, None) | (Some(_), _) => {}
+        }
+        let Some(lane) = self.lanes.get_mut(target) else { return };
         match why {
             None if auth => self.reached.note(Feat::Probe),
             None => {}
@@ -142,8 +168,8 @@ impl Book {
     pub(super) fn is_held(&self, target: usize) -> bool {
         let now = self.now();
         self.lanes.get(target).is_some_and(|lane| {
-            let Held { paused, disabled, throttled, auth, .. } = &lane.hold;
-            let waits = throttled.is_some_and(|until| now < until) || auth.is_some();
+            let Held { paused, disabled, throttled, auth, breaker, .. } = &lane.hold;
+            let waits = throttled.is_some_and(|until| now < until) || auth.is_some() || breaker.is_open(now);
             !lane.configured || *paused || *disabled || waits
         })
     }
@@ -156,6 +182,28 @@ impl Book {
             self.reached.note(feat);
             self.let_late_ones_go(target);
         }
+    }
+
+    /// An attempt's end says how well the target is.
+    pub(super) fn feel(&mut self, target: usize, seen: Seen, began: Timestamp) {
+        let now = self.now();
+        let recipe = std::sync::Arc::clone(&self.recipe);
+        let Some(TargetRecipe { breaker: Some(policy), concurrency, .. }) = recipe.targets.get(target) else {
+            return;
+        };
+        let Some(lane) = self.lanes.get_mut(target) else { return };
+        let own = matches!(seen, Seen::OwnPassing | Seen::OwnLasting(_));
+        lane.own_in_row = if own { lane.own_in_row + 1 } else { 0 };
+        if lane.own_in_row >= policy.consecutive && !lane.is_tripped() {
+            self.reached.note(Feat::OwnFaultsInRow);
+        }
+        let Some(turn) = lane.hold.breaker.ended(seen, began, now, policy, *concurrency) else { return };
+        lane.tripped = true;
+        self.reached.note(match turn {
+            Turn::Opened => Feat::BreakerOpened,
+            Turn::Reopened => Feat::BreakerReopened,
+        });
+        self.let_late_ones_go(target);
     }
 
     /// The engine has said that the target is paused.
@@ -172,7 +220,8 @@ impl Book {
     /// The engine is about to resume the target.
     pub(crate) fn resuming(&mut self, target: usize) {
         if let Some(lane) = self.lanes.get_mut(target) {
-            lane.hold = Held { proven: lane.hold.proven, ..Held::default() };
+            let breaker = lane.hold.breaker.resumed();
+            lane.hold = Held { proven: lane.hold.proven, breaker, ..Held::default() };
             lane.late = 0;
         }
     }
@@ -203,9 +252,12 @@ impl Book {
         match serde_json::from_slice::<Hold>(value) {
             Ok(hold) => {
                 self.say(|| format!("kept the hold of {name}: {hold:?}"));
-                if let Some(lane) = self.lanes.get_mut(target) {
-                    lane.durable = Held::of(&hold);
-                }
+                let Some(lane) = self.lanes.get_mut(target) else { return };
+                lane.durable = Held::of(&hold);
+                let cause = lane.tripped || hold.breaker.is_none();
+                self.check(Rule::Holding, cause, || {
+                    format!("the breaker of {name} has opened without cause")
+                });
             }
             Err(error) => self.fail(Rule::Holding, format!("the hold of {name} is kept unreadable: {error}")),
         }

@@ -1,13 +1,16 @@
 //! What is taken in: each message once, with the deliveries that its route and filters ask for.
 
+use super::group::{Seat, begins_waiting};
 use super::{Book, Kept, Lease, Ray};
 use crate::language;
 use crate::reach::Feat;
-use crate::recipe::{Keeping, Letter};
+use crate::recipe::{Keeping, Letter, TargetRecipe, WayRecipe};
 use crate::rule::Rule;
 use contract::delivery::{Death, Standing};
+use contract::part;
+use contract::part::Duty;
 use contract::store::{Accept, Accepted, Start};
-use contract::{DeliveryId, Message, MessageId};
+use contract::{DeliveryId, Message, MessageId, Timestamp};
 use engine::happened::Refusal;
 use engine::offer::{Novelty, Receipt};
 use std::time::Duration;
@@ -38,15 +41,20 @@ impl Book {
                     Some(begin(target, start, demoted.contains(&ordinal), message, since))
                 });
                 let rays = rays.collect();
-                let kept = Kept {
+                let mut kept = Kept {
                     id: message.id,
                     first: message.first,
                     position: *position,
                     route: letter.route,
                     received: message.received,
                     deadline: message.deadline,
+                    quorum: self.recipe.routes.get(letter.route).and_then(|route| route.quorum),
                     rays,
                 };
+                let report = kept.report();
+                for ray in &mut kept.rays {
+                    ray.report = (ray.part.duty == Duty::Callback).then(|| report.clone());
+                }
                 self.by_first.insert(message.first.at(0), n);
                 self.kept.insert(n, kept);
                 self.check_leases_of_new(n);
@@ -71,7 +79,7 @@ impl Book {
         self.say(|| format!("202 for {n}: {}", receipt.id));
         let kept = self.kept.values().find(|kept| kept.id == receipt.id);
         let whole =
-            kept.is_some_and(|kept| kept.first == receipt.first && kept.rays.len() == receipt.targets.len());
+            kept.is_some_and(|kept| kept.first == receipt.first && kept.own() == receipt.targets.len());
         self.check(Rule::Kept, whole, || format!("message {n} was acknowledged, but it is not kept"));
         let before = self.acknowledged.insert(n, Some(receipt.id)).flatten();
         match (receipt.novelty, before) {
@@ -131,8 +139,7 @@ impl Book {
         let twin = self.letters.get(&n).cloned().and_then(|letter| self.first_with_key(&letter));
         let fingerprint = |n: u64| self.letters.get(&n)?.once.as_ref().map(|once| once.fingerprint);
         let kept = twin.and_then(|twin| self.kept.get(&twin));
-        let same = kept
-            .is_some_and(|kept| kept.id == id && kept.first == first && kept.rays.len() == targets)
+        let same = kept.is_some_and(|kept| kept.id == id && kept.first == first && kept.own() == targets)
             && twin.is_some_and(|twin| fingerprint(twin) == fingerprint(n));
         self.check(Rule::Once, same, || {
             format!("message {n} is answered as the same as {id}, which it is not")
@@ -144,45 +151,83 @@ impl Book {
         let Some(generation) = number.and_then(|number| self.generations.get(number)).cloned() else {
             return;
         };
-        let rays = self.recipe.rays(letter.route, &generation);
-        let names =
-            rays.iter().filter_map(|target| self.recipe.targets.get(*target)).map(|target| &target.name);
+        let ways = self.recipe.ways(letter.route, &generation);
+        let quorum = self.recipe.routes.get(letter.route).and_then(|route| route.quorum);
+        let names = ways.iter().filter_map(|way| self.recipe.targets.get(way.target));
+        let names = names.map(|target| &target.name);
         let right = names.eq(accept.deliveries.iter().map(|start| &start.target));
         self.check(Rule::Routed, right, || format!("message {n} does not go where its route says"));
-        for (target, start) in rays.into_iter().zip(&accept.deliveries) {
-            let fits = self.start_fits(letter, target, start, &accept.message);
-            self.check(Rule::Routed, fits, || format!("{n}→t{target} begins as {start:?}"));
+        let grouped = ways.iter().map(|way| &way.part).eq(accept.deliveries.iter().map(|start| &start.part))
+            && accept.rule == quorum.map_or(part::Rule::All, part::Rule::Quorum);
+        self.check(Rule::Grouped, grouped, || format!("message {n} is another group"));
+        let mut seats: Vec<Seat> = ways.iter().map(|way| self.beginning(letter, way)).collect();
+        super::group::follow(quorum, &mut seats);
+        for ((way, seat), start) in ways.into_iter().zip(seats).zip(&accept.deliveries) {
+            let target = way.target;
+            let fits = self.start_fits(letter, target, &seat, start, &accept.message);
+            self.check(Rule::Routed, fits, || format!("{n}→t{target} begins as {start:?}, not {seat:?}"));
             let shape = generation.shapes.get(target).copied().flatten().map(u64::from);
             let shaped = shape == start.shape.map(|shape| shape.0);
             self.check(Rule::Faithful, shaped, || format!("{n}→t{target} has the shape {:?}", start.shape));
-            let key = start.key.as_ref().map(|key| &*key.0) == letter.key.as_deref();
+            let own = matches!(way.part.duty, Duty::Required | Duty::Optional);
+            let key = start.key.as_ref().map(|key| &*key.0) == letter.key.as_deref().filter(|_| own);
             self.check(Rule::Ordered, key, || format!("{n}→t{target} has the order key {:?}", start.key));
         }
     }
 
-    fn start_fits(&mut self, letter: &Letter, target: usize, start: &Start, message: &Message) -> bool {
+    /// How it begins, before its group is looked at.
+    fn beginning(&mut self, letter: &Letter, way: &WayRecipe) -> Seat {
+        let recipe = std::sync::Arc::clone(&self.recipe);
+        let target = recipe.targets.get(way.target).filter(|target| target.filtered);
+        let raises = language::has(&letter.body, language::RAISE);
+        let wanted = |target: &TargetRecipe| language::has(&letter.body, &format!("\"{}\"", target.name));
+        let standing = match target {
+            Some(_) if raises => {
+                self.reached.note(Feat::FilterFailed);
+                Standing::Dead(Death::Config)
+            }
+            Some(target) if !wanted(target) => {
+                self.reached.note(Feat::Skipped);
+                Standing::Skipped
+            }
+            Some(_) | None if begins_waiting(&way.part) => Standing::Waiting,
+            Some(_) | None => Standing::Due(Timestamp::ZERO),
+        };
+        Seat { part: way.part.clone(), standing, ended: None, doomed: false }
+    }
+
+    fn start_fits(
+        &mut self,
+        letter: &Letter,
+        target: usize,
+        seat: &Seat,
+        start: &Start,
+        message: &Message,
+    ) -> bool {
         let recipe = std::sync::Arc::clone(&self.recipe);
         let Some(target) = recipe.targets.get(target) else { return false };
-        let wanted = language::has(&letter.body, &format!("\"{}\"", target.name));
-        if target.filtered && language::has(&letter.body, language::RAISE) {
-            self.reached.note(Feat::FilterFailed);
-            return start.standing == Standing::Dead(Death::Config) && start.fault.is_some();
-        }
-        if target.filtered && !wanted {
-            self.reached.note(Feat::Skipped);
-            return start.standing == Standing::Skipped;
+        let failed = matches!(seat.standing, Standing::Dead(_));
+        if !matches!(seat.standing, Standing::Due(_)) {
+            return start.standing == seat.standing && start.fault.is_some() == failed;
         }
         let wait = target.waits.first().copied().unwrap_or_default();
         let slack = Duration::from_millis(2);
         let earliest = message.received + wait.mul_f64(1.0 - target.jitter).saturating_sub(slack);
+        let put_off = letter.not_before.filter(|at| *at > message.received);
+        let earliest = earliest.max(put_off.unwrap_or_default());
+        if put_off.is_some() {
+            self.reached.note(Feat::PutOff);
+        }
         match start.standing {
-            Standing::Leased => wait.is_zero(),
+            Standing::Leased => wait.is_zero() && put_off.is_none(),
             Standing::Due(at) => at >= earliest,
             Standing::Delivered
             | Standing::Dead(_)
             | Standing::Cancelled
             | Standing::Expired
-            | Standing::Skipped => false,
+            | Standing::Skipped
+            | Standing::Waiting
+            | Standing::Unmet => false,
         }
     }
 
@@ -208,16 +253,26 @@ impl Book {
     }
 }
 
+impl Kept {
+    /// How many deliveries the message is for.
+    fn own(&self) -> usize {
+        self.rays.iter().filter(|ray| matches!(ray.part.duty, Duty::Required | Duty::Optional)).count()
+    }
+}
+
 fn begin(target: usize, start: &Start, demoted: bool, message: &Message, since: u64) -> Ray {
     let standing = if demoted { Standing::Due(message.received) } else { start.standing };
-    let lease = (standing == Standing::Leased).then_some(Lease { since, sent: false, end: None });
+    let lease = (standing == Standing::Leased).then_some(Lease::new(since, 1, 0));
     Ray {
         target,
+        part: start.part.clone(),
         standing,
         run: 1,
         attempts: u32::from(start.fault.is_some()),
         recorded: usize::from(start.fault.is_some()),
-        stumbled: false,
+        stumbled: None,
+        ended: None,
+        report: None,
         revision: 0,
         edited: None,
         shape: start.shape.and_then(|shape| u32::try_from(shape.0).ok()),

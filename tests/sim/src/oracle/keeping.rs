@@ -1,12 +1,15 @@
 //! What the store has committed: leases, settlements, changes, new sessions.
 
 use super::fate::{self, Case, Seen};
+use super::group::begins_waiting;
+use super::moving::Steps;
 use super::{Book, Lease, Ray};
 use crate::reach::Feat;
 use crate::rule::Rule;
 use contract::delivery::{Death, Standing, Suspicion};
-use contract::query::{Change, Changed};
-use contract::store::{Session, Settled, Settlement};
+use contract::part::Duty;
+use contract::query::{Change, Changed, Delivered};
+use contract::store::{Session, Settled, Settlement, Settles};
 use contract::{DeliveryId, Timestamp, limits, store};
 
 impl Book {
@@ -23,6 +26,7 @@ impl Book {
         let suspect = if ray.suspect { Suspicion::PossiblyDuplicate } else { Suspicion::Clear };
         let facts = &lease.delivery;
         let same = (facts.attempts, facts.run, facts.revision) == (ray.attempts, ray.run, ray.revision)
+            && facts.duty == ray.part.duty
             && lease.edit.as_ref().map(|edit| &edit.body) == ray.edited.as_ref();
         let marked = facts.suspect == suspect;
         let seen = format!("{word} is claimed as {facts:?}, but is {:?}", ray.standing);
@@ -31,14 +35,23 @@ impl Book {
         self.check(Rule::Marked, marked, || seen);
         if let Some(ray) = self.ray(id) {
             ray.standing = Standing::Leased;
-            ray.lease = Some(Lease { since, sent: false, end: None });
+            ray.lease = Some(Lease::new(since, ray.run, ray.attempts));
         }
         self.check_turn(id);
         self.check_memory();
     }
 
-    /// The store has answered for a settlement.
-    pub(crate) fn settled(&mut self, settlement: &Settlement, answer: Settled) {
+    /// The store has answered for a batch of settlements.
+    pub(crate) fn settled_all(&mut self, batch: &[Settlement], settles: &Settles) {
+        let mut steps = Steps::new();
+        for (settlement, answer) in batch.iter().zip(&settles.answers) {
+            self.settled(settlement, *answer);
+            steps.extend(self.follow(settlement.delivery));
+        }
+        self.check_moved(steps, &settles.moved);
+    }
+
+    fn settled(&mut self, settlement: &Settlement, answer: Settled) {
         let id = settlement.delivery;
         let word = self.word(id);
         self.next_event();
@@ -49,7 +62,7 @@ impl Book {
         let Some((_, kept, ray)) = self.find(id) else {
             return self.fail(Rule::Kept, format!("{id} is settled, but nobody knows it"));
         };
-        let deadline = kept.deadline;
+        let deadline = kept.deadline_of(ray);
         let leased = ray.standing == Standing::Leased;
         let ended = ray.standing.is_final();
         self.check(Rule::EndsOnce, !ended, || format!("{word} is settled after its end"));
@@ -64,50 +77,55 @@ impl Book {
         let end = ray.lease.take().and_then(|lease| lease.end);
         let own = again && end.is_some_and(|end| end.seen == Seen::OwnPassing);
         ray.standing = standing;
-        if standing.is_final() {
+        if standing.is_final() || settlement.standing.is_final() {
             ray.refused = None;
         }
-        match &settlement.attempt {
-            None => {}
-            Some(_) if own => {
-                ray.recorded += usize::from(!ray.stumbled);
-                ray.stumbled = true;
-            }
-            Some(_) => {
+        if let Some(attempt) = &settlement.attempt {
+            ray.ended = Some(attempt.began + attempt.timings.total());
+            let mark = Some((attempt.run, attempt.number)).filter(|_| own);
+            ray.recorded += usize::from(mark.is_none() || ray.stumbled != mark);
+            ray.stumbled = mark;
+            if !own {
                 ray.attempts += 1;
-                ray.recorded += 1;
                 ray.orphaned = 0;
-                ray.stumbled = false;
             }
+        }
+        if standing == Standing::Waiting {
+            ray.outdated();
         }
     }
 
     /// What was in flight when its ticket was cancelled is not tried again. Gives where it stands.
     fn check_ending(&mut self, id: DeliveryId, standing: Standing, answer: Settled) -> Standing {
-        let doomed =
-            self.find(id).is_some_and(|(_, _, ray)| ray.doomed) && matches!(standing, Standing::Due(_));
+        let outdated = self.find(id).is_some_and(|(_, _, ray)| ray.is_outdated());
+        let dies = !outdated && self.find(id).is_some_and(|(_, _, ray)| ray.doomed);
+        let doomed = dies && matches!(standing, Standing::Due(_));
         let ends = answer == Settled::Cancelled;
         let word = self.word(id);
         self.check(Rule::Cancelled, ends == doomed, || {
             format!("{word} is settled as {standing:?}: {answer:?}")
         });
-        if doomed { Standing::Cancelled } else { standing }
+        match () {
+            () if outdated => Standing::Waiting,
+            () if doomed => Standing::Cancelled,
+            () => standing,
+        }
     }
 
     /// Whether the settlement follows from the attempt, by the oracle's own reading of the rules.
     fn check_fate(&mut self, id: DeliveryId, settlement: &Settlement, deadline: Option<Timestamp>) {
         let word = self.word(id);
         let recipe = std::sync::Arc::clone(&self.recipe);
-        let now = self.now();
         let Some((_, _, ray)) = self.find(id) else { return };
         let Some(target) = recipe.targets.get(ray.target) else { return };
         let Some(lease) = &ray.lease else { return };
-        let made = ray.attempts + 1;
+        let (run, made) = (lease.run, lease.made + 1);
         let standing = settlement.standing;
         let (fits, recorded) = match &lease.end {
             None if lease.sent => (false, false),
             None => {
-                let late = deadline.is_some_and(|deadline| deadline < now) || standing != Standing::Expired;
+                let late = deadline.is_some_and(|deadline| self.has_passed(deadline))
+                    || standing != Standing::Expired;
                 (
                     late && matches!(standing, Standing::Due(_) | Standing::Expired),
                     settlement.attempt.is_none(),
@@ -124,7 +142,7 @@ impl Book {
                     again: end.again,
                 };
                 let attempt = settlement.attempt.as_ref();
-                let right = attempt.is_some_and(|attempt| attempt.number == made && attempt.run == ray.run);
+                let right = attempt.is_some_and(|attempt| attempt.number == made && attempt.run == run);
                 (fate::fits(standing, end.seen, &case), right)
             }
         };
@@ -155,7 +173,9 @@ impl Book {
             | Standing::Due(_)
             | Standing::Delivered
             | Standing::Cancelled
-            | Standing::Skipped => {}
+            | Standing::Skipped
+            | Standing::Waiting
+            | Standing::Unmet => {}
         }
     }
 
@@ -165,9 +185,39 @@ impl Book {
         if let Change::Cancel { message, .. } = change {
             self.doom(*message, changed);
         }
+        let mut steps = Steps::new();
         for (id, _) in &changed.deliveries {
             self.change_one(change, *id);
+            steps.extend(match change {
+                Change::Revive { deliveries, .. } => {
+                    let at = deliveries.iter().find(|(one, _)| one == id).map(|(_, at)| *at);
+                    self.reopen(*id, at.unwrap_or_default())
+                }
+                Change::Discard { .. } => self.retell(*id),
+                Change::Edit { .. } | Change::Cancel { .. } => Steps::new(),
+            });
         }
+        if let Change::Cancel { message, delivered, .. } = change {
+            if *delivered == Delivered::Stays {
+                steps.extend(self.forget_undos(*message));
+            }
+            let first = self.kept.values().find(|kept| kept.id == *message).map(|kept| kept.first);
+            steps.extend(first.into_iter().flat_map(|first| self.follow(first)));
+        }
+        self.check_moved(steps, &changed.moved);
+    }
+
+    /// What was delivered of a cancelled ticket stays so: nothing is left to undo.
+    fn forget_undos(&mut self, message: contract::MessageId) -> Steps {
+        let Some(kept) = self.kept.values_mut().find(|kept| kept.id == message) else { return Steps::new() };
+        let first = kept.first;
+        let idle = |ray: &Ray| matches!(ray.part.duty, Duty::Undo(_)) && ray.standing == Standing::Waiting;
+        let idle = (0..).zip(&mut kept.rays).filter(|(_, ray)| idle(ray));
+        idle.map(|(ordinal, ray)| {
+            ray.standing = Standing::Skipped;
+            (first.at(ordinal), Standing::Skipped)
+        })
+        .collect()
     }
 
     /// What is in flight of a cancelled ticket is not tried again.
@@ -177,7 +227,8 @@ impl Book {
         let mut in_flight = 0;
         for (ordinal, ray) in (0..).zip(&mut kept.rays) {
             let taken = changed.deliveries.iter().any(|(id, _)| *id == first.at(ordinal));
-            if ray.standing == Standing::Leased && !taken {
+            let own = matches!(ray.part.duty, Duty::Required | Duty::Optional);
+            if own && ray.standing == Standing::Leased && !taken {
                 ray.doomed = true;
                 in_flight += 1;
             }
@@ -196,7 +247,9 @@ impl Book {
             Change::Cancel { unsent, .. } => {
                 let sent = ray.lease.as_ref().is_some_and(|lease| lease.sent);
                 let unsent = unsent.contains(&id) && ray.standing == Standing::Leased && !sent;
-                let legal = unsent || matches!(ray.standing, Standing::Due(_));
+                let waits = matches!(ray.standing, Standing::Due(_) | Standing::Waiting);
+                let own = matches!(ray.part.duty, Duty::Required | Duty::Optional);
+                let legal = own && (unsent || waits);
                 (ray.standing, ray.lease) = (Standing::Cancelled, None);
                 (legal, Feat::CancelWaiting)
             }
@@ -207,7 +260,9 @@ impl Book {
             }
             Change::Revive { deliveries, .. } => {
                 let due = deliveries.iter().find(|(one, _)| *one == id).map(|(_, due)| *due);
-                ray.revive(due.unwrap_or_default(), revived);
+                let waits = begins_waiting(&ray.part);
+                let due = Standing::Due(due.unwrap_or_default());
+                ray.revive(if waits { Standing::Waiting } else { due }, revived);
                 (dead, Feat::Redrive)
             }
             Change::Discard { .. } => {
@@ -228,19 +283,15 @@ impl Book {
         let fresh = !self.sessions.contains(&session);
         self.check(Rule::Fenced, fresh, || format!("{session:?} was given twice"));
         self.sessions.push(session);
+        let leased = |ray: &Ray| ray.standing == Standing::Leased;
+        let orphans: Vec<_> = self.rays().filter(|(_, _, ray)| leased(ray)).map(|(id, ..)| id).collect();
         let mut poisoned = 0;
-        for ray in self.kept.values_mut().flat_map(|kept| &mut kept.rays) {
-            if ray.standing == Standing::Leased {
-                ray.orphaned += 1;
-                ray.suspect = true;
-                ray.lease = None;
-                ray.standing = match ray.orphaned {
-                    _ if ray.doomed => Standing::Cancelled,
-                    limits::ORPHANED_MAX.. => Standing::Dead(Death::Poison),
-                    0..limits::ORPHANED_MAX => Standing::Due(now),
-                };
+        for id in orphans {
+            if let Some(ray) = self.ray(id) {
+                ray.orphan(now);
                 poisoned += u64::from(ray.standing == Standing::Dead(Death::Poison));
             }
+            self.follow(id);
         }
         if poisoned > 0 {
             self.reached.note(Feat::Poison);
@@ -249,11 +300,37 @@ impl Book {
 }
 
 impl Ray {
-    fn revive(&mut self, due: Timestamp, event: u64) {
-        self.standing = Standing::Due(due);
+    /// A callback in flight that tells of a run before this one.
+    fn is_outdated(&self) -> bool {
+        self.doomed && self.part.duty == Duty::Callback
+    }
+
+    /// Its session is dead.
+    fn orphan(&mut self, now: Timestamp) {
+        self.orphaned += 1;
+        self.suspect = true;
+        self.lease = None;
+        self.standing = match self.orphaned {
+            _ if self.is_outdated() => Standing::Waiting,
+            _ if self.doomed => Standing::Cancelled,
+            limits::ORPHANED_MAX.. => Standing::Dead(Death::Poison),
+            0..limits::ORPHANED_MAX => Standing::Due(now),
+        };
+        if self.standing == Standing::Waiting {
+            self.outdated();
+        }
+    }
+
+    /// It has come back, and waits for its next run.
+    fn outdated(&mut self) {
+        (self.attempts, self.succeeded, self.doomed) = (0, None, false);
+    }
+
+    /// Begins another run.
+    pub(super) fn revive(&mut self, standing: Standing, event: u64) {
+        self.standing = standing;
         self.run += 1;
         self.attempts = 0;
-        self.stumbled = false;
         self.orphaned = 0;
         self.succeeded = None;
         self.doomed = false;

@@ -1,10 +1,13 @@
 //! Compares the picture with what the store says, and the end with what was promised.
 
-use super::{Book, Oracle, Ray};
+use super::group::{is_broken, required};
+use super::{Book, Kept, Oracle, Ray};
 use crate::language;
 use crate::reach::Feat;
 use crate::rule::Rule;
 use contract::delivery::{Attempt, ErrorClass, Standing};
+use contract::part;
+use contract::part::Duty;
 use contract::store::{Backlog, Store};
 use contract::ticket::{Found, Ticket};
 use contract::{MessageId, Name};
@@ -53,19 +56,23 @@ impl Book {
         let Some((n, kept)) = self.kept.iter().find(|(_, kept)| kept.id == ticket.id) else { return };
         let n = *n;
         let route = self.recipe.routes.get(kept.route).map(|route| &route.name);
-        let head = route == Some(&ticket.route) && kept.received == ticket.received;
+        let head = route == Some(&ticket.route)
+            && kept.received == ticket.received
+            && ticket.rule == kept.quorum.map_or(part::Rule::All, part::Rule::Quorum);
         let whole = kept.rays.len() == ticket.deliveries.len();
         let rays = kept.rays.iter().zip(&ticket.deliveries).enumerate();
         let wrong = rays.into_iter().find(|(ordinal, (ray, shown))| {
             let right = kept.first.at(u16::try_from(*ordinal).unwrap_or(u16::MAX)) == shown.id
-                && self.recipe.targets.get(ray.target).is_some_and(|target| target.name == shown.target);
+                && self.recipe.targets.get(ray.target).is_some_and(|target| target.name == shown.target)
+                && ray.part == shown.part;
             !right || !shows(ray, shown)
         });
         let wrong = wrong.map(|(_, (ray, shown))| format!("{n}→t{}: {shown:?} where {ray:?}", ray.target));
-        let state = fold(&kept.rays);
+        let state = fold(kept);
         let folded = status::fold(ticket);
+        let own = kept.rays.iter().filter(|ray| ray.part.duty != Duty::Callback);
         let same =
-            folded.state == state && folded.settled == kept.rays.iter().all(|ray| ray.standing.is_final());
+            folded.state == state && folded.settled == own.into_iter().all(|ray| ray.standing.is_final());
         self.check(Rule::Kept, head && whole, || format!("the ticket of {n} is another one: {ticket:?}"));
         self.check(Rule::Truthful, wrong.is_none(), || wrong.unwrap_or_default());
         self.check(Rule::Truthful, same, || {
@@ -84,7 +91,9 @@ impl Book {
                 | Standing::Delivered
                 | Standing::Cancelled
                 | Standing::Expired
-                | Standing::Skipped => {}
+                | Standing::Skipped
+                | Standing::Waiting
+                | Standing::Unmet => {}
             }
         }
         counts.retain(|_, count| *count != (0, 0));
@@ -157,23 +166,46 @@ fn shows(ray: &Ray, shown: &contract::ticket::Ray) -> bool {
 }
 
 /// The ticket's word, written a second time from the decisions.
-fn fold(rays: &[Ray]) -> State {
-    let required = || rays.iter().filter(|ray| ray.standing != Standing::Skipped);
-    if required().any(|ray| !ray.standing.is_final()) {
-        let untouched = required().all(|ray| ray.recorded == 0 && !ray.standing.is_final());
+fn fold(kept: &Kept) -> State {
+    let seats = kept.seats();
+    if is_broken(kept.quorum, &seats)
+        && let Some(state) = undone(kept)
+    {
+        return state;
+    }
+    let shown = || {
+        kept.rays.iter().filter(|ray| ray.part.duty != Duty::Callback && ray.standing != Standing::Skipped)
+    };
+    if shown().any(|ray| !ray.standing.is_final()) {
+        let untouched = shown().all(|ray| ray.recorded == 0 && !ray.standing.is_final());
         return if untouched { State::Accepted } else { State::Running };
     }
-    let count = |standing| required().filter(|ray| ray.standing == standing).count();
-    let (all, delivered) = (required().count(), count(Standing::Delivered));
-    if delivered == all {
+    let required_in =
+        |standing| shown().filter(|ray| ray.part.duty == Duty::Required && ray.standing == standing).count();
+    let (all, delivered, _) = required(&seats);
+    if !is_broken(kept.quorum, &seats) {
         State::Succeeded
-    } else if delivered + count(Standing::Cancelled) == all {
+    } else if delivered + required_in(Standing::Cancelled) == all {
         State::Cancelled
-    } else if delivered + count(Standing::Expired) == all {
+    } else if delivered + required_in(Standing::Expired) == all {
         State::Expired
     } else if delivered > 0 {
         State::PartiallyFailed
     } else {
         State::Failed
     }
+}
+
+/// How far undoing is, if anything is to be undone.
+fn undone(kept: &Kept) -> Option<State> {
+    let undos = || kept.rays.iter().filter(|ray| matches!(ray.part.duty, Duty::Undo(_)));
+    let wanted = || undos().filter(|ray| ray.standing != Standing::Skipped);
+    wanted().next()?;
+    Some(if undos().any(|ray| !ray.standing.is_final()) {
+        State::Compensating
+    } else if wanted().all(|ray| ray.standing == Standing::Delivered) {
+        State::Compensated
+    } else {
+        State::CompensationFailed
+    })
 }

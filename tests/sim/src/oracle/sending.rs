@@ -6,8 +6,10 @@ use crate::reach::Feat;
 use crate::rule::Rule;
 use bytes::Bytes;
 use contract::delivery::{ErrorClass, Standing, Suspicion};
+use contract::part::Duty;
 use contract::target::{Outcome, Parcel};
-use contract::{DeliveryId, limits};
+use contract::{DeliveryId, Timestamp, limits};
+use std::time::Duration;
 
 /// A request as an API sees it.
 #[derive(Debug)]
@@ -17,6 +19,9 @@ pub(crate) struct Request {
     pub(crate) duplicate: bool,
     pub(crate) body: Bytes,
 }
+
+/// From the start of a delivery to its call.
+const START_MAX: Duration = Duration::from_millis(20);
 
 impl Book {
     /// An attempt is about to be made.
@@ -32,8 +37,12 @@ impl Book {
         let leased = ray.target == target
             && ray.standing == Standing::Leased
             && ray.lease.as_ref().is_some_and(|lease| !lease.sent);
-        let next = (parcel.attempt, parcel.revision) == (ray.attempts + 1, ray.revision);
-        let late = kept.deadline.is_some_and(|deadline| now > deadline);
+        let callback = ray.part.duty == Duty::Callback;
+        let (run, made) = ray.lease.as_ref().map_or((ray.run, 0), |lease| (lease.run, lease.made));
+        let revision = if callback { run - 1 } else { ray.revision };
+        let next = (parcel.attempt, parcel.revision) == (made + 1, revision);
+        let current = !callback || ray.lease.as_ref().is_some_and(|lease| lease.fresh);
+        let late = kept.deadline_of(ray).is_some_and(|deadline| now > deadline);
         let suspect = if ray.suspect { Suspicion::PossiblyDuplicate } else { Suspicion::Clear };
         let marked = parcel.suspect == suspect;
         let repeat = ray.succeeded;
@@ -43,6 +52,10 @@ impl Book {
         self.check(Rule::Leased, leased, || format!("{word} is sent while it is {standing:?}"));
         self.check(Rule::Truthful, next, || format!("{word} is sent as attempt {}", parcel.attempt));
         self.check(Rule::InTime, !late, || format!("{word} is sent after its deadline"));
+        self.check(Rule::Grouped, current, || format!("{word} tells of a run that is over"));
+        if callback {
+            self.reached.note(if run > 1 { Feat::CalledAgain } else { Feat::CalledBack });
+        }
         self.check(Rule::Cancelled, !cancelled, || format!("{word} is sent after its cancellation"));
         self.check(Rule::Marked, marked, || format!("{word} is sent marked {:?}", parcel.suspect));
         self.check_repeat(&word, repeat, life);
@@ -59,6 +72,7 @@ impl Book {
             lane.in_flight.insert(id);
         }
         self.check_concurrency(target);
+        self.check_rate(target);
         if let Some(ray) = self.ray(id) {
             ray.sends += 1;
             if let Some(lease) = &mut ray.lease {
@@ -68,8 +82,9 @@ impl Book {
     }
 
     /// An attempt has ended.
-    pub(crate) fn ended(&mut self, target: usize, id: DeliveryId, outcome: &Outcome) {
+    pub(crate) fn ended(&mut self, target: usize, (id, began): (DeliveryId, Timestamp), outcome: &Outcome) {
         let seen = Seen::of(outcome);
+        self.feel(target, seen, began);
         self.next_event();
         let word = self.word(id);
         self.say(|| format!("ended {word}: {seen:?}"));
@@ -110,6 +125,9 @@ impl Book {
         let right = ray.target == target;
         let once = ray.arrivals < ray.sends;
         let suspect = ray.suspect;
+        // Each run of a callback has a key of its own.
+        let run = ray.lease.as_ref().map_or(ray.run, |lease| lease.run);
+        let run = if ray.part.duty == Duty::Callback { run } else { 0 };
         let word = self.word(id);
         self.check(Rule::Routed, right, || format!("{word} arrives at t{target}"));
         self.check(Rule::Leased, once, || format!("{word} arrives more often than it is sent"));
@@ -119,15 +137,14 @@ impl Book {
         if let Some(ray) = self.ray(id) {
             ray.arrivals += 1;
         }
-        let first = self.keys.entry(request.key.clone()).or_insert_with(|| (id, request.body.clone()));
-        let same = *first == (id, request.body.clone());
+        let first = self.keys.entry(request.key.clone()).or_insert_with(|| (id, request.body.clone(), run));
+        let same = *first == (id, request.body.clone(), run);
         self.check(Rule::OneKey, same, || {
             format!("{word} arrives with the key of another one: {}", request.key)
         });
-        let keys = self
-            .keys
-            .iter()
-            .filter(|(key, (one, body))| *one == id && *body == request.body && **key != request.key);
+        let keys = self.keys.iter().filter(|(key, (one, body, of))| {
+            (*one, *of) == (id, run) && *body == request.body && **key != request.key
+        });
         let others = keys.count();
         self.check(Rule::OneKey, others == 0, || format!("{word} arrives with another key than before"));
         self.check_body(id, &request.body);
@@ -147,10 +164,12 @@ impl Book {
     fn check_body(&mut self, id: DeliveryId, body: &Bytes) {
         let Some((n, _, ray)) = self.find(id) else { return };
         let Some(letter) = self.letters.get(&n) else { return };
+        let told = ray.report.as_ref().filter(|_| ray.part.duty == Duty::Callback);
+        let content = told.unwrap_or(&letter.body);
         let expected = match (&ray.edited, ray.shape) {
             (Some(edited), _) => edited.clone(),
-            (None, Some(version)) => language::wrap(version, &letter.body),
-            (None, None) => letter.body.clone(),
+            (None, Some(version)) => language::wrap(version, content),
+            (None, None) => content.clone(),
         };
         let newest = self.generations.last().and_then(|one| one.shapes.get(ray.target).copied().flatten());
         let old = ray.edited.is_none() && ray.shape.is_some() && ray.shape != newest;
@@ -159,7 +178,9 @@ impl Book {
             self.reached.note(Feat::OldShape);
         }
         let word = self.word(id);
-        self.check(Rule::Faithful, same, || format!("{word} is sent with another body"));
+        self.check(Rule::Faithful, same, || {
+            format!("{word} is sent with another body: {body:?}, not {expected:?}")
+        });
     }
 
     /// No earlier one of the key is unfinished, unless it was revived after this one was leased.
@@ -218,6 +239,31 @@ impl Book {
         });
     }
 
+    /// In no time since the first call more began than the burst and what comes evenly.
+    fn check_rate(&mut self, target: usize) {
+        let now = self.now();
+        let Some(limit) = self.recipe.targets.get(target).and_then(|target| target.rate) else { return };
+        let Some(lane) = self.lanes.get_mut(target) else { return };
+        lane.starts.push(now);
+        let starts = lane.starts.len();
+        let allowed = |since: Timestamp| {
+            // A callback reads its ticket between its start and its call.
+            let elapsed = now.since(since) + START_MAX;
+            u128::from(limit.burst()) + elapsed.as_nanos() / limit.interval().as_nanos()
+        };
+        let since = lane.starts.iter().enumerate();
+        let wrong = since.map(|(before, at)| ((starts - before) as u128, *at));
+        let wrong = wrong.into_iter().find(|(calls, at)| *calls > allowed(*at));
+        let waited = starts > limit.burst() as usize;
+        if let Some((calls, at)) = wrong {
+            let seen = format!("t{target} got {calls} calls since {at:?}, with a rate of {limit}");
+            self.fail(Rule::Paced, seen);
+        }
+        if waited {
+            self.reached.note(Feat::RateWaits);
+        }
+    }
+
     /// The windows hold no more than they may. Each claim may bring one delivery that is larger than the room; what is too
     /// late is let go at once, although its end is recorded only later.
     pub(super) fn check_memory(&mut self) {
@@ -226,7 +272,7 @@ impl Book {
         let (mut bytes, mut largest) = (0, 0);
         for (id, kept, ray) in self.rays() {
             let held = ray.lease.as_ref().is_some_and(|lease| lease.end.is_none());
-            let late = kept.deadline.is_some_and(|deadline| deadline < now);
+            let late = kept.deadline_of(ray).is_some_and(|deadline| deadline < now);
             if !held || late {
                 continue;
             }

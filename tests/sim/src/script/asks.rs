@@ -5,7 +5,7 @@ use crate::mutant::Mutant;
 use crate::reach::Feat;
 use crate::recipe::Generation;
 use crate::rule::Rule;
-use contract::query::{Change, Edit, Filter};
+use contract::query::{Change, Delivered, Edit, Filter};
 use contract::{DeliveryId, Entropy, MessageId, Name};
 use engine::Engine;
 use engine::redrive::Selection;
@@ -57,7 +57,8 @@ impl Script {
     pub(super) async fn cancel(&self, engine: &Arc<Engine>) {
         let oracle = &self.stage.network.scene.oracle;
         let Some(id) = self.some_ticket() else { return };
-        match engine.cancel(&Name::default_tenant(), id).await {
+        let delivered = if self.random.chance(50) { Delivered::Stays } else { Delivered::IsUndone };
+        match engine.cancel(&Name::default_tenant(), id, delivered).await {
             Ok(changed) => oracle.book().cancelled.extend(changed.deliveries.into_iter().map(|(id, _)| id)),
             Err(fault) => oracle.book().fail(Rule::Lively, format!("{id} cannot be cancelled: {fault}")),
         }
@@ -136,10 +137,11 @@ impl Script {
 
     pub(super) fn jump(&self) {
         let by = Duration::from_secs(*self.random.pick(&[1, 30, 600, 3600]).unwrap_or(&1));
-        self.stage.network.scene.oracle.note(Feat::WallJump);
+        self.stage.network.scene.oracle.book().jumped();
         if self.random.chance(50) {
             self.stage.network.scene.clock.jump_forward(by);
         } else {
+            self.stage.network.scene.oracle.book().jumping_back();
             self.stage.network.scene.clock.jump_back(by);
         }
     }

@@ -116,12 +116,15 @@ impl Script {
         };
         let deadline =
             self.random.chance(8).then(|| self.stage.clock().now() + self.random.millis(0..=60_000));
+        let put_off = self.random.chance(10);
+        let not_before = put_off.then(|| self.stage.clock().now() + self.random.millis(0..=20_000));
         Letter {
             route,
             key: self.key_of(route, body.as_bytes()),
             body: body.into(),
             once: self.random.chance(50).then_some(once),
             deadline,
+            not_before,
         }
     }
 
@@ -147,6 +150,8 @@ impl Script {
             once: letter.once,
             key: None,
             deadline: letter.deadline,
+            not_before: letter.not_before.filter(|_| self.stage.mutant != Some(Mutant::IgnoredDelay)),
+            priority: None,
         };
         let engine = Arc::clone(engine);
         let early = self.stage.mutant == Some(Mutant::EarlyReceipt);

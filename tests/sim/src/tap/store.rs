@@ -9,7 +9,7 @@ use bytes::Bytes;
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
     Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Pruned, Readiness, Renewed, Retention,
-    Scope, ScopeKind, Session, Settled, Settlement, Store, Versioned,
+    Scope, ScopeKind, Session, Settled, Settlement, Settles, Store, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{Clock, DeliveryId, MessageId, Name, Tick, Timestamp};
@@ -75,8 +75,10 @@ impl StoreTap {
     /// The dead session's last settlement comes late: it must be refused.
     async fn settle_late(&self) {
         let Some((session, settlement)) = self.late.lock().take() else { return };
-        match self.store.settle(session, vec![settlement]).await.as_deref() {
-            Ok([Settled::Fenced]) => self.oracle.note(Feat::Fenced),
+        match self.store.settle(session, vec![settlement]).await {
+            Ok(Settles { answers, moved }) if answers == [Settled::Fenced] && moved.is_empty() => {
+                self.oracle.note(Feat::Fenced);
+            }
             answer => {
                 let seen = format!("a settlement of the dead {session:?} was answered {answer:?}");
                 self.oracle.book().fail(Rule::Fenced, seen);
@@ -124,13 +126,11 @@ impl Store for StoreTap {
         })
     }
 
-    fn settle(&self, session: Session, batch: Vec<Settlement>) -> Answer<'_, Vec<Settled>> {
+    fn settle(&self, session: Session, batch: Vec<Settlement>) -> Answer<'_, Settles> {
         Box::pin(async move {
             *self.late.lock() = batch.last().cloned().map(|last| (session, last));
             let ended = batch.clone();
-            let tell = |oracle: &Oracle, answers: &Vec<Settled>| {
-                ended.iter().zip(answers).for_each(|(one, answer)| oracle.book().settled(one, *answer));
-            };
+            let tell = |oracle: &Oracle, settles: &Settles| oracle.book().settled_all(&ended, settles);
             self.pass(Work::Settle, move || self.store.settle(session, batch), tell).await
         })
     }
@@ -154,7 +154,8 @@ impl Store for StoreTap {
 
     fn ticket(&self, tenant: &Name, id: MessageId) -> Answer<'_, Found<Ticket>> {
         let tenant = tenant.clone();
-        Box::pin(self.pass(Work::Look, move || self.store.ticket(&tenant, id), |_, _| {}))
+        let tell = move |oracle: &Oracle, _: &Found<Ticket>| oracle.book().looked(id);
+        Box::pin(self.pass(Work::Look, move || self.store.ticket(&tenant, id), tell))
     }
 
     fn list(&self, tenant: &Name, filter: Filter, after: Option<Cursor>, limit: usize) -> Answer<'_, Page> {

@@ -35,7 +35,7 @@ impl Target for TargetTap {
             }
             let outcomes = self.target.deliver(call).await;
             for (parcel, outcome) in call.parcels.iter().zip(&outcomes) {
-                self.oracle.book().ended(self.number, parcel.id, outcome);
+                self.oracle.book().ended(self.number, (parcel.id, parcel.at), outcome);
             }
             self.fuse.at(Place::Sent).await;
             outcomes

@@ -35,7 +35,7 @@ async fn a_cancellation_is_told_although_its_caller_hangs_up() {
     let mut world = world(&folder).await;
     world.engine.pause(&crm()).await.unwrap();
     let sent = world.send().await;
-    hang_up(world.engine.cancel(&tenant(), sent.id));
+    hang_up(world.engine.cancel(&tenant(), sent.id, contract::query::Delivered::Stays));
     world.engine.stop(Duration::from_secs(60)).await;
     assert_eq!(world.standing(sent.id).await, Some(Standing::Cancelled));
     world.settled.close();

@@ -4,15 +4,19 @@ use bytes::Bytes;
 use contract::clock::Tick;
 use contract::delivery::{Capture, ShapeId, Standing, Timings};
 use contract::expression::{Expression, Fault};
+use contract::line::Priority;
 use contract::message::Headers;
 use contract::mould::Mould;
+use contract::part::Rule;
 use contract::store::{Retention, Store};
 use contract::target::{Call, Hints, Outcome, Reply, Target};
-use contract::ticket::Found;
+use contract::ticket::{Found, Ticket};
 use contract::{Clock, DeliveryId, Entropy, MessageId, Name, Promise, Timestamp};
 use engine::happened::{Happened, Listener};
 use engine::offer::{Offer, Receipt};
-use engine::plan::{Compile, Plan, RoutePlan, Shape, TargetPlan};
+use engine::plan::{Compile, Plan, Report, RoutePlan, Shape, TargetPlan, Way};
+use engine::policy::breaker;
+use engine::policy::concurrency::Limit;
 use engine::policy::retry::{Policy, Schedule};
 use engine::policy::statuses::Statuses;
 use engine::{Doors, Engine, Settings};
@@ -72,6 +76,12 @@ impl Compile for Same {
     }
 }
 
+impl Report for Same {
+    fn report(&self, _: &Ticket) -> Bytes {
+        Bytes::from_static(b"{}")
+    }
+}
+
 /// A target that says when it is called, and answers when it may.
 pub(crate) struct Hand {
     pub(crate) status: AtomicU16,
@@ -91,7 +101,7 @@ impl Target for Hand {
             let wait = Duration::from_secs(self.retry_after.load(Ordering::SeqCst));
             let reply = Reply {
                 status: self.status.load(Ordering::SeqCst),
-                hints: Hints { wait: (!wait.is_zero()).then_some(wait), word: None },
+                hints: Hints { wait: (!wait.is_zero()).then_some(wait), ..Hints::default() },
                 location: None,
                 capture: Capture::default(),
                 timings: Timings::default(),
@@ -122,6 +132,16 @@ pub(crate) struct Small {
 
 impl Small {
     pub(crate) async fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>, retention: Retention) -> Self {
+        Self::protected(store, clock, retention, None).await
+    }
+
+    /// With a breaker, if there is one; then with eight calls at a time, and disabled after an hour of failing.
+    pub(crate) async fn protected(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        retention: Retention,
+        breaker: Option<breaker::Policy>,
+    ) -> Self {
         let (tell, settled) = mpsc::unbounded_channel();
         let (call, called) = mpsc::unbounded_channel();
         let doors = Doors {
@@ -129,6 +149,7 @@ impl Small {
             entropy: Arc::new(Counter(AtomicU64::new(1))),
             store,
             compile: Arc::new(Same),
+            report: Arc::new(Same),
             listeners: vec![Arc::new(Ear(tell))],
         };
         let engine = Engine::start(doors, Settings { retention, ..Settings::default() }).await.unwrap();
@@ -138,13 +159,13 @@ impl Small {
             may_answer: Semaphore::new(0),
             called: call,
         });
-        let route = configure(&engine, &hand, None).await;
+        let route = configure(&engine, &hand, None, breaker).await;
         Self { engine, hand, called, settled, route }
     }
 
     /// Another configuration, which shapes the body like this.
     pub(crate) async fn shape(&mut self, id: Option<u64>) {
-        self.route = configure(&self.engine, &self.hand, id).await;
+        self.route = configure(&self.engine, &self.hand, id, None).await;
     }
 
     pub(crate) async fn send(&self) -> Receipt {
@@ -161,6 +182,8 @@ impl Small {
             once: None,
             key: None,
             deadline: time.map(|time| self.engine.clock().now() + time),
+            not_before: None,
+            priority: None,
         };
         self.engine.accept(offer).await.unwrap()
     }
@@ -178,20 +201,37 @@ impl Small {
     }
 }
 
-async fn configure(engine: &Arc<Engine>, hand: &Arc<Hand>, shape: Option<u64>) -> Arc<engine::route::Route> {
+async fn configure(
+    engine: &Arc<Engine>,
+    hand: &Arc<Hand>,
+    shape: Option<u64>,
+    breaker: Option<breaker::Policy>,
+) -> Arc<engine::route::Route> {
     let shape =
         shape.map(|id| Shape { id: ShapeId(id), text: format!("shape {id}").into(), mould: Arc::new(Same) });
     let target = TargetPlan {
         name: crm(),
         retry: Policy::try_new(Schedule::List(vec![Duration::ZERO, Duration::from_secs(5)]), 0.0).unwrap(),
         statuses: Statuses::default(),
-        concurrency: 1,
+        breaker,
+        disable_after: breaker.map(|_| Duration::from_hours(1)),
+        credentials: 0,
+        host: None,
+        concurrency: Limit::Fixed(if breaker.is_some() { 8 } else { 1 }),
+        rate: None,
         when: None,
         shape,
         target: Arc::<Hand>::clone(hand),
     };
     let name = Name::try_new("signup").unwrap();
-    let route = RoutePlan { name, to: vec![crm()], deadline: None, key: None };
+    let route = RoutePlan {
+        name,
+        to: vec![Way::to(crm())],
+        rule: Rule::All,
+        deadline: None,
+        priority: Priority::Normal,
+        key: None,
+    };
     engine.apply(Plan { routes: vec![route], targets: vec![target] }).await.unwrap().remove(0)
 }
 

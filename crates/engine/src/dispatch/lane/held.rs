@@ -1,12 +1,85 @@
 //! A lane's hold: as it is, as it is saved, and whose credentials were refused.
 
-use super::Lane;
-use crate::policy::hold::Hold;
+use super::{Lane, State, weight};
+use crate::plan::TargetPlan;
+use crate::policy::breaker::{End, Turn};
+use crate::policy::hold::{Gate, Hold, Reason};
+use crate::probe::{Place, Probed};
 use crate::verdict::Refused;
-use contract::{DeliveryId, limits};
+use contract::store::Lease;
+use contract::{DeliveryId, Timestamp, limits};
 use std::sync::atomic::Ordering;
 
+/// What the end of a call has changed.
+pub(crate) struct Felt {
+    /// Of the breaker.
+    pub(crate) turn: Option<Turn>,
+    /// The hold as it is now, if that is worth a look.
+    pub(crate) hold: Option<Hold>,
+}
+
 impl Lane {
+    /// Takes the end of a call into account. Allocates nothing, and on most days changes two numbers.
+    pub(crate) fn feel(&self, end: End, plan: &TargetPlan, random: impl FnOnce() -> u64) -> Felt {
+        let mut state = self.state.lock();
+        let State { hold, pulse, learner, .. } = &mut *state;
+        let most = plan.concurrency.now(learner);
+        let turn = match (&plan.breaker, hold.forced) {
+            (Some(policy), None) => pulse.note(&mut hold.breaker, end, policy, most, random),
+            (Some(_), Some(_)) | (None, _) => None,
+        };
+        match turn {
+            // The width of a ramp is not kept.
+            Some(Turn::Ramping) | None => {}
+            Some(Turn::Opened | Turn::Closed) => self.unsaved.store(true, Ordering::SeqCst),
+        }
+        let changes = turn.is_some() || !hold.proven || hold.auth.is_some();
+        Felt { turn, hold: changes.then(|| hold.clone()) }
+    }
+
+    /// Takes a place in flight whatever time the target is to be left alone for; from now on an end says how it is.
+    pub(crate) fn begin_probe(&self, now: Timestamp) -> Result<Place, Probed> {
+        let mut state = self.state.lock();
+        let Some(plan) = self.plan().filter(|_| !state.stopped) else {
+            return Err(Probed::Shut(Reason::NoTarget));
+        };
+        if let Some(reason) = state.hold.shut_by_person() {
+            return Err(Probed::Shut(reason));
+        }
+        let most = plan.concurrency.now(&state.learner);
+        let few = match state.hold.gate(now) {
+            Gate::Few(few) => few.min(most),
+            Gate::Admit | Gate::Refuse(_) => most,
+        };
+        if state.in_flight >= few {
+            return Err(Probed::Busy);
+        }
+        let on_disk =
+            state.next_due.iter().filter_map(|(line, due)| Some(((*due)?, line))).min_by_key(|(due, _)| *due);
+        let place = match (state.window.pop(most, now), on_disk) {
+            (Some(lease), _) => Ok(Place::Lease(lease)),
+            (None, Some((_, line))) => Ok(Place::Disk(line)),
+            (None, None) => Err(Probed::Nothing),
+        }?;
+        state.in_flight += 1;
+        let before = state.hold.clone();
+        state.hold.look_now(now);
+        if state.hold != before {
+            self.unsaved.store(true, Ordering::SeqCst);
+        }
+        Ok(place)
+    }
+
+    /// There was nothing to send.
+    pub(crate) fn end_probe(&self) {
+        self.state.lock().in_flight -= 1;
+    }
+
+    /// A lease that did not come through the window.
+    pub(crate) fn hold_bytes(&self, lease: &Lease) {
+        self.state.lock().share.take(weight(lease));
+    }
+
     /// The hold as it is now, and whether this delivery's credentials were refused before.
     pub(crate) fn hold_and_refused(&self, delivery: DeliveryId) -> (Hold, Refused) {
         let state = self.state.lock();
@@ -32,6 +105,9 @@ impl Lane {
         let mut state = self.state.lock();
         let before = state.hold.clone();
         change(&mut state.hold);
+        if before.breaker != state.hold.breaker || before.forced != state.hold.forced {
+            state.pulse.restart();
+        }
         if before != state.hold {
             self.unsaved.store(true, Ordering::SeqCst);
         }

@@ -3,7 +3,9 @@
 use super::edit::{self, Wish};
 use super::{Admin, json};
 use crate::api::body;
-use crate::api::problem::{DAMAGED, GONE, INVALID_REQUEST, NOT_DEAD, NOT_FOUND, Problem};
+use crate::api::problem::{
+    DAMAGED, GONE, INVALID_REQUEST, NOT_DEAD, NOT_FOUND, PAYLOAD_TOO_LARGE, Problem, UNDONE,
+};
 use crate::api::tickets::internal;
 use crate::api::view::{AttemptView, Moment, reason};
 use axum::extract::rejection::QueryRejection;
@@ -79,14 +81,18 @@ pub(super) async fn list(
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(asked) = query.map_err(|wrong| unreadable(&wrong))?;
-    known(&admin, asked.target.as_ref(), asked.error.as_deref()).await?;
     let filter = Filter {
         target: asked.target,
         route: asked.route,
         since: since(asked.since.as_deref())?,
         error: asked.error,
     };
-    let limit = asked.limit.unwrap_or(100).clamp(1, limits::PAGE_ITEMS_MAX);
+    known(&admin, &filter).await?;
+    let limit = asked.limit.unwrap_or(100).min(limits::PAGE_ITEMS_MAX);
+    if limit == 0 {
+        let detail = format!("`limit` is 1 to {}", limits::PAGE_ITEMS_MAX);
+        return Err(Problem::new(INVALID_REQUEST, detail));
+    }
     let store = admin.front.engine.store();
     let page = store.list(&Name::default_tenant(), filter, asked.after.map(Cursor), limit).await;
     let page = page.map_err(|fault| internal(&fault))?;
@@ -114,9 +120,14 @@ pub(super) async fn edit(
     let patch = body::read(incoming, limits::BODY_BYTES_MAX, &**admin.front.engine.clock()).await?;
     let detail = look(&admin, delivery).await?;
     dead(&detail)?;
+    let most = admin.front.body_max(&detail.row.route);
     let wish = Wish::try_new(&parts.headers, patch)?;
     let (headers, body) = sent_now(&admin, &detail, &wish).await?;
     let edit = wish.edit(&headers, &body)?;
+    if edit.body.len() > most.max(body.len()) {
+        let detail = format!("the edited body may have {most} bytes, as a message of its route may");
+        return Err(Problem::new(PAYLOAD_TOO_LARGE, detail));
+    }
     let tenant = Name::default_tenant();
     let changed = admin.front.engine.store().change(Change::Edit { tenant, delivery, edit }).await;
     if changed.map_err(|fault| internal(&fault))?.deliveries.is_empty() {
@@ -137,8 +148,11 @@ pub(super) async fn redrive(State(admin): State<Arc<Admin>>, request: Request) -
         _ if order.dry_run => json(StatusCode::OK, &value!({ "matches": count(&admin, chosen).await? })),
         Chosen::One(delivery) => {
             if !engine.revive(&tenant, delivery).await.map_err(|fault| internal(&fault))? {
+                // It is dead, and stays so.
                 dead(&look(&admin, delivery).await?)?;
-                return Err(not_dead(delivery));
+                let detail =
+                    format!("what was delivered of the message of {delivery} has been undone: send it anew");
+                return Err(Problem::new(UNDONE, detail));
             }
             json(StatusCode::ACCEPTED, &value!({ "revived": 1 }))
         }
@@ -177,6 +191,7 @@ pub(super) async fn discard(State(admin): State<Arc<Admin>>, request: Request) -
     for deliveries in pages(&admin, chosen).await? {
         let change = Change::Discard { tenant: Name::default_tenant(), deliveries };
         let changed = admin.front.engine.store().change(change).await.map_err(|fault| internal(&fault))?;
+        admin.front.engine.follow(&changed);
         discarded += changed.deliveries.len();
     }
     if let (0, Some(delivery)) = (discarded, one) {
@@ -198,8 +213,9 @@ async fn order(admin: &Admin, request: Request) -> Result<(Chosen, Order), Probl
         (None, Some(wanted)) => {
             let Wanted { target, route, since: after, error } = wanted;
             let since = since(after.as_deref())?;
-            known(admin, target.as_ref(), error.as_deref()).await?;
-            Ok((Chosen::Many(Selection { target, route, since, error }), order))
+            let selection = Selection { target, route, since, error };
+            known(admin, &Filter::from(selection.clone())).await?;
+            Ok((Chosen::Many(selection), order))
         }
         (Some(_), Some(_)) | (None, None) => Err(Problem::new(
             INVALID_REQUEST,
@@ -209,8 +225,8 @@ async fn order(admin: &Admin, request: Request) -> Result<(Chosen, Order), Probl
 }
 
 /// A filter by a word that nobody knows matches nothing, which looks as if all were well.
-async fn known(admin: &Admin, target: Option<&Name>, error: Option<&str>) -> Result<(), Problem> {
-    if let Some(error) = error {
+async fn known(admin: &Admin, filter: &Filter) -> Result<(), Problem> {
+    if let Some(error) = &filter.error {
         let word = Death::ALL.iter().any(|death| death.word() == error)
             || ErrorClass::ALL.iter().any(|class| class.word() == error);
         if !word && !error.parse().is_ok_and(|status: u16| (100..1000).contains(&status)) {
@@ -219,7 +235,10 @@ async fn known(admin: &Admin, target: Option<&Name>, error: Option<&str>) -> Res
             return Err(Problem::new(INVALID_REQUEST, detail));
         }
     }
-    let Some(target) = target else { return Ok(()) };
+    if let Some(route) = &filter.route {
+        known_route(admin, route).await?;
+    }
+    let Some(target) = &filter.target else { return Ok(()) };
     let engine = &admin.front.engine;
     if engine.views().iter().any(|view| view.name == *target) {
         return Ok(());
@@ -229,6 +248,20 @@ async fn known(admin: &Admin, target: Option<&Name>, error: Option<&str>) -> Res
         return Ok(());
     }
     Err(Problem::new(INVALID_REQUEST, format!("there is no target `{target}`; GET /v1/targets lists them")))
+}
+
+/// What is dead may be of a route that is not configured any more.
+async fn known_route(admin: &Admin, route: &Name) -> Result<(), Problem> {
+    if admin.front.routing.load().entries.iter().any(|entry| entry.route.name == *route) {
+        return Ok(());
+    }
+    let filter = Filter { route: Some(route.clone()), ..Filter::default() };
+    let page = admin.front.engine.store().list(&Name::default_tenant(), filter, None, 1).await;
+    if page.map_err(|fault| internal(&fault))?.rows.is_empty() {
+        let detail = format!("there is no route `{route}`, and nothing of one is dead");
+        return Err(Problem::new(INVALID_REQUEST, detail));
+    }
+    Ok(())
 }
 
 async fn count(admin: &Admin, chosen: Chosen) -> Result<usize, Problem> {

@@ -1,6 +1,7 @@
 //! Reads what is published: envelopes and CloudEvents. Pure.
 
 use super::slice;
+use crate::api::terms::Written;
 use bytes::Bytes;
 use contract::limits;
 use http::{HeaderMap, header};
@@ -21,6 +22,8 @@ pub struct Event {
     pub expires: Option<u64>,
     /// The order key that the event brings: CloudEvents `partitionkey`, an envelope's `key`.
     pub key: Option<String>,
+    /// What an envelope's own fields ask for.
+    pub terms: Option<Box<Written>>,
     /// What is delivered.
     pub body: Bytes,
     /// The body's content type where it differs from the request's.
@@ -53,7 +56,9 @@ pub enum NotAnEvent {
     #[error("the event's `{0}` is not valid")]
     Wrong(&'static str),
     /// An envelope has a key that means nothing here: a slip of the pen would be lost without a word.
-    #[error("an envelope has no `{0}`; it has type, data, key, id, source and expirytime")]
+    #[error(
+        "an envelope has no `{0}`; it has type, data, key, id, source, expirytime, delay, not_before, deadline and priority"
+    )]
     Unknown(String),
     /// Another version of CloudEvents.
     #[error("specversion {0:?} is not known; 1.0 is")]
@@ -93,9 +98,17 @@ struct Strict<'a> {
     key: Option<Cow<'a, str>>,
     #[serde(borrow)]
     expirytime: Option<Cow<'a, str>>,
+    delay: Option<String>,
+    not_before: Option<String>,
+    deadline: Option<String>,
+    priority: Option<String>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
 }
+
+/// What may stand in an envelope.
+const KEYS: [&str; 10] =
+    ["type", "data", "key", "id", "source", "expirytime", "delay", "not_before", "deadline", "priority"];
 
 /// Reads a request: the content type tells the mode, as CloudEvents says.
 ///
@@ -132,6 +145,7 @@ fn structured(body: &Bytes, index: Option<usize>) -> Result<Event, NotAnEvent> {
         kind: required("type", Some(&event.kind))?,
         expires: expires(event.expirytime.as_deref())?,
         key: order_key("partitionkey", event.partitionkey.as_deref())?,
+        terms: None,
         body: body.clone(),
         content_type: Some("application/cloudevents+json".to_owned()),
         index,
@@ -148,6 +162,7 @@ fn binary(headers: &HeaderMap, body: &Bytes) -> Result<Event, NotAnEvent> {
         kind: required("type", attribute("ce-type").as_deref())?,
         expires: expires(attribute("ce-expirytime").as_deref())?,
         key: order_key("partitionkey", attribute("ce-partitionkey").as_deref())?,
+        terms: None,
         body: body.clone(),
         content_type: None,
         index: None,
@@ -158,11 +173,14 @@ fn binary(headers: &HeaderMap, body: &Bytes) -> Result<Event, NotAnEvent> {
 fn envelope(body: &Bytes, index: Option<usize>) -> Result<Event, NotAnEvent> {
     let event = strict(body)?;
     let data = event.data.ok_or(NotAnEvent::Missing("data"))?;
+    let Strict { delay, not_before, deadline, priority, .. } = event;
+    let terms = Written { delay, not_before, deadline, priority };
     Ok(Event {
         kind: required("type", Some(&event.kind))?,
         identity: None,
         expires: expires(event.expirytime.as_deref())?,
         key: order_key("key", event.key.as_deref())?,
+        terms: (terms != Written::default()).then(|| Box::new(terms)),
         body: slice(body, data.get()),
         content_type: Some("application/json".to_owned()),
         index,
@@ -181,14 +199,15 @@ fn strict(body: &Bytes) -> Result<Strict<'_>, NotAnEvent> {
     {
         return Err(NotAnEvent::Unknown(key));
     }
-    Ok(Strict { kind, _id: id, _source: source, key: partitionkey, expirytime, data })
+    let (delay, not_before, deadline, priority) = (None, None, None, None);
+    let (_id, _source, key) = (id, source, partitionkey);
+    Ok(Strict { kind, _id, _source, key, expirytime, delay, not_before, deadline, priority, data })
 }
 
 /// The first key that is none of an envelope's.
 fn stranger(body: &Bytes) -> Option<String> {
     let keys: BTreeMap<String, IgnoredAny> = serde_json::from_slice(body).ok()?;
-    keys.into_keys()
-        .find(|key| !["type", "data", "key", "id", "source", "expirytime"].contains(&key.as_str()))
+    keys.into_keys().find(|key| !KEYS.contains(&key.as_str()))
 }
 
 fn version(given: Option<&str>) -> Result<(), NotAnEvent> {

@@ -32,6 +32,7 @@ impl Check<'_> {
             let name = self.written(key);
             let Some(raw) = field.good() else { continue };
             if let Some(route) = self.route(key, name, raw, known.as_deref(), body_max) {
+                self.bound_ways(key, &route, targets.unwrap_or_default());
                 found.push((key.place(), route));
             }
         }
@@ -51,8 +52,11 @@ impl Check<'_> {
     ) -> Option<Route> {
         let accept = self.accept(key, &raw.accept);
         let to = self.to(key, &raw.to, known);
+        let (parts, rule) = self.group(&to, raw);
+        let callback = self.target_name(&raw.callback, known);
         let body = self.body(&raw.body);
         let deadline = self.deadline(&raw.deadline);
+        let priority = self.one(&raw.priority).unwrap_or_default();
         let content_types = self.content_types(&raw.content_types);
         let types = self.several(&raw.types).unwrap_or_default();
         let order = self.one(&raw.key);
@@ -64,8 +68,12 @@ impl Check<'_> {
             methods,
             pattern,
             to,
+            parts,
+            rule,
+            callback,
             body_max: body.unwrap_or(body_max),
             deadline,
+            priority,
             content_types,
             types,
             key: order,
@@ -110,14 +118,8 @@ impl Check<'_> {
             if names.contains(&name) {
                 let message = format!("`{}` stands there twice", self.shown(place, name.as_str()));
                 self.error(place, message, Some("remove one of them".to_owned()));
-            } else if let Some(known) = known.filter(|known| !known.contains(&name.as_str())) {
-                let help = match nearest(name.as_str(), known.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None if known.is_empty() => "there are no targets: add them under `targets`".to_owned(),
-                    None => format!("the targets are: {}", known.join(", ")),
-                };
-                let message = format!("there is no target `{}`", self.shown(place, name.as_str()));
-                self.error(place, message, Some(help));
+            } else {
+                self.check_known(place, &name, known);
             }
             names.push(name);
         }
@@ -134,6 +136,26 @@ impl Check<'_> {
             self.refuse(&raw.window, "this is out of range", Some(help.to_owned()));
         }
         Some(Dedupe { by: by?, window: window? })
+    }
+
+    /// The name of one target that exists.
+    pub(super) fn target_name(&mut self, field: &One<Name>, known: Option<&[&str]>) -> Option<Name> {
+        let name = self.one(field)?;
+        if let Some(place) = place_of(field) {
+            self.check_known(place, &name, known);
+        }
+        Some(name)
+    }
+
+    fn check_known(&mut self, place: Place, name: &Name, known: Option<&[&str]>) {
+        let Some(known) = known.filter(|known| !known.contains(&name.as_str())) else { return };
+        let help = match nearest(name.as_str(), known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "there are no targets: add them under `targets`".to_owned(),
+            None => format!("the targets are: {}", known.join(", ")),
+        };
+        let message = format!("there is no target `{}`", self.shown(place, name.as_str()));
+        self.error(place, message, Some(help));
     }
 
     fn deadline(&mut self, field: &One<Duration>) -> Option<Duration> {
@@ -185,7 +207,10 @@ impl Check<'_> {
         if self.findings.refuse() {
             return;
         }
-        let used: HashSet<&str> = routes.iter().flat_map(|route| &route.to).map(Name::as_str).collect();
+        let named = routes.iter().flat_map(|route| route.to.iter().chain(&route.callback));
+        let undos = targets.iter().filter_map(|(_, target)| target.good()?.undo.good());
+        let mut used: HashSet<&str> = named.map(Name::as_str).collect();
+        used.extend(undos.filter_map(|undo| Some(self.tree.scalar(undo.place()?)?.text.as_str())));
         for place in targets.iter().filter_map(|(key, _)| key.place()) {
             if let Some(name) = self.tree.key(place).filter(|name| !used.contains(name)) {
                 self.warn(place, format!("no route sends to the target `{name}`"), None);
@@ -194,6 +219,6 @@ impl Check<'_> {
     }
 }
 
-fn place_of<T>(field: &One<T>) -> Option<Place> {
+pub(super) fn place_of<T>(field: &One<T>) -> Option<Place> {
     field.good().and_then(Written::place)
 }

@@ -1,22 +1,19 @@
 //! Checks of targets: URL, headers, retries, time-outs, certificates.
 
 use super::Check;
+use super::reach::RawProxy;
 use crate::config::field::{Either, Entries, Field, One, Several, Written};
 use crate::config::form::{HeaderText, Share, Statuses as Range, Url};
 use crate::config::interpolate::Origin;
 use crate::config::raw;
 use crate::config::settings::{Target, Timeouts};
 use crate::config::tree::Place;
-use bytes::Bytes;
 use contract::Name;
 use engine::policy::{retry, statuses};
 use expressions::{Program, Template};
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderName, HeaderValue, Uri};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// A call that takes longer holds a slot of its target for longer than people expect.
@@ -27,7 +24,11 @@ type Headers<T> = Vec<(HeaderName, T)>;
 
 impl Check<'_> {
     /// The targets that can be used.
-    pub(super) fn targets(&mut self, targets: &[(Written<Name>, Field<raw::Target>)]) -> Vec<Target> {
+    pub(super) fn targets(
+        &mut self,
+        targets: &[(Written<Name>, Field<raw::Target>)],
+        proxy: &RawProxy,
+    ) -> Vec<Target> {
         let mut found = Vec::new();
         for (key, field) in targets {
             let name = self.written(key);
@@ -36,12 +37,18 @@ impl Check<'_> {
                 let help = "for example url: https://crm.example.com/users";
                 self.error(place, "`url` is missing", Some(help.to_owned()));
             }
-            found.extend(self.target(name, raw));
+            found.extend(self.target(key, name, raw, proxy));
         }
         found
     }
 
-    fn target(&mut self, name: Option<Name>, raw: &raw::Target) -> Option<Target> {
+    fn target(
+        &mut self,
+        key: &Written<Name>,
+        name: Option<Name>,
+        raw: &raw::Target,
+        proxy: &RawProxy,
+    ) -> Option<Target> {
         let url = self.url(&raw.url);
         let method = self.one(&raw.method);
         let when = self.one(&raw.when);
@@ -49,13 +56,21 @@ impl Check<'_> {
         self.warn_unbounded(&raw.when, when.as_ref());
         self.warn_unbounded(&raw.body, body.as_ref());
         let (headers, made) = self.headers(&raw.headers);
+        let undo = raw.undo.good().and_then(|undo| self.written(undo));
+        let auth = self.auth(&raw.auth, &headers, key.place());
+        let keys = self.keys(&raw.sign, key.place());
         let standard = raw::Retry::default();
         let retry = self.retry(raw.retry.good().unwrap_or(&standard));
         let statuses = self.statuses(&raw.success, raw.retry.good().unwrap_or(&standard));
         let timeouts = self.timeouts(&raw.timeout);
-        let concurrency = self.one(&raw.concurrency);
-        let ca = raw.tls.good().and_then(|tls| self.ca(&tls.ca, url.as_ref().map(|url| &url.base)));
-        let private = self.one(&raw.private);
+        let concurrency = self.concurrency(&raw.concurrency);
+        let rate = self.rate(key, &raw.rate);
+        let (ca, identity) =
+            raw.tls.good().map_or((None, None), |tls| self.tls(tls, url.as_ref().map(|url| &url.base)));
+        let private = self.private(&raw.private);
+        let proxy = self.proxy(&raw.proxy, proxy, private.as_ref());
+        let breaker = self.breaker(&raw.breaker);
+        let disable_after = self.disable_after(&raw.disable_after, breaker);
         let url_shown = raw.url.good().and_then(Written::place).map(|place| self.tree.written(place));
         let Url { base, path } = url?;
         Some(Target {
@@ -66,13 +81,21 @@ impl Check<'_> {
             method: method?,
             when,
             body,
+            undo,
             headers,
             made,
+            auth,
+            keys,
             retry: retry?,
             statuses,
             timeouts: timeouts?,
-            concurrency: concurrency?.0,
+            concurrency: concurrency?,
+            rate: rate?,
+            breaker: breaker?,
+            disable_after,
             ca,
+            identity,
+            proxy,
             private: private?,
         })
     }
@@ -80,11 +103,7 @@ impl Check<'_> {
     fn url(&mut self, field: &One<Url>) -> Option<Url> {
         let url = self.one(field)?;
         let place = field.good().and_then(Written::place)?;
-        let host = url.base.host().unwrap_or_default();
-        if url.base.scheme_str() == Some("http") && !is_loopback(host) {
-            let message = "messages go to this target unencrypted";
-            self.warn(place, message, Some("use https:// if the API has it".to_owned()));
-        }
+        self.warn_unencrypted(place, &url.base, "messages go to this target unencrypted");
         // The host is read when it is sent; only what is a template is kept.
         if let Some(path) = &url.path
             && !self.tree.written(place).trim_matches(['"', '\'']).ends_with(path.text())
@@ -92,6 +111,12 @@ impl Check<'_> {
             self.refuse_kept(place);
         }
         Some(url)
+    }
+
+    pub(super) fn warn_unencrypted(&mut self, place: Place, url: &Uri, message: &str) {
+        if url.scheme_str() == Some("http") && !is_loopback(url.host().unwrap_or_default()) {
+            self.warn(place, message, Some("use https:// if the API has it".to_owned()));
+        }
     }
 
     fn refuse_kept(&mut self, place: Place) {
@@ -260,30 +285,6 @@ impl Check<'_> {
             }
         }
         Some(time)
-    }
-
-    fn ca(&mut self, field: &One<PathBuf>, url: Option<&Uri>) -> Option<Bytes> {
-        let path = self.one(field)?;
-        let place = field.good().and_then(Written::place)?;
-        if url.is_some_and(|url| url.scheme_str() == Some("http")) {
-            self.error(place, "certificates are only used with an https:// URL", None);
-        }
-        let shown = self.shown(place, &path.to_string_lossy()).to_owned();
-        let content = match self.env.file(&path) {
-            Ok(content) => content,
-            Err(error) => {
-                let help = "a relative path starts at the working directory";
-                self.error(place, format!("`{shown}` cannot be read: {error}"), Some(help.to_owned()));
-                return None;
-            }
-        };
-        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
-        if certificates.is_ok_and(|certificates| !certificates.is_empty()) {
-            return Some(content.into());
-        }
-        let help = "such a file holds one or more blocks that begin with -----BEGIN CERTIFICATE-----";
-        self.error(place, format!("`{shown}` is not a file of PEM certificates"), Some(help.to_owned()));
-        None
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::{Form, Misread, number_like, text_like};
 use crate::config::units::{self, ByteSize, NotAQuantity};
+use contract::limits;
+use contract::part::Rule;
 use serde_json::{Value as Json, json};
 use std::time::Duration;
 
@@ -68,6 +70,34 @@ impl<const MIN: usize, const MAX: usize> Form for Count<MIN, MAX> {
 
     fn schema() -> Json {
         number_like(json!({ "type": "integer", "minimum": MIN, "maximum": MAX }))
+    }
+}
+
+impl Form for Rule {
+    const NAME: &'static str = "a rule";
+
+    fn allowed() -> String {
+        format!("all, any, or a whole number from 1 to {}", limits::FAN_OUT_MAX)
+    }
+
+    fn read(text: &str) -> Result<Self, Misread> {
+        match text {
+            "all" => Ok(Self::All),
+            "any" => Ok(Self::Quorum(1)),
+            number => match number.parse() {
+                Ok(0) => Err(Misread::instead("is out of range")),
+                Ok(count) if usize::from(count) <= limits::FAN_OUT_MAX => Ok(Self::Quorum(count)),
+                Ok(_) => Err(Misread::instead("is out of range")),
+                Err(_) => Err(Misread::default()),
+            },
+        }
+    }
+
+    fn schema() -> Json {
+        json!({ "anyOf": [
+            { "type": "string", "pattern": r"^(all|any)$|\$\{" },
+            { "type": "integer", "minimum": 1, "maximum": limits::FAN_OUT_MAX }
+        ] })
     }
 }
 

@@ -77,7 +77,9 @@ impl Form for Uri {
         checked(text).map_err(|error| {
             let misread = Misread::new(&error);
             match error {
-                NotAUrl::User => misread.help("send it as a header: authorization: \"Basic ${CREDENTIALS}\""),
+                NotAUrl::User => {
+                    misread.help("give them as auth: { basic: { user: …, password: \"${PASSWORD}\" } }")
+                }
                 NotAUrl::Fragment => misread.help("remove it"),
                 NotAUrl::Scheme if !text.contains("://") => {
                     misread.help(format!("did you mean https://{text}?"))

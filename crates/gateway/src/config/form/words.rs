@@ -2,8 +2,10 @@
 
 use super::super::suggest::nearest;
 use super::{Form, Misread};
-use crate::config::settings::{LogFormat, LogLevel, Private};
+use crate::config::settings::{LogFormat, LogLevel, Switch};
+use contract::line::Priority;
 
+use connectors::http::auth::ClientAuth;
 use serde_json::{Value as Json, json};
 
 /// A type whose values are a few words.
@@ -55,7 +57,18 @@ impl Word for LogFormat {
         &[("auto", Self::Auto), ("text", Self::Text), ("json", Self::Json)];
 }
 
-impl Word for Private {
-    const NAME: &'static str = "allow or deny";
-    const ALL: &'static [(&'static str, Self)] = &[("allow", Self::Allow), ("deny", Self::Deny)];
+impl Word for Priority {
+    const NAME: &'static str = "a priority";
+    const ALL: &'static [(&'static str, Self)] =
+        &[("high", Self::High), ("normal", Self::Normal), ("low", Self::Low)];
+}
+
+impl Word for ClientAuth {
+    const NAME: &'static str = "basic or post";
+    const ALL: &'static [(&'static str, Self)] = &[("basic", Self::Basic), ("post", Self::Post)];
+}
+
+impl Word for Switch {
+    const NAME: &'static str = "on or off";
+    const ALL: &'static [(&'static str, Self)] = &[("on", Self::On), ("off", Self::Off)];
 }

@@ -3,7 +3,8 @@
 use super::*;
 use crate::config::pattern::{Lookup, Methods};
 use contract::limits;
-use engine::policy::{retry, statuses};
+use engine::policy::concurrency::Limit;
+use engine::policy::{breaker, retry, statuses};
 use http::Method;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,7 +28,7 @@ fn the_first_configuration_of_the_guide_is_read_as_it_is() {
     let waits = [0, 5, 300, 1800, 7200].map(Duration::from_secs).to_vec();
     assert_eq!(mailing.retry, retry::Policy::try_new(retry::Schedule::List(waits), 0.2).unwrap());
     assert_eq!(mailing.timeouts.total, Duration::from_secs(15));
-    assert_eq!(mailing.concurrency, 64);
+    assert_eq!(mailing.concurrency, Limit::Fixed(64));
     assert!(config.warnings.is_empty(), "{}", config.warnings);
 }
 
@@ -52,13 +53,33 @@ fn what_is_not_said_has_the_published_defaults() {
     let target = &config.targets[0];
     assert_eq!(target.method, Method::POST);
     assert_eq!(target.retry, retry::Policy::default());
-    assert_eq!(target.concurrency, 64);
+    assert_eq!((target.breaker, target.disable_after), (Some(breaker::Policy::default()), None));
+    assert_eq!((target.concurrency, target.rate), (Limit::Fixed(64), None));
     assert_eq!(target.private, Private::Allow);
     let seconds = Duration::from_secs;
     assert_eq!(target.timeouts, Timeouts { connect: seconds(5), total: seconds(15), idle: seconds(5) });
     for status in 100..=599 {
         assert_eq!(target.statuses.weigh(status), statuses::Statuses::default().weigh(status), "{status}");
     }
+}
+
+#[test]
+fn a_pace_is_read_in_each_of_its_forms() {
+    let of = |lines: &str| {
+        let target = good(&with_target(lines)).targets.remove(0);
+        (target.concurrency.to_string(), target.rate.map(|rate| rate.to_string()))
+    };
+    let pace = |concurrency: &str, rate: &str| (concurrency.to_owned(), Some(rate.to_owned()));
+    assert_eq!(of("    rate: 100/s\n"), pace("64", "100/s, burst 10"));
+    assert_eq!(
+        of("    rate: 300/m\n    concurrency: adaptive\n"),
+        pace("adaptive, 1 to 256", "300/m, burst 1")
+    );
+    assert_eq!(
+        of("    rate: { limit: 5000/h, burst: 20 }\n    concurrency: { adaptive: { min: 2, max: 16 } }\n"),
+        pace("adaptive, 2 to 16", "5000/h, burst 20")
+    );
+    assert_eq!(of("    concurrency: { adaptive: { max: 8 } }\n").0, "adaptive, 1 to 8");
 }
 
 #[test]
@@ -98,11 +119,14 @@ targets:
       never: 500-502
     timeout: { connect: 1s, total: "${WAIT}", idle: 3s }
     concurrency: 1
+    breaker: { failures: 25%, calls: 8, window: 1m, consecutive: 4, open: 5s, open_max: 1h, host: off }
+    disable_after: 5d
     success: [200-204, 3xx]
     private: deny
   stock-2:
     url: https://stock.example.com/
-    tls: { ca: ca.pem }
+    breaker: off
+    tls: { ca: ca.pem, cert: client.pem, key: client.key }
 "#,
     );
     assert_eq!(config.listen.to_string(), "[::1]:9000");
@@ -127,7 +151,7 @@ targets:
     let target = &config.targets[0];
     assert_eq!(target.url, "http://localhost:9000/in?x=1");
     assert_eq!(target.url_shown, "http://localhost:${PORT}/in?x=1");
-    assert_eq!((&target.method, target.private), (&Method::PUT, Private::Deny));
+    assert_eq!((&target.method, &target.private), (&Method::PUT, &Private::Deny));
     assert_eq!(target.when.as_ref().map(|when| when.text()), Some("true"));
     let headers: Vec<_> =
         target.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
@@ -144,6 +168,17 @@ targets:
     assert_eq!(target.statuses.refused, statuses::Set(vec![500..=502]));
     let seconds = Duration::from_secs;
     assert_eq!(target.timeouts, Timeouts { connect: seconds(1), total: seconds(20), idle: seconds(3) });
+    let breaker = breaker::Policy {
+        failures: 0.25,
+        calls: 8,
+        window: seconds(60),
+        consecutive: 4,
+        open: seconds(5),
+        open_max: seconds(3600),
+        host: breaker::Host::Alone,
+    };
+    assert_eq!((target.breaker, target.disable_after), (Some(breaker), Some(seconds(5 * 24 * 3600))));
+    assert_eq!(config.targets[1].breaker, None);
     assert!(config.targets[1].ca.as_ref().is_some_and(|pem| pem.starts_with(b"-----BEGIN CERTIFICATE")));
 }
 
@@ -174,7 +209,7 @@ fn a_value_from_outside_is_never_printed() {
 #[test]
 fn json_is_read_like_yaml() {
     let text = "{\n\t\"routes\": {\"in\": {\"accept\": \"POST /in\", \"to\": [\"out\"]}},\n\t\"targets\": {\"out\": {\"url\": \"https://example.com/\", \"concurrency\": 3}}\n}";
-    assert_eq!(good(text).targets[0].concurrency, 3);
+    assert_eq!(good(text).targets[0].concurrency, Limit::Fixed(3));
 }
 
 #[test]
@@ -183,7 +218,7 @@ fn anchors_and_merges_share_settings_between_targets() {
         "routes:\n  in: { accept: POST /in, to: [a, b] }\ntargets:\n  a: &base\n    url: https://a.example.com/\n    concurrency: 2\n    headers: { x-a: '1' }\n  b:\n    <<: *base\n    url: https://b.example.com/\n",
     );
     assert_eq!(config.targets[1].url, "https://b.example.com/");
-    assert_eq!((config.targets[1].concurrency, config.targets[1].headers.len()), (2, 1));
+    assert_eq!((config.targets[1].concurrency, config.targets[1].headers.len()), (Limit::Fixed(2), 1));
 }
 
 #[test]
@@ -278,4 +313,61 @@ targets:
     assert_eq!(target.headers.len(), 2);
     let warned = config.warnings.to_string();
     assert!(warned.contains("asks for `params.id`, which the path of this route does not have"), "{warned}");
+}
+
+#[test]
+fn each_way_to_prove_who_calls_is_read() {
+    for (lines, shown) in [
+        ("bearer: \"${MAIL_TOKEN}\"", "Bearer(***)"),
+        ("basic: { user: me, password: \"${MAIL_TOKEN}\" }", "Basic { user: ***, password: *** }"),
+        (
+            "api_key: { header: x-api-key, value: \"${file:token}\" }",
+            "Header { name: \"x-api-key\", value: *** }",
+        ),
+        (
+            "aws: { region: eu-central-1, service: sqs, access_key_id: \"${MAIL_TOKEN}\", secret_access_key: \"${MAIL_TOKEN}\" }",
+            "Aws(Aws { region: \"eu-central-1\", service: \"sqs\", access_key_id: ***, secret_access_key: ***, session_token: None })",
+        ),
+        (
+            "oauth2: { token_url: https://auth.example.com/token, client_id: me, client_secret: \"${MAIL_TOKEN}\", scopes: [a, b], audience: crm, client_auth: post }",
+            "OAuth2(OAuth2 { token_url: https://auth.example.com/token, client_id: ***, client_secret: ***, scopes: [\"a\", \"b\"], audience: Some(\"crm\"), client_auth: Post })",
+        ),
+        ("api_key: { query: key, value: \"${MAIL_TOKEN}\" }", "Query { name: \"key\", value: *** }"),
+    ] {
+        let config = good(&with_target(&format!("    auth: {{ {lines}, methods: [POST], paths: /a/* }}\n")));
+        let auth = config.targets[0].auth.as_ref().unwrap();
+        assert_eq!(format!("{:?}", auth.proof), shown);
+        assert_eq!((auth.scope.methods.as_slice(), auth.scope.paths.len()), ([Method::POST].as_slice(), 1));
+        assert!(config.warnings.is_empty(), "{}", config.warnings);
+    }
+}
+
+#[test]
+fn a_secret_that_stands_in_the_file_is_warned_of_and_not_told() {
+    let config = good(&with_target(
+        "    sign: { secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, whsec_AAKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw] }\n",
+    ));
+    assert_eq!(format!("{:?}", config.targets[0].keys), "[***, ***]");
+    assert_eq!(config.warnings.to_string().matches("a secret stands in the file").count(), 2);
+}
+
+#[test]
+fn a_target_takes_the_files_proxy_its_own_or_none() {
+    let global = "proxy: { url: http://proxy:3128, user: me, password: \"${MAIL_TOKEN}\", except: [.corp, 10.0.0.0/8] }\n";
+    let proxy = |lines: &str| {
+        let config = good(&format!("{global}{}", with_target(lines)));
+        assert!(config.warnings.is_empty(), "{}", config.warnings);
+        config.targets[0].proxy.as_ref().map(|proxy| (proxy.host.clone(), proxy.port, proxy.except.len()))
+    };
+    assert_eq!(proxy(""), Some(("proxy".to_owned(), 3128, 2)));
+    assert_eq!(proxy("    proxy: http://10.0.0.1:8080\n"), Some(("10.0.0.1".to_owned(), 8080, 0)));
+    assert_eq!(proxy("    proxy: none\n"), None);
+}
+
+#[test]
+fn a_target_may_lead_to_some_private_networks() {
+    let private = |lines: &str| good(&with_target(lines)).targets[0].private.clone();
+    let networks = ["10.0.0.0/8", "fd00::/8"].map(|text| text.parse().unwrap()).to_vec();
+    assert_eq!(private("    private: [10.0.0.0/8, fd00::/8]\n"), Private::Only(networks));
+    assert_eq!(private("    private: deny\n"), Private::Deny);
 }

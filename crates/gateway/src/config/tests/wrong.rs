@@ -70,6 +70,28 @@ fn a_wrong_key_or_kind_of_value_says_what_is_known() {
 }
 
 #[test]
+fn a_group_that_cannot_be_says_why() {
+    let group = |keys: &str, more: &str| {
+        format!(
+            "routes:\n  in:\n    accept: POST /in\n    to: [a, b, c]\n{keys}targets:\n  a: {{ url: https://a.example/{more} }}\n\
+             \x20 b: {{ url: https://b.example/, undo: c }}\n  c: {{ url: https://c.example/ }}\n"
+        )
+    };
+    assert_page!(page([
+        ("a rule", group("    complete: most\n", "")),
+        ("a quorum of none", group("    complete: 0\n", "")),
+        ("a quorum of more than are required", group("    complete: 3\n    optional: a\n", "")),
+        ("an optional target that is not there", group("    optional: d\n", "")),
+        ("a wait for what is not in the route", group("    after: { a: d }\n", "")),
+        ("a wait for itself", group("    after: { a: a }\n", "")),
+        ("a circle", group("    after: { a: b, b: c, c: [a] }\n", "")),
+        ("a callback to nobody", group("    callback: shop\n", "")),
+        ("an undo that is not there", group("", ", undo: d")),
+        ("an undo that is undone", group("", ", undo: b")),
+    ]));
+}
+
+#[test]
 fn a_wrong_value_says_what_is_allowed() {
     assert_page!(page([
         ("an address", format!("listen: localhost:8080\n{}", with_target(""))),
@@ -87,6 +109,17 @@ fn a_wrong_value_says_what_is_allowed() {
         ("too large a body", format!("limits: {{ body: 17MiB }}\n{}", with_target(""))),
         ("a number", with_target("    concurrency: many\n")),
         ("a number out of range", with_target("    concurrency: 0\n")),
+        ("a breaker", with_target("    breaker: of\n")),
+        ("a breaker without failures", with_target("    breaker: { failures: 0%, open: 0s }\n")),
+        ("a breaker that would close at once", with_target("    breaker: { open: 1h }\n")),
+        ("no time to fail", with_target("    disable_after: 0s\n")),
+        ("a rate without a unit", with_target("    rate: 100\n")),
+        ("a rate with another unit", with_target("    rate: 100/d\n")),
+        ("a rate of nothing", with_target("    rate: { limit: 0/s }\n")),
+        ("a rate without a limit", with_target("    rate: { burst: 5 }\n")),
+        ("too large a burst", with_target("    rate: { limit: 10/s, burst: 2000000 }\n")),
+        ("bounds the wrong way round", with_target("    concurrency: { adaptive: { min: 9, max: 4 } }\n")),
+        ("a word for a concurrency", with_target("    concurrency: adaptiv\n")),
         ("a word", format!("log: {{ format: jsn }}\n{}", with_target(""))),
         ("a share", with_target("    retry: { jitter: 0.2 }\n")),
         ("a share out of range", with_target("    retry: { jitter: 120% }\n")),
@@ -173,6 +206,19 @@ fn a_wrong_target_says_what_is_wrong() {
         ("a status twice", with_target("    retry: { on: [404, 204], never: 4xx }\n")),
         ("a missing certificate", with_target("    tls: { ca: gone.pem }\n")),
         ("no certificate", with_target("    tls: { ca: empty.pem }\n")),
+        ("a certificate without its key", with_target("    tls: { cert: client.pem }\n")),
+        ("a key without its certificate", with_target("    tls: { key: client.key }\n")),
+        ("a key that is none", with_target("    tls: { cert: client.pem, key: ca.pem }\n")),
+        ("a key of another certificate", with_target("    tls: { cert: ca.pem, key: client.key }\n")),
+        ("a mistyped reach", with_target("    private: alow\n")),
+        ("a network that is none", with_target("    private: [10.0.0.0/33]\n")),
+        ("a word among networks", with_target("    private: [deny, 10.0.0.0/8]\n")),
+        ("a proxy with a password", with_target("    proxy: http://me:s3cret@proxy:3128\n")),
+        ("a proxy with TLS", with_target("    proxy: https://proxy:3128\n")),
+        (
+            "half a user of a proxy",
+            with_target("    proxy: { url: http://proxy:3128, user: me, except: [\"a b\"] }\n")
+        ),
         ("a certificate without tls", url("http://localhost/\n    tls: { ca: ca.pem }")),
     ]));
 }
@@ -240,4 +286,52 @@ fn colours_are_only_in_the_coloured_form() {
     let report = parse("", "fanlight.yaml", &World).expect_err("wrong");
     assert!(report.coloured().contains('\u{1b}'));
     assert!(!report.to_string().contains('\u{1b}'));
+}
+
+#[test]
+fn a_wrong_credential_says_what_is_wrong_and_never_the_credential() {
+    let told = page([
+        ("nothing", with_target("    auth: {}\n")),
+        ("a word", with_target("    auth: s3cret\n")),
+        (
+            "two ways",
+            with_target(
+                "    auth: { bearer: \"${MAIL_TOKEN}\", basic: { user: a, password: \"${MAIL_TOKEN}\" } }\n",
+            ),
+        ),
+        ("another way", with_target("    auth: { barer: \"${MAIL_TOKEN}\" }\n")),
+        ("a line break", with_target("    auth: { bearer: \"${BROKEN}\" }\n")),
+        ("a line break in the file", with_target("    auth: { bearer: \"s3cret\\nline\" }\n")),
+        ("half a user", with_target("    auth: { basic: { user: \"a:b\" } }\n")),
+        ("a colon", with_target("    auth: { basic: { user: \"a:b\", password: \"${MAIL_TOKEN}\" } }\n")),
+        ("a key without a place", with_target("    auth: { api_key: { value: \"${MAIL_TOKEN}\" } }\n")),
+        (
+            "a key in a reserved header",
+            with_target("    auth: { api_key: { header: webhook-id, value: \"${MAIL_TOKEN}\" } }\n"),
+        ),
+        (
+            "a header of the same name",
+            with_target(
+                "    auth: { bearer: \"${MAIL_TOKEN}\" }\n    headers: { authorization: \"Bearer ${MAIL_TOKEN}\" }\n",
+            ),
+        ),
+        (
+            "half a client",
+            with_target(
+                "    auth: { oauth2: { token_url: auth.example.com/token, client_id: me, scopes: [a b] } }\n",
+            ),
+        ),
+        ("half a key of AWS", with_target("    auth: { aws: { region: EU, access_key_id: AKIDEXAMPLE } }\n")),
+        ("no signing key", with_target("    sign: { secrets: [] }\n")),
+        ("a secret that is none", with_target("    sign: { secrets: \"${MAIL_TOKEN}\" }\n")),
+        ("a secret that is not base64", with_target("    sign: { secrets: [\"whsec_${MAIL_TOKEN}!\"] }\n")),
+        ("a short secret", with_target("    sign: { secrets: [whsec_c2VjcmV0] }\n")),
+        (
+            "a public key",
+            with_target("    sign: { secrets: [whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=] }\n"),
+        ),
+        ("a path with a query", with_target("    auth: { bearer: \"${MAIL_TOKEN}\", paths: [/a?b] }\n")),
+    ]);
+    assert!(!told.lines().any(|line| line.contains("s3cret") && !line.contains("auth:")), "{told}");
+    assert_page!(told);
 }

@@ -1,6 +1,6 @@
 //! A page with one sample of every metric, so that the reference can be read off it.
 
-use super::{File, Label, Metrics, RouteWhy, TargetClass, TargetOutcome, TargetReason, target};
+use super::{File, Label, Metrics, RouteWhy, TargetClass, TargetOutcome, TargetReason, TargetTurn, target};
 use contract::Name;
 use prometheus_client::encoding::text::encode;
 
@@ -24,10 +24,12 @@ impl Metrics {
         drop(metrics.stumbles.get_or_create(&class));
         drop(metrics.damaged.get_or_create(&File { file: String::new() }));
         drop(metrics.in_flight.get_or_create(&target));
+        drop(metrics.concurrency.get_or_create(&target));
         drop(metrics.waiting.get_or_create(&target));
         drop(metrics.dead.get_or_create(&target));
         drop(metrics.oldest_due.get_or_create(&target));
         drop(metrics.held.get_or_create(&TargetReason { target: Label(name.clone()), reason: "" }));
+        drop(metrics.breaker.get_or_create(&TargetTurn { target: Label(name.clone()), turn: "" }));
         let mut page = String::new();
         encode(&mut page, &metrics.registry)?;
         Ok(page)

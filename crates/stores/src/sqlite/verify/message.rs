@@ -187,7 +187,11 @@ impl Reading<'_, '_> {
                 "SELECT 1 FROM delivery INDEXED BY dead WHERE spot = ?1 AND lane = ?2 AND state = 3 AND rank IS ?3",
                 &row.rank,
             )?,
-            Code::Delivered | Code::Cancelled | Code::Expired | Code::Skipped => true,
+            Code::Waiting => by(
+                "SELECT 1 FROM delivery INDEXED BY waiting WHERE spot = ?1 AND lane = ?2 AND state = 8 AND ?3 IS NULL",
+                &None::<i64>,
+            )?,
+            Code::Delivered | Code::Cancelled | Code::Expired | Code::Skipped | Code::Unmet => true,
         };
         let keyed = "SELECT 1 FROM delivery INDEXED BY keyed WHERE spot = ?1 AND lane = ?2 AND key = ?3";
         Ok(of_state && row.key.as_ref().map_or(Ok(true), |key| by(keyed, key))?)

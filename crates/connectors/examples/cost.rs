@@ -16,6 +16,7 @@ use connectors::http::dial::Tcp;
 use connectors::http::{HttpTarget, Settings};
 use contract::delivery::Suspicion;
 use contract::message::Headers;
+use contract::mould::Head;
 use contract::target::{Call, Form, Outcome, Parcel, Target};
 use contract::{Clock, DeliveryId, Message, MessageId, Name, Promise, Tick, Timestamp};
 use http::{Request, Response};
@@ -150,6 +151,7 @@ impl Ours {
             body: message.body.clone(),
             message: Arc::new(message),
             form: Form::Untouched,
+            head: Head::default(),
         };
         Self { target: HttpTarget::new(settings, clock, dial), call: Call { parcels: vec![parcel] } }
     }

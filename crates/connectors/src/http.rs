@@ -118,6 +118,14 @@ impl HttpTarget {
         Self { ready: Ready::try_new(&settings, &clock, &dial), clock }
     }
 
+    /// The request that an attempt would send, with the whole URL, without sending it.
+    ///
+    /// # Errors
+    /// [`Fault`]: these settings never send anything.
+    pub fn request(&self, parcel: &Parcel) -> Result<Request<http_body_util::Full<bytes::Bytes>>, &Fault> {
+        self.ready.as_ref().map(|ready| request::compose(&ready.client.to, parcel, Version::HTTP_2))
+    }
+
     async fn attempt(&self, parcel: &Parcel) -> Outcome {
         match &self.ready {
             Ok(ready @ Ready { tokens: None, .. }) => self.call(ready, parcel, None).await,

@@ -36,6 +36,14 @@ pub enum Fault {
         /// Which bound, with its value.
         bound: String,
     },
+    /// A template of the target's URL or headers gave nothing that can be sent.
+    #[error("the template in `{place}` failed: {detail}")]
+    Template {
+        /// The key of the configuration.
+        place: String,
+        /// What is wrong.
+        detail: String,
+    },
     /// No process or no memory could be had: try again.
     #[error("the expression could not run now: {detail}")]
     Busy {

@@ -20,6 +20,12 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 pub const ORDER_KEY_BYTES_MAX: usize = 255;
 /// How long an `Idempotency-Key` is remembered (published in the guide).
 pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 3600);
+/// Bytes of a template in a URL or a header's value.
+pub const TEMPLATE_BYTES_MAX: usize = 4 * 1024;
+/// Steps of a template: more than any that is only a path or a header needs.
+pub const TEMPLATE_FUEL: u64 = 20_000;
+/// Bytes that a template gives, as a path with its query or as a header's value.
+pub const RENDERED_BYTES_MAX: usize = 8 * 1024;
 /// Bytes kept of an API's answer.
 pub const CAPTURE_BYTES_MAX: usize = 16 * 1024;
 /// Items in one `POST /v1/messages/batch`.

@@ -118,7 +118,7 @@ pub struct Start {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OrderKey(pub Arc<str>);
 
-/// An `Idempotency-Key` and what it stands for. Scoped to tenant, route and caller.
+/// What makes a message a repeat of an earlier one: an `Idempotency-Key`, or what the route takes for one. Scoped to tenant, route and caller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Once {
     /// Who sent it, as authentication says; empty without authentication.
@@ -127,6 +127,8 @@ pub struct Once {
     pub key: String,
     /// A hash of the request: another one with the same key is a conflict.
     pub fingerprint: u128,
+    /// How long the first one counts, at most [`crate::limits::IDEMPOTENCY_WINDOW`].
+    pub window: std::time::Duration,
 }
 
 /// What became of one message.

@@ -1,6 +1,7 @@
 //! The joint to whatever goes out. A target says what happened, never what to do about it.
 
 use crate::delivery::{Capture, ErrorClass, Suspicion, Timings};
+use crate::mould::Head;
 use crate::{DeliveryId, Message, Promise, Timestamp};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Parcel {
     pub body: Bytes,
     /// Whether `body` is the message's own.
     pub form: Form,
+    /// The path and headers that the target's templates made of the message.
+    pub head: Head,
 }
 
 /// Whether a body is passed on or made.

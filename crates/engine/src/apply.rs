@@ -15,7 +15,7 @@ impl Engine {
     pub async fn apply(&self, plan: Plan) -> Result<Vec<Arc<Route>>, Fault> {
         for shape in plan.targets.iter().filter_map(|target| target.shape.as_ref()) {
             self.use_shape(shape.id, &shape.text).await?;
-            self.shapes.lock().insert(shape.id, Arc::clone(&shape.expression));
+            self.shapes.lock().insert(shape.id, Arc::clone(&shape.mould));
         }
         let (tenant, now) = (Name::default_tenant(), self.doors.clock.now());
         let targets: Vec<_> = plan.targets.into_iter().map(Arc::new).collect();

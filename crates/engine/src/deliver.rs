@@ -1,4 +1,4 @@
-//! Makes one attempt of a delivery: shapes the body, calls the target, judges what happened.
+//! Makes one attempt of a delivery: shapes the message, calls the target, judges what happened.
 
 use crate::dispatch::lane::{self, Ended, Lane, Next};
 use crate::done::Done;
@@ -8,11 +8,13 @@ use crate::plan::TargetPlan;
 use crate::policy::breaker::End;
 use crate::policy::concurrency::Sign;
 use crate::policy::statuses::Weight;
-use crate::shape::own;
+use crate::shape::{ShapeError, own};
 use crate::verdict::{self, Facts, Judgement, Proven, Refused};
 use bytes::Bytes;
-use contract::delivery::{Attempt, AttemptResult, ErrorClass, ShapeId, Standing, Timings};
+use contract::delivery::{Attempt, AttemptResult, ErrorClass, Standing, Timings};
+use contract::mould::{Head, Original};
 use contract::part::Duty;
+use contract::query::Edit;
 use contract::store::Lease;
 use contract::target::{Call, Form, Lasting, Outcome, Parcel};
 use contract::ticket::Found;
@@ -99,7 +101,7 @@ fn sign(plan: &TargetPlan, outcome: &Outcome) -> Sign {
 
 /// None: it is not the time to tell.
 async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Timestamp) -> Option<Outcome> {
-    let (message, body, form) = match content(engine, lease).await {
+    let Content { message, body, form, head } = match content(engine, lease).await {
         Ok(content) => content,
         Err(outcome) => return outcome,
     };
@@ -117,31 +119,19 @@ async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Times
         message,
         body,
         form,
+        head,
     };
     let outcomes = plan.target.deliver(&Call { parcels: vec![parcel] }).await;
     let none = || own(ErrorClass::LocalConfig, Lasting::Lasting, "the target gave no outcome");
     Some(outcomes.into_iter().next().unwrap_or_else(none))
 }
 
-/// What is sent: an edit as it is, else the message's body in the shape pinned at accept.
-async fn content(engine: &Engine, lease: &Lease) -> Result<(Arc<Message>, Bytes, Form), Option<Outcome>> {
-    let body = match lease.delivery.duty {
-        Duty::Callback => report(engine, lease).await?,
-        Duty::Required | Duty::Optional | Duty::Undo(_) => lease.message.body.clone(),
-    };
-    if let Some(edit) = &lease.edit {
-        let edited =
-            Message { headers: edit.headers.clone(), body: edit.body.clone(), ..(*lease.message).clone() };
-        return Ok((Arc::new(edited), edit.body.clone(), Form::Untouched));
-    }
-    match lease.delivery.shape {
-        None if lease.delivery.duty == Duty::Callback => Ok((Arc::clone(&lease.message), body, Form::Shaped)),
-        None => Ok((Arc::clone(&lease.message), body, Form::Untouched)),
-        Some(id) => {
-            let body = shaped(engine, id, body).await.map_err(Some)?;
-            Ok((Arc::clone(&lease.message), body, Form::Shaped))
-        }
-    }
+/// What is sent.
+struct Content {
+    message: Arc<Message>,
+    body: Bytes,
+    form: Form,
+    head: Head,
 }
 
 /// What a callback tells: the ticket, which has settled. None when a delivery got another run since: that one's end is told instead.
@@ -159,9 +149,47 @@ async fn report(engine: &Engine, lease: &Lease) -> Result<Bytes, Option<Outcome>
     }
 }
 
-async fn shaped(engine: &Engine, id: ShapeId, body: Bytes) -> Result<Bytes, Outcome> {
-    let shaped = engine.shaped(id, body).await;
-    shaped.map_err(|wrong| own(ErrorClass::LocalConfig, wrong.lasting, &wrong.to_string()))
+/// An edit as it is, else the message's body in the shape pinned at accept; path and headers in that shape.
+async fn content(engine: &Engine, lease: &Lease) -> Result<Content, Option<Outcome>> {
+    let told = match lease.delivery.duty {
+        Duty::Callback => Some(report(engine, lease).await?),
+        Duty::Required | Duty::Optional | Duty::Undo(_) => None,
+    };
+    let original = match &told {
+        // Its expressions see what it tells.
+        Some(body) => &Arc::new(Message { body: body.clone(), ..(*lease.message).clone() }),
+        None => &lease.message,
+    };
+    let message = match &lease.edit {
+        Some(Edit { headers, body }) => {
+            Arc::new(Message { headers: headers.clone(), body: body.clone(), ..(*lease.message).clone() })
+        }
+        None => Arc::clone(original),
+    };
+    let made = told.is_some() && lease.edit.is_none();
+    let form = if made { Form::Shaped } else { Form::Untouched };
+    let content = Content { body: message.body.clone(), message, form, head: Head::default() };
+    let shaped = in_shape(engine, lease, original, content).await;
+    shaped.map_err(|wrong| Some(own(ErrorClass::LocalConfig, wrong.lasting, &wrong.to_string())))
+}
+
+/// The same in the shape pinned at accept, if there is one.
+async fn in_shape(
+    engine: &Engine,
+    lease: &Lease,
+    message: &Message,
+    mut content: Content,
+) -> Result<Content, ShapeError> {
+    let Some(id) = lease.delivery.shape else { return Ok(content) };
+    let edit = lease.edit.as_ref();
+    let original = Original { message, edit, delivery: lease.delivery.id, target: &lease.delivery.target };
+    content.head = engine.headed(id, &original).await?;
+    if lease.edit.is_none()
+        && let Some(shaped) = engine.shaped(id, content.body.clone()).await?
+    {
+        (content.body, content.form) = (shaped, Form::Shaped);
+    }
+    Ok(content)
 }
 
 fn judge(engine: &Engine, lane: &Lane, plan: &TargetPlan, lease: &Lease, outcome: &Outcome) -> Judgement {

@@ -13,8 +13,8 @@ use crate::wake::Wake;
 use crate::watch::Watch;
 use arc_swap::ArcSwap;
 use contract::delivery::ShapeId;
-use contract::expression::Expression;
 use contract::line::Line;
+use contract::mould::Mould;
 use contract::store::{Fault, Retention, Session, Store};
 use contract::{Clock, Entropy, Name, Timestamp, limits};
 use parking_lot::Mutex;
@@ -73,7 +73,7 @@ pub struct Engine {
     pub(crate) all_lanes: ArcSwap<Vec<Arc<Lane>>>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) hosts: Hosts,
-    pub(crate) shapes: Mutex<HashMap<ShapeId, Arc<dyn Expression>>>,
+    pub(crate) shapes: Mutex<HashMap<ShapeId, Arc<dyn Mould>>>,
     pub(crate) retention: Retention,
     pub(crate) offers: mpsc::Sender<Offered>,
     pub(crate) done: mpsc::Sender<Done>,

@@ -48,9 +48,14 @@ impl Engine {
             body: offer.body,
         });
         let priority = offer.priority.unwrap_or(offer.route.priority);
-        let deliveries =
-            route::starts(&offer.route, &message, Wish { priority, not_before: offer.not_before }, entropy)
-                .await?;
+        let deliveries = route::starts(
+            &offer.route,
+            &message,
+            offer.key,
+            Wish { priority, not_before: offer.not_before },
+            entropy,
+        )
+        .await?;
         let (reply, receipt) = oneshot::channel();
         permit.send(Offered {
             accept: Accept { message, deliveries, once: offer.once, rule: offer.route.rule },

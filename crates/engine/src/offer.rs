@@ -5,7 +5,7 @@ use crate::route::Route;
 use bytes::Bytes;
 use contract::line::Priority;
 use contract::message::Headers;
-use contract::store::{Accept, Once};
+use contract::store::{Accept, Once, OrderKey};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -22,6 +22,8 @@ pub struct Offer {
     pub body: Bytes,
     /// The caller's `Idempotency-Key`.
     pub once: Option<Once>,
+    /// The order key that the message brings; the route's own wins where it gives one.
+    pub key: Option<OrderKey>,
     /// No attempt after this moment; the route's own deadline counts too.
     pub deadline: Option<Timestamp>,
     /// No attempt before this moment.

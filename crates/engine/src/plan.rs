@@ -7,6 +7,7 @@ use contract::Name;
 use contract::delivery::ShapeId;
 use contract::expression::Expression;
 use contract::line::Priority;
+use contract::mould::Mould;
 use contract::part::{Part, Rule};
 use contract::ticket::Ticket;
 use std::sync::Arc;
@@ -75,13 +76,13 @@ pub struct TargetPlan {
     pub host: Option<Arc<str>>,
     /// Whether a message goes there at all.
     pub when: Option<Arc<dyn Expression>>,
-    /// How the body is made.
+    /// How body, path and headers are made.
     pub shape: Option<Shape>,
     /// What makes the attempt.
     pub target: Arc<dyn contract::target::Target>,
 }
 
-/// A body's expression with its identity.
+/// What gives a message its form, with its identity.
 #[derive(Clone)]
 pub struct Shape {
     /// A hash of the text.
@@ -89,7 +90,7 @@ pub struct Shape {
     /// The text, kept so that later configurations can still run it.
     pub text: Arc<str>,
     /// The compiled text.
-    pub expression: Arc<dyn Expression>,
+    pub mould: Arc<dyn Mould>,
 }
 
 /// How a ticket is told to whoever is called back.
@@ -101,5 +102,5 @@ pub trait Report: Send + Sync {
 /// Compiles the text of a shape that an earlier configuration pinned.
 pub trait Compile: Send + Sync {
     /// None when the text does not compile any more.
-    fn compile(&self, text: &str) -> Option<Arc<dyn Expression>>;
+    fn compile(&self, text: &str) -> Option<Arc<dyn Mould>>;
 }

@@ -58,12 +58,13 @@ pub(crate) struct Wish {
 pub(crate) async fn starts(
     route: &Route,
     message: &Message,
+    own: Option<OrderKey>,
     wish: Wish,
     entropy: &dyn Entropy,
 ) -> Result<Vec<Start>, Refusal> {
     let key = match &route.key {
-        Some(key) => order_key(key.evaluate(message.body.clone()).await),
-        None => Ok(None),
+        Some(key) => order_key(key.evaluate(message.body.clone()).await).map(|key| key.or(own)),
+        None => Ok(own),
     };
     let mut starts = Vec::with_capacity(route.rays.len());
     for ray in &route.rays {
@@ -133,12 +134,19 @@ fn regroup(route: &Route, message: &Message, wish: Wish, entropy: &dyn Entropy, 
 }
 
 /// What a filter said.
-enum Wanted {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The message goes to the target.
     Yes,
+    /// It is skipped.
     No,
 }
 
-fn wanted(said: Result<Bytes, Fault>) -> Result<Wanted, Fault> {
+/// What a filter's output means.
+///
+/// # Errors
+/// The filter's own fault.
+pub fn wanted(said: Result<Bytes, Fault>) -> Result<Wanted, Fault> {
     match said {
         Ok(json) if is_true(&json) => Ok(Wanted::Yes),
         Ok(_) | Err(Fault::Empty) => Ok(Wanted::No),
@@ -146,6 +154,7 @@ fn wanted(said: Result<Bytes, Fault>) -> Result<Wanted, Fault> {
             fault @ (Fault::NotJson { .. }
             | Fault::Raised { .. }
             | Fault::Exceeded { .. }
+            | Fault::Template { .. }
             | Fault::Busy { .. }),
         ) => Err(fault),
     }
@@ -168,7 +177,10 @@ fn attempt(name: &str, fault: &Fault, message: &Message) -> Attempt {
 }
 
 /// The key as text: a JSON string without its quotes, anything else as it is written. `null` and no output: no order is asked for.
-fn order_key(said: Result<Bytes, Fault>) -> Result<Option<OrderKey>, Fault> {
+///
+/// # Errors
+/// The expression's own fault, or the key is too long.
+pub fn order_key(said: Result<Bytes, Fault>) -> Result<Option<OrderKey>, Fault> {
     let json = match said {
         Ok(json) => json,
         Err(Fault::Empty) => return Ok(None),
@@ -264,7 +276,7 @@ mod tests {
         let route = to(&[10]);
         let mut due = BTreeSet::new();
         for _ in 0..16 {
-            let starts = starts(&route, &message, Wish::default(), &entropy).await.unwrap();
+            let starts = starts(&route, &message, None, Wish::default(), &entropy).await.unwrap();
             let Standing::Due(at) = starts[0].standing else { panic!("it begins with a wait") };
             assert!((5_000_000..=15_000_000).contains(&at.as_micros()), "{at:?}");
             due.insert(at);
@@ -272,10 +284,19 @@ mod tests {
         assert_eq!(due.len(), 16, "one draw for all");
         let drawn = entropy.0.load(Ordering::Relaxed);
         assert_eq!(
-            starts(&to(&[0, 5]), &message, Wish::default(), &entropy).await.unwrap()[0].standing,
+            starts(&to(&[0, 5]), &message, None, Wish::default(), &entropy).await.unwrap()[0].standing,
             Standing::Leased
         );
         assert_eq!(entropy.0.load(Ordering::Relaxed), drawn, "nothing is drawn where there is no wait");
+    }
+
+    /// Gives the same for every body.
+    struct Says(&'static str);
+
+    impl Expression for Says {
+        fn evaluate(&self, _: Bytes) -> contract::Promise<'_, Result<Bytes, Fault>> {
+            Box::pin(std::future::ready(Ok(Bytes::from_static(self.0.as_bytes()))))
+        }
     }
 
     /// A filter that fails.
@@ -284,6 +305,25 @@ mod tests {
     impl Expression for Raise {
         fn evaluate(&self, _: Bytes) -> contract::Promise<'_, Result<Bytes, Fault>> {
             Box::pin(std::future::ready(Err(Fault::Raised { detail: "no".to_owned() })))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_key_that_a_message_brings_counts_where_its_route_gives_none() {
+        let message = message();
+        let entropy = Counter(AtomicU64::new(0));
+        for (routes, own, expected) in [
+            (None, None, None),
+            (None, Some("mine"), Some("mine")),
+            (Some("null"), Some("mine"), Some("mine")),
+            (Some("\"theirs\""), Some("mine"), Some("theirs")),
+        ] {
+            let key = routes.map(|said| -> Arc<dyn Expression> { Arc::new(Says(said)) });
+            let route = Route { key, ..to(&[0]) };
+            let own = own.map(|own| OrderKey(own.into()));
+            let starts = starts(&route, &message, own, Wish::default(), &entropy).await.unwrap();
+            let key = starts[0].key.as_ref().map(|key| &*key.0);
+            assert_eq!(key, expected, "{routes:?}");
         }
     }
 
@@ -299,7 +339,8 @@ mod tests {
             ray(Duty::Callback, None),
         ];
         let route = Route { rays, waits: true, ..to(&[0]) };
-        let begun = starts(&route, &message(), Wish::default(), &Counter(AtomicU64::new(0))).await.unwrap();
+        let begun =
+            starts(&route, &message(), None, Wish::default(), &Counter(AtomicU64::new(0))).await.unwrap();
         let standings: Vec<_> = begun.iter().map(|start| start.standing).collect();
         let (dead, told) = (Standing::Dead(Death::Config), Standing::Leased);
         assert_eq!(standings, [dead, Standing::Cancelled, Standing::Skipped, told]);

@@ -1,10 +1,11 @@
-//! The expression that makes a body, as it was pinned at accept.
+//! What makes body, path and headers of a message, as it was pinned at accept.
 
 use crate::engine::Engine;
 use bytes::Bytes;
 use contract::Timestamp;
 use contract::delivery::{ErrorClass, ShapeId};
-use contract::expression::{self, Expression};
+use contract::expression;
+use contract::mould::{Head, Mould, Original};
 use contract::store::{Fault, Scope};
 use contract::target::{Lasting, Outcome};
 use std::sync::Arc;
@@ -63,6 +64,7 @@ impl From<expression::Fault> for ShapeError {
             expression::Fault::NotJson { .. }
             | expression::Fault::Raised { .. }
             | expression::Fault::Empty
+            | expression::Fault::Template { .. }
             | expression::Fault::Exceeded { .. } => Lasting::Lasting,
         };
         Self::new(lasting, fault)
@@ -70,12 +72,20 @@ impl From<expression::Fault> for ShapeError {
 }
 
 impl Engine {
-    /// A body in a shape pinned at accept.
+    /// A body in a shape pinned at accept; none: the shape leaves it as it is.
     ///
     /// # Errors
     /// [`ShapeError`]
-    pub async fn shaped(&self, id: ShapeId, body: Bytes) -> Result<Bytes, ShapeError> {
-        Ok(self.shape(id).await?.evaluate(body).await?)
+    pub async fn shaped(&self, id: ShapeId, body: Bytes) -> Result<Option<Bytes>, ShapeError> {
+        Ok(self.shape(id).await?.body(body).await?)
+    }
+
+    /// Path and headers in a shape pinned at accept.
+    ///
+    /// # Errors
+    /// [`ShapeError`]
+    pub async fn headed(&self, id: ShapeId, original: &Original<'_>) -> Result<Head, ShapeError> {
+        Ok(self.shape(id).await?.head(original)?)
     }
 
     /// Keeps the text of a shape, and that it is in use now.
@@ -94,8 +104,8 @@ impl Engine {
         }
     }
 
-    /// The expression of a shape, from the plan or, when that has changed, from the store.
-    async fn shape(&self, id: ShapeId) -> Result<Arc<dyn Expression>, ShapeError> {
+    /// The mould of a shape, from the plan or, when that has changed, from the store.
+    async fn shape(&self, id: ShapeId) -> Result<Arc<dyn Mould>, ShapeError> {
         if let Some(shape) = self.shapes.lock().get(&id) {
             return Ok(Arc::clone(shape));
         }

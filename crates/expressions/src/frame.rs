@@ -133,7 +133,7 @@ pub(crate) fn split(result: Result<Vec<u8>, Fault>) -> (Kind, Vec<u8>) {
         Err(Fault::Raised { detail }) => (Kind::Raised, detail.into_bytes()),
         Err(Fault::Empty) => (Kind::Empty, Vec::new()),
         Err(Fault::Exceeded { bound }) => (Kind::Exceeded, bound.into_bytes()),
-        Err(Fault::Busy { detail }) => (Kind::Exceeded, detail.into_bytes()),
+        Err(Fault::Busy { detail } | Fault::Template { detail, .. }) => (Kind::Exceeded, detail.into_bytes()),
     }
 }
 

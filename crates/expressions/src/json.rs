@@ -17,11 +17,16 @@ pub fn is_true(json: &[u8]) -> bool {
 
 /// Reads exactly one JSON text.
 pub(crate) fn read(bytes: &[u8]) -> Result<Val, Fault> {
+    check(bytes)?;
+    jaq_json::read::parse_single(bytes).map_err(|error| Fault::NotJson { detail: error.to_string() })
+}
+
+/// Whether it is exactly one JSON text, and within limits.
+pub(crate) fn check(bytes: &[u8]) -> Result<(), Fault> {
     let not_json = |detail: String| Fault::NotJson { detail };
     let text = str::from_utf8(bytes).map_err(|error| not_json(error.to_string()))?;
     serde_json::from_str::<IgnoredAny>(text).map_err(|error| not_json(error.to_string()))?;
-    within_limits(bytes)?;
-    jaq_json::read::parse_single(bytes).map_err(|error| not_json(error.to_string()))
+    within_limits(bytes)
 }
 
 /// Checks the nesting and the numbers of a text that is known to be JSON.

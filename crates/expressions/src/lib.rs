@@ -1,4 +1,4 @@
-//! jq expressions: compiled once, run over message bodies, always bounded in time, memory and output.
+//! jq expressions and templates: compiled once, run over messages, always bounded in time, memory and output.
 //!
 //! [`Program::compile`] checks an expression and proves, where it can, that it ends quickly ([`Program::is_bounded`]).
 //! [`Runner::expression`] runs what is proven in the calling thread, and everything else in a child process with
@@ -13,6 +13,7 @@
 //!
 //! Numbers that an expression only moves keep their spelling (`1.0`, `1e2`, 40 digits), but for `-0`, which becomes `0`.
 
+mod blueprint;
 mod bound;
 mod evaluate;
 mod frame;
@@ -21,11 +22,15 @@ mod nesting;
 mod process;
 mod program;
 mod runner;
+mod seen;
+mod template;
 mod turns;
 
 mod vocabulary;
 pub mod worker;
 
+pub use blueprint::Blueprint;
 pub use json::is_true;
 pub use program::{CompileError, Program};
 pub use runner::{Runner, RunnerOptions};
+pub use template::Template;

@@ -3,6 +3,7 @@
 pub mod accept;
 pub mod admin;
 pub mod body;
+pub mod dedupe;
 pub mod door;
 pub mod events;
 mod framing;

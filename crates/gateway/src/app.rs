@@ -11,7 +11,7 @@ use crate::doors::{SystemClock, SystemEntropy};
 use crate::telemetry::logs::Log;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::tail::Tail;
-use crate::wiring::{self, Wiring, WiringError};
+use crate::wiring::{Wiring, WiringError};
 use arc_swap::ArcSwap;
 use axum::body::Body;
 use contract::store::{Fault, Readiness, Store};
@@ -146,7 +146,7 @@ impl App {
         };
         let engine = Engine::start(doors, settings).await?;
         let routes = engine.apply(plan).await?;
-        let routing = ArcSwap::from_pointee(wiring::routing(&config, routes));
+        let routing = ArcSwap::from_pointee(wiring.routing(&config, routes));
         let stop = watch::Sender::new(false);
         let front = Arc::new(Front { engine: Arc::clone(&engine), routing, stopping: stop.subscribe() });
         let config = Arc::new(config);
@@ -206,7 +206,7 @@ impl App {
     /// [`ReloadError`]: the old configuration goes on.
     pub async fn reload(&self, config: Config) -> Result<(), ReloadError> {
         let routes = self.engine.apply(self.wiring.plan(&config)?).await?;
-        self.front.routing.store(Arc::new(wiring::routing(&config, routes)));
+        self.front.routing.store(Arc::new(self.wiring.routing(&config, routes)));
         for key in self.needs_restart(&config) {
             tracing::warn!(key, "this setting changes only with a restart");
         }

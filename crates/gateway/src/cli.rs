@@ -16,6 +16,7 @@ pub mod serve;
 mod tail;
 mod target;
 mod ticket;
+mod try_out;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -42,6 +43,7 @@ enum Command {
     Serve(serve::Serve),
     Check(check::Check),
     Verify(verify::Verify),
+    Try(try_out::Try),
     Send(send::Send),
     Ticket(ticket::Show),
     Tail(tail::Tail),
@@ -91,6 +93,7 @@ impl Command {
             Self::Serve(serve) => server(serve.threads)?.block_on(serve.run()),
             Self::Check(check) => check.run(),
             Self::Verify(verify) => verify.run(),
+            Self::Try(wish) => client()?.block_on(wish.run()),
             Self::Send(send) => client()?.block_on(send.run()),
             Self::Ticket(ticket) => client()?.block_on(ticket.run()),
             Self::Tail(tail) => client()?.block_on(tail.run()),

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod doors;
 pub mod mock;
+pub mod preview;
 pub mod reference;
 pub mod telemetry;
 pub mod wiring;

@@ -1,8 +1,9 @@
 //! From a valid configuration to what the engine and the front door need.
 
-use crate::api::front::{Entry, Routing};
+use crate::api::dedupe::{By, Dedupe};
+use crate::api::front::{Entry, Params, Routing};
 use crate::api::view::TicketView;
-use crate::config::{self, Config, Private};
+use crate::config::{self, Config, DedupeBy, Private};
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use connectors::http::settings::{Settings, Timeouts, Tls};
@@ -10,11 +11,12 @@ use connectors::http::{Dial, Guard, HttpTarget, Roots, dial};
 use contract::Clock;
 use contract::delivery::ShapeId;
 use contract::expression::Expression;
+use contract::mould::Mould;
 use contract::part::{Duty, Part};
 use contract::ticket::Ticket;
 use engine::plan::{Compile, Plan, Report, RoutePlan, Shape, TargetPlan, Way};
 use engine::route::Route;
-use expressions::{Program, Runner};
+use expressions::{Blueprint, Program, Runner, Template};
 use http::Uri;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -60,6 +62,24 @@ impl Wiring {
     }
 
     fn target(&self, target: &config::Target) -> Result<TargetPlan, WiringError> {
+        Ok(TargetPlan {
+            name: target.name.clone(),
+            retry: target.retry.clone(),
+            statuses: target.statuses.clone(),
+            concurrency: target.concurrency,
+            rate: target.rate,
+            breaker: target.breaker,
+            disable_after: target.disable_after,
+            credentials: credentials(target),
+            host: Some(host(&target.url)),
+            when: target.when.clone().map(|when| self.runner.expression(when)),
+            shape: self.shape(target),
+            target: Arc::new(self.http(target)?),
+        })
+    }
+
+    /// What speaks to the target.
+    pub(crate) fn http(&self, target: &config::Target) -> Result<HttpTarget, WiringError> {
         let settings = Settings {
             method: target.method.clone(),
             headers: target.headers.clone(),
@@ -84,26 +104,21 @@ impl Wiring {
             ..Settings::new(target.url.clone())
         };
         settings.check().map_err(|source| WiringError { target: target.name.clone(), source })?;
-        let http = HttpTarget::new(settings, Arc::clone(&self.clock), Arc::clone(&self.dial));
-        Ok(TargetPlan {
-            name: target.name.clone(),
-            retry: target.retry.clone(),
-            statuses: target.statuses.clone(),
-            concurrency: target.concurrency,
-            breaker: target.breaker,
-            disable_after: target.disable_after,
-            credentials: credentials(target),
-            host: Some(host(&target.url)),
-            rate: target.rate,
-            when: target.when.clone().map(|when| self.runner.expression(when)),
-            shape: target.body.clone().map(|body| self.shape(body)),
-            target: Arc::new(http),
-        })
+        Ok(HttpTarget::new(settings, Arc::clone(&self.clock), Arc::clone(&self.dial)))
     }
 
-    fn shape(&self, body: Program) -> Shape {
-        let text: Arc<str> = body.text().into();
-        Shape { id: shape_id(&text), text, expression: self.runner.expression(body) }
+    /// What runs an expression.
+    pub(crate) fn expression(&self, program: Program) -> Arc<dyn Expression> {
+        self.runner.expression(program)
+    }
+
+    /// What gives a message its form for the target; none: it goes as it is.
+    pub(crate) fn shape(&self, target: &config::Target) -> Option<Shape> {
+        let blueprint = blueprint(target);
+        (!blueprint.is_empty()).then(|| {
+            let text: Arc<str> = blueprint.text().into();
+            Shape { id: shape_id(&text), text, mould: self.runner.mould(blueprint) }
+        })
     }
 }
 
@@ -148,9 +163,15 @@ fn host(url: &Uri) -> Arc<str> {
 }
 
 impl Compile for Wiring {
-    fn compile(&self, text: &str) -> Option<Arc<dyn Expression>> {
-        Program::compile(text).ok().map(|program| self.runner.expression(program))
+    fn compile(&self, text: &str) -> Option<Arc<dyn Mould>> {
+        Blueprint::read(text).map(|blueprint| self.runner.mould(blueprint))
     }
+}
+
+/// What a target makes of a message.
+fn blueprint(target: &config::Target) -> Blueprint {
+    let headers = target.made.iter().map(|(name, template)| (name.as_str().to_owned(), template.clone()));
+    Blueprint { body: target.body.clone(), path: target.path.clone(), headers: headers.collect() }
 }
 
 /// The identity of a shape goes to disk, so it is a hash that never changes: the first 64 bits of SHA-256.
@@ -159,23 +180,43 @@ fn shape_id(text: &str) -> ShapeId {
     ShapeId(hash.as_ref().iter().take(8).fold(0, |bits, byte| (bits << 8) | u64::from(*byte)))
 }
 
-/// What the front door does with this configuration; `routes` are the engine's, in the same order.
-#[must_use]
-pub fn routing(config: &Config, routes: Vec<Arc<Route>>) -> Routing {
-    let entries = config.routes.iter().zip(routes).map(|(route, engines)| {
-        Arc::new(Entry {
-            route: engines,
-            body_max: route.body_max,
-            content_types: route.content_types.clone(),
-        })
-    });
-    let types = config.routes.iter().enumerate();
-    let types =
-        types.flat_map(|(index, route)| route.types.iter().map(move |pattern| (pattern.clone(), index)));
-    Routing {
-        table: config.routing(),
-        entries: entries.collect(),
-        types: types.collect(),
-        body_max: config.limits.body,
+/// Whether a template of the route's targets asks for its path parameters.
+fn params(config: &Config, route: &config::Route) -> Params {
+    let targets = config.targets.iter().filter(|target| route.to.contains(&target.name));
+    let asks = |template: &Template| template.asks("params");
+    let asked = targets.into_iter().any(|target| blueprint(target).templates().any(asks));
+    if asked { Params::Kept } else { Params::Unneeded }
+}
+
+impl Wiring {
+    /// What the front door does with this configuration; `routes` are the engine's, in the same order.
+    #[must_use]
+    pub fn routing(&self, config: &Config, routes: Vec<Arc<Route>>) -> Routing {
+        let entries = config.routes.iter().zip(routes).map(|(route, engines)| {
+            Arc::new(Entry {
+                route: engines,
+                body_max: route.body_max,
+                content_types: route.content_types.clone(),
+                dedupe: route.dedupe.clone().map(|dedupe| self.dedupe(dedupe)),
+                params: params(config, route),
+            })
+        });
+        let types = config.routes.iter().enumerate();
+        let types =
+            types.flat_map(|(index, route)| route.types.iter().map(move |pattern| (pattern.clone(), index)));
+        Routing {
+            table: config.routing(),
+            entries: entries.collect(),
+            types: types.collect(),
+            body_max: config.limits.body,
+        }
+    }
+
+    fn dedupe(&self, dedupe: config::Dedupe) -> Dedupe {
+        let by = match dedupe.by {
+            DedupeBy::Content => By::Content,
+            DedupeBy::Expression(program) => By::Expression(self.runner.expression(program)),
+        };
+        Dedupe { by, window: dedupe.window }
     }
 }

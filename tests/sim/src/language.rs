@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use contract::delivery::{ShapeId, Standing};
 use contract::expression::{Expression, Fault};
+use contract::mould::Mould;
 use contract::part::Duty;
 use contract::ticket::Ticket;
 use contract::{MessageId, Promise};
@@ -53,7 +54,7 @@ impl Expression for Wrapped {
 }
 
 impl Compile for Compiler {
-    fn compile(&self, text: &str) -> Option<Arc<dyn Expression>> {
+    fn compile(&self, text: &str) -> Option<Arc<dyn Mould>> {
         let version = text.strip_prefix("wrap ")?.parse().ok()?;
         Some(Arc::new(Wrapped(version)))
     }
@@ -75,7 +76,7 @@ pub(crate) fn told(id: MessageId, rays: impl Iterator<Item = (u32, Standing)>) -
 /// The shape of this version.
 pub(crate) fn shape(version: u32) -> Shape {
     let id = ShapeId(u64::from(version));
-    Shape { id, text: format!("wrap {version}").into(), expression: Arc::new(Wrapped(version)) }
+    Shape { id, text: format!("wrap {version}").into(), mould: Arc::new(Wrapped(version)) }
 }
 
 /// What the shape of this version makes of a body.

@@ -7,6 +7,7 @@ use super::proxy::Via;
 use super::settings::Settings;
 use super::sign::key::Key;
 use super::tls;
+use contract::mould::Path;
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use rustls::pki_types::ServerName;
@@ -129,6 +130,26 @@ impl Destination {
             keys: settings.keys.clone(),
         })
     }
+}
+
+impl Destination {
+    /// What HTTP/1 sends for another path of this target.
+    pub(super) fn origin(&self, path: &Path) -> Uri {
+        Uri::from(path_and_query(path))
+    }
+
+    /// What HTTP/2 sends for another path of this target: scheme and authority are always the configured ones.
+    pub(super) fn absolute(&self, path: &Path) -> Uri {
+        let mut parts = self.absolute_form.clone().into_parts();
+        parts.path_and_query = Some(path_and_query(path));
+        // Scheme, authority and path are there, so they are a URI.
+        Uri::from_parts(parts).unwrap_or_default()
+    }
+}
+
+/// A [`Path`] has no byte that this refuses, and is shorter than what it takes.
+fn path_and_query(path: &Path) -> PathAndQuery {
+    PathAndQuery::try_from(path.as_str()).unwrap_or_else(|_| PathAndQuery::from_static("/"))
 }
 
 fn absolute(url: &Uri, authority: Authority, path: PathAndQuery) -> Result<Uri, Fault> {

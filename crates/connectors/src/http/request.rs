@@ -35,10 +35,11 @@ pub(super) fn compose(to: &Destination, parcel: &Parcel, version: Version) -> Re
     *request.method_mut() = to.method.clone();
     let passed_on = parcel.message.headers.block().len() / FIELD_BYTES_USUAL;
     let mut fields = HeaderMap::with_capacity(OWN_FIELDS + passed_on + to.fields.len());
+    let path = parcel.head.path.as_ref();
     if version == Version::HTTP_2 {
-        *request.uri_mut() = to.absolute_form.clone();
+        *request.uri_mut() = path.map_or_else(|| to.absolute_form.clone(), |path| to.absolute(path));
     } else {
-        *request.uri_mut() = to.origin_form.clone();
+        *request.uri_mut() = path.map_or_else(|| to.origin_form.clone(), |path| to.origin(path));
         fields.insert(header::HOST, to.host_field.clone());
     }
     *request.version_mut() = version;
@@ -50,6 +51,7 @@ pub(super) fn compose(to: &Destination, parcel: &Parcel, version: Version) -> Re
         // Replaces what has the same name.
         fields.extend(to.fields.clone());
     }
+    write_made(&mut fields, &parcel.head.headers);
     *request.headers_mut() = fields;
     request
 }
@@ -91,6 +93,17 @@ fn pass_on(fields: &mut HeaderMap, headers: &Headers, form: Form) {
     }
     if form == Form::Shaped {
         fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+}
+
+/// The headers that templates made replace what has the same name.
+fn write_made(fields: &mut HeaderMap, made: &Headers) {
+    for (name, value) in made.iter() {
+        let value = HeaderValue::from_bytes(value);
+        if let (Ok(name), Ok(mut value)) = (HeaderName::from_bytes(name.as_bytes()), value) {
+            value.set_sensitive(name == header::AUTHORIZATION || name == header::COOKIE);
+            fields.insert(name, value);
+        }
     }
 }
 
@@ -165,6 +178,7 @@ fn span(id: DeliveryId, attempt: u32) -> u64 {
 mod tests {
     use super::*;
     use crate::http::settings::Settings;
+    use contract::mould::{Head, Path};
     use contract::{Message, MessageId, Name, Timestamp};
     use std::sync::Arc;
 
@@ -190,6 +204,7 @@ mod tests {
             body: message.body.clone(),
             message: Arc::new(message),
             form,
+            head: Head::default(),
         }
     }
 
@@ -273,6 +288,23 @@ mod tests {
             assert!(lines.iter().any(|have| have == line), "{line} is missing in {lines:?}");
         }
         assert!(!kept.iter().any(|line| line.contains("x-tag: a") || line.contains("caller")), "{kept:?}");
+    }
+
+    #[test]
+    fn what_templates_made_takes_the_place_of_the_configured_path_and_headers() {
+        let mut parcel = parcel(&[("x-tag", "a"), ("x-tag", "b")], Form::Untouched);
+        parcel.head = Head {
+            path: Path::try_new("/users/a%2Fb?x=1").ok(),
+            headers: Headers::from_pairs([("x-tag", b"made".as_slice()), ("x-tenant", b"t1")]),
+        };
+        let settings = settings(&[("x-tenant", "configured")]);
+        let to = Destination::try_new(&settings).ok().unwrap();
+        let sent = |version| compose(&to, &parcel, version).uri().to_string();
+        assert_eq!(sent(Version::HTTP_11), "/users/a%2Fb?x=1");
+        assert_eq!(sent(Version::HTTP_2), "http://api.example:81/users/a%2Fb?x=1");
+        let lines = lines(&settings, &parcel);
+        let made: Vec<_> = lines.iter().filter(|line| line.starts_with("x-")).collect();
+        assert_eq!(made, ["x-tag: made", "x-tenant: t1"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use connectors::http::line::Line;
 use connectors::http::{Dial, HttpTarget, Settings};
 use contract::delivery::{ErrorClass, Suspicion};
 use contract::message::Headers;
+use contract::mould::Head;
 use contract::target::{Call, Form, Outcome, Parcel, Reply, Target, Written};
 use contract::{Clock, DeliveryId, Message, MessageId, Name, Promise, Timestamp};
 use std::io;
@@ -98,6 +99,7 @@ pub(crate) fn call() -> Call {
         body: message.body.clone(),
         message: Arc::new(message),
         form: Form::Untouched,
+        head: Head::default(),
     };
     Call { parcels: vec![parcel] }
 }

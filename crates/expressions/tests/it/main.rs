@@ -3,6 +3,7 @@
 mod apart;
 mod language;
 mod proof;
+mod templates;
 
 use bytes::Bytes;
 use contract::expression::Fault;

@@ -6,14 +6,14 @@ use super::problem::{
     UNSUPPORTED_MEDIA_TYPE,
 };
 use super::terms::{Terms, Written, Wrong};
-use super::{body, once, prefer, tickets};
+use super::{body, dedupe, once, prefer, tickets};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use contract::field::{Owner, owner};
 use contract::message::Headers;
-use contract::store::Once;
-use contract::{Name, limits};
+use contract::store::{Once, OrderKey};
+use contract::{Name, limits, params};
 use engine::happened::Refusal;
 use engine::offer::{Offer, Receipt};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
@@ -25,13 +25,20 @@ pub(super) struct Wish {
     pub(super) headers: Headers,
     pub(super) body: Bytes,
     pub(super) once: Option<Once>,
+    pub(super) key: Option<OrderKey>,
     pub(super) terms: Terms,
 }
 
 /// The hint when to look at a ticket, and when to send a refused request again.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
-pub(super) async fn handle<B>(front: &Front, entry: &Entry, request: Request<B>) -> Result<Response, Problem>
+/// `params` is what is kept of the path's parameters, as [`contract::params`] writes them.
+pub(super) async fn handle<B>(
+    front: &Front,
+    entry: &Entry,
+    params: Option<String>,
+    request: Request<B>,
+) -> Result<Response, Problem>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
 {
@@ -39,13 +46,16 @@ where
     check_content_type(entry, &parts.headers)?;
     let body = body::read(incoming, entry.body_max, &**front.engine.clock()).await?;
     let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let once =
-        once::from_headers(&parts.headers, once::Request { method: &parts.method, path, body: &body })?;
-    let headers = passed_on(&parts.headers)?;
+    let request = once::Request { method: &parts.method, path, body: &body };
+    let once = match (once::from_headers(&parts.headers, request)?, &entry.dedupe) {
+        (None, Some(dedupe)) => dedupe::once(dedupe, request, &body).await?,
+        (once, _) => once,
+    };
+    let headers = kept(&parts.headers, params.as_deref())?;
     let terms =
         Written::from_headers(&parts.headers).and_then(|written| written.read(front.engine.clock().now()));
     let terms = terms.map_err(|wrong| not_granted(&wrong))?;
-    let receipt = take(front, &entry.route, Wish { headers, body, once, terms }).await?;
+    let receipt = take(front, &entry.route, Wish { headers, body, once, key: None, terms }).await?;
     answer(front, &receipt, prefer::wait(&parts.headers)).await
 }
 
@@ -65,6 +75,7 @@ pub(super) async fn take(
         headers: wish.headers,
         body: wish.body,
         once: wish.once,
+        key: wish.key,
         deadline,
         not_before,
         priority,
@@ -141,13 +152,20 @@ fn check_content_type(entry: &Entry, headers: &HeaderMap) -> Result<(), Problem>
 
 /// What goes with the message. Credentials are never kept; what is about this connection or this answer is not passed on.
 pub(super) fn passed_on(headers: &HeaderMap) -> Result<Headers, Problem> {
+    kept(headers, None)
+}
+
+/// The same with the parameters of the path.
+pub(crate) fn kept(headers: &HeaderMap, params: Option<&str>) -> Result<Headers, Problem> {
     let named = headers.get(header::CONNECTION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let by_connection = |name: &HeaderName| {
         !named.is_empty() && named.split(',').any(|token| token.trim().eq_ignore_ascii_case(name.as_str()))
     };
     let kept =
         headers.iter().filter(|(name, _)| owner(name.as_str()) == Owner::Message && !by_connection(name));
-    bounded(Headers::from_pairs(kept.map(|(name, value)| (name.as_str(), value.as_bytes()))))
+    let kept = kept.map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let params = params.map(|params| (params::FIELD, params.as_bytes()));
+    bounded(Headers::from_pairs(kept.chain(params)))
 }
 
 /// The headers, if they are not too large to be kept.

@@ -1,11 +1,11 @@
 //! The front door: routes first, then `/v1/messages`, `/v1/tickets` and `/healthz`.
 
 use super::accept;
-use super::front::Front;
+use super::front::{self, Entry, Front};
 use super::manners::errors_are_problems;
 use super::problem::{METHOD_NOT_ALLOWED, Problem};
 use super::{events, nowhere, tickets};
-use crate::config::pattern::Lookup;
+use crate::config::pattern::{Lookup, Params};
 use axum::body::Body;
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
@@ -56,7 +56,9 @@ impl Door {
         }
         let routing = self.front.routing.load();
         let entry = match routing.table.find(request.method(), path) {
-            Lookup::Found { route, .. } => routing.entries.get(route).map(Arc::clone),
+            Lookup::Found { route, params } => {
+                routing.entries.get(route).map(|entry| (Arc::clone(entry), kept(entry, &params)))
+            }
             Lookup::MethodNotAllowed(methods) => {
                 let list = methods.iter().map(http::Method::as_str).collect::<Vec<_>>().join(", ");
                 return Problem::new(METHOD_NOT_ALLOWED, format!("this path takes {list}"))
@@ -66,7 +68,17 @@ impl Door {
             Lookup::NotFound => None,
         };
         drop(routing);
-        let Some(entry) = entry else { return nowhere::at_front(path).into_response() };
-        accept::handle(&self.front, &entry, request).await.unwrap_or_else(IntoResponse::into_response)
+        let Some((entry, params)) = entry else { return nowhere::at_front(path).into_response() };
+        accept::handle(&self.front, &entry, params, request).await.unwrap_or_else(IntoResponse::into_response)
+    }
+}
+
+/// What is kept of a path's parameters.
+fn kept(entry: &Entry, captured: &Params<'_, '_>) -> Option<String> {
+    match entry.params {
+        front::Params::Kept if !captured.is_empty() => {
+            Some(contract::params::write(captured.iter().map(|(name, value)| (*name, &**value))))
+        }
+        front::Params::Kept | front::Params::Unneeded => None,
     }
 }

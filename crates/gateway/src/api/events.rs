@@ -8,12 +8,12 @@ use super::accept::{self, Wish};
 use super::front::Front;
 use super::problem::{INVALID_EVENT, NO_ROUTE, Problem};
 use super::terms::{Terms, Written};
-use super::{body, once, prefer};
+use super::{body, dedupe, once, prefer};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use contract::message::Headers;
-use contract::store::Once;
+use contract::store::{Once, OrderKey};
 use contract::{Timestamp, limits};
 use engine::offer::Receipt;
 use http::{StatusCode, header};
@@ -92,18 +92,24 @@ fn entry(taken: Result<Receipt, Problem>) -> Value {
 }
 
 async fn take(front: &Front, parts: &http::request::Parts, event: Event) -> Result<Receipt, Problem> {
-    let route = {
+    let entry = {
         let routing = front.routing.load();
         let found = routing.types.iter().find(|(pattern, _)| pattern.matches(&event.kind));
-        found.and_then(|(_, route)| routing.entries.get(*route)).map(|entry| Arc::clone(&entry.route))
+        found.and_then(|(_, route)| routing.entries.get(*route)).map(Arc::clone)
     };
-    let Some(route) = route else {
+    let Some(entry) = entry else {
         return Err(Problem::new(
             NO_ROUTE,
             format!("no route lists the type {:?} under `types`", event.kind),
         ));
     };
-    let once = event_once(parts, &event)?;
+    let once = match (event_once(parts, &event)?, &entry.dedupe) {
+        (None, Some(dedupe)) => {
+            let request = once::Request { method: &parts.method, path: &event.kind, body: &event.body };
+            dedupe::once(dedupe, request, &event.body).await?
+        }
+        (once, _) => once,
+    };
     let headers = event_headers(parts, &event)?;
     let now = front.engine.clock().now();
     let written = Written::from_headers(&parts.headers).map(|request| match event.terms {
@@ -113,7 +119,8 @@ async fn take(front: &Front, parts: &http::request::Parts, event: Event) -> Resu
     let terms = written.and_then(|written| written.read(now)).map_err(|wrong| accept::not_granted(&wrong))?;
     let expires = event.expires.map(Timestamp::from_micros);
     let terms = Terms { deadline: terms.deadline.into_iter().chain(expires).min(), ..terms };
-    accept::take(front, &route, Wish { headers, body: event.body, once, terms }).await
+    let key = event.key.map(|key| OrderKey(key.into()));
+    accept::take(front, &entry.route, Wish { headers, body: event.body, once, key, terms }).await
 }
 
 /// What begins a key that is made here: callers' keys are visible characters, so the two never meet.
@@ -132,7 +139,7 @@ fn event_once(parts: &http::request::Parts, event: &Event) -> Result<Option<Once
     }
     Ok(event.identity.as_ref().map(|(source, id)| {
         let key = format!("{EVENT}{} {source} {id}", source.len());
-        Once { caller: String::new(), key, fingerprint: once::fingerprint(request) }
+        once::of_key(key, once::fingerprint(request))
     }))
 }
 

@@ -1,5 +1,6 @@
 //! What the handlers of the front door share: the engine and the routes as configured now.
 
+use super::dedupe::Dedupe;
 use crate::config::event_type::TypePattern;
 use crate::config::media::ContentTypes;
 use crate::config::pattern::Routes;
@@ -28,6 +29,19 @@ pub struct Entry {
     pub body_max: usize,
     /// The content types it takes; none: all.
     pub content_types: Option<ContentTypes>,
+    /// What is taken for a repeat; none: only what its caller says is one.
+    pub dedupe: Option<Dedupe>,
+    /// What becomes of the parameters of the path.
+    pub params: Params,
+}
+
+/// Whether the parameters of a path are kept with its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Params {
+    /// A template asks for them.
+    Kept,
+    /// Nobody does.
+    Unneeded,
 }
 
 /// One configuration's routes.

@@ -29,7 +29,13 @@ pub fn from_headers(headers: &HeaderMap, request: Request<'_>) -> Result<Option<
         return Err(Problem::new(INVALID_IDEMPOTENCY_KEY, "the request has more than one Idempotency-Key"));
     }
     let key = key(value.as_bytes())?;
-    Ok(Some(Once { caller: String::new(), key, fingerprint: fingerprint(request) }))
+    Ok(Some(of_key(key, fingerprint(request))))
+}
+
+/// With the published window.
+#[must_use]
+pub fn of_key(key: String, fingerprint: u128) -> Once {
+    Once { caller: String::new(), key, fingerprint, window: limits::IDEMPOTENCY_WINDOW }
 }
 
 fn key(value: &[u8]) -> Result<String, Problem> {

@@ -4,6 +4,7 @@ mod auth;
 mod breaker;
 mod group;
 mod pace;
+mod params;
 mod reach;
 mod route;
 mod target;
@@ -52,6 +53,7 @@ impl Check<'_> {
         let targets = self.targets(raw_targets.as_deref().unwrap_or_default(), &raw.proxy);
         self.undos(raw_targets.as_deref().unwrap_or_default());
         let routes = self.routes(raw_routes.as_deref(), raw_targets.as_deref(), body_max);
+        self.warn_of_params(raw_routes.as_deref().unwrap_or_default(), &routes, &targets);
         // What is missing now has been reported.
         if raw_routes?.len() != routes.len() || raw_targets?.len() != targets.len() {
             return None;
@@ -126,10 +128,14 @@ impl Check<'_> {
     }
 
     fn written<T: Form>(&mut self, written: &Written<T>) -> Option<T> {
-        let place = match written.source {
-            Source::Default(text) => return T::read(text).ok(),
-            Source::File(place) => place,
-        };
+        match written.source {
+            Source::Default(text) => T::read(text).ok(),
+            Source::File(place) => self.at(place),
+        }
+    }
+
+    /// Reads what stands at a place.
+    fn at<T: Form>(&mut self, place: Place) -> Option<T> {
         let (text, origin) = match self.tree.value(place) {
             Value::Scalar(scalar) => (&scalar.text, scalar.origin),
             Value::Key(name) => (name, Origin::Written),

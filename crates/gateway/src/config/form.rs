@@ -10,11 +10,13 @@ mod secret;
 mod url;
 mod words;
 
+pub(crate) use super::settings::DedupeBy;
 pub(crate) use network::{Reach, Way};
 pub(crate) use pace::{Calls, Pace};
 pub(crate) use quantity::{Count, Factor, Share};
-pub(crate) use request::{Accept, Statuses};
+pub(crate) use request::{Accept, HeaderText, Statuses};
 pub(crate) use secret::{AwsWord, OAuthScope, Plain};
+pub(crate) use url::Url;
 
 use serde_json::{Value as Json, json};
 use std::ops::Range;
@@ -36,6 +38,8 @@ pub(crate) trait Form: Sized {
     fn schema() -> Json;
 }
 
+/// What to do about a template.
+const SEEN: &str = "a template sees `body`, `headers`, `params`, `message` and `delivery`: {{ body.id }}, {{ headers['x-tenant'] }}";
 /// Whether a message about a wrong text may show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Quote {

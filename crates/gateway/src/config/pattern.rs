@@ -116,6 +116,11 @@ impl Pattern {
         }
     }
 
+    /// The names of its parameters.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.segments.iter().filter_map(Segment::name)
+    }
+
     /// What the parameters capture of a path; none if the path does not match.
     #[must_use]
     pub fn capture<'r, 'p>(&'r self, path: &'p str) -> Option<Params<'r, 'p>> {

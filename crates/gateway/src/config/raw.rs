@@ -7,7 +7,9 @@ pub(crate) use auth::{ApiKey, Auth, Aws, Basic, OAuth2, Sign};
 pub(crate) use proxy::Proxy;
 
 use super::field::{Either, Entries, Field, One, Several, Written};
-use super::form::{Accept, Calls, Count, Factor, Pace, Reach, Share, Statuses, Way};
+use super::form::{
+    Accept, Calls, Count, DedupeBy, Factor, HeaderText, Pace, Reach, Share, Statuses, Url, Way,
+};
 use super::media::MediaRange;
 use super::settings::{LogFormat, LogLevel, StoreLocation, Switch};
 use super::units::ByteSize;
@@ -16,7 +18,7 @@ use contract::line::Priority;
 use contract::part::Rule;
 use contract::{Name, limits};
 use expressions::Program;
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderName, Method};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -124,6 +126,18 @@ pub(crate) struct Route {
     pub callback: One<Name>,
     /// jq: the order key of a message. To each target, messages with the same key go one after the other, in the order they came.
     pub key: One<Program>,
+    /// Which messages are taken for repeats although their callers do not say so.
+    pub dedupe: Field<Dedupe>,
+}
+
+/// Which messages are taken for repeats: a repeat is answered with the ticket of the first one, and not delivered again. The caller's own `Idempotency-Key`, and `source` and `id` of a CloudEvent, count first.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Dedupe {
+    /// `content`: method, path and body are the same; or jq: this gives the same for the body. What gives `null` or nothing is no repeat.
+    pub by: One<DedupeBy>,
+    /// How long the first one counts, at most 24h.
+    pub window: One<Duration>,
 }
 
 /// One target: an HTTP API.
@@ -131,8 +145,8 @@ pub(crate) struct Route {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["url"]))]
 pub(crate) struct Target {
-    /// Where the API is: `http://` or `https://`, without user name and fragment.
-    pub url: One<Uri>,
+    /// Where the API is: `http://` or `https://`, without user name and fragment. Behind the host, `{{ body.id }}` and the like are filled in for each message, percent-encoded.
+    pub url: One<Url>,
     /// The method of each call.
     pub method: One<Method>,
     /// jq: a message goes to this target unless this gives `false`, `null` or nothing; then its delivery is `skipped`.
@@ -141,8 +155,8 @@ pub(crate) struct Target {
     pub body: One<Program>,
     /// The target that undoes what was delivered here, when the message cannot succeed any more. It gets the same message.
     pub undo: One<Name>,
-    /// Headers of each call, by name. Use `${NAME}` or `${file:PATH}` for secrets.
-    pub headers: Field<Entries<HeaderName, Written<HeaderValue>>>,
+    /// Headers of each call, by name. Use `${NAME}` or `${file:PATH}` for secrets, `{{ headers['x-tenant'] }}` and the like for what depends on the message.
+    pub headers: Field<Entries<HeaderName, Written<HeaderText>>>,
     /// What proves to the API who calls.
     pub auth: Field<Auth>,
     /// What lets the API prove that a call comes from here.
@@ -307,6 +321,12 @@ impl Default for Limits {
     }
 }
 
+impl Default for Dedupe {
+    fn default() -> Self {
+        Self { by: Written::default("content"), window: Written::default("10m") }
+    }
+}
+
 impl Default for Shutdown {
     fn default() -> Self {
         Self { grace: Written::default("30s") }
@@ -334,6 +354,7 @@ impl Default for Route {
             after: Field::Absent,
             callback: Field::Absent,
             key: Field::Absent,
+            dedupe: Field::Absent,
         }
     }
 }

@@ -13,7 +13,7 @@ use contract::line::Priority;
 use contract::part::{Part, Rule};
 use contract::store::Retention;
 use engine::policy::{breaker, concurrency, rate, retry, statuses::Statuses};
-use expressions::Program;
+use expressions::{Program, Template};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::fmt;
 use std::net::SocketAddr;
@@ -135,6 +135,26 @@ pub struct Route {
     pub types: Vec<TypePattern>,
     /// Messages with the same key go in order.
     pub key: Option<Program>,
+    /// What is taken for a repeat; none: only what its caller says is one.
+    pub dedupe: Option<Dedupe>,
+}
+
+/// Which messages are taken for repeats.
+#[derive(Clone, Debug)]
+pub struct Dedupe {
+    /// What two messages have in common then.
+    pub by: DedupeBy,
+    /// How long the first one counts.
+    pub window: Duration,
+}
+
+/// What makes two messages the same.
+#[derive(Clone, Debug)]
+pub enum DedupeBy {
+    /// Method, path and body.
+    Content,
+    /// What this gives for the body.
+    Expression(Program),
 }
 
 /// One target: an HTTP API.
@@ -142,8 +162,10 @@ pub struct Route {
 pub struct Target {
     /// Its name.
     pub name: Name,
-    /// Where the API is.
+    /// Where the API is; where the path depends on the message, only its host.
     pub url: Uri,
+    /// Path and query, where they depend on the message.
+    pub path: Option<Template>,
     /// The same for people: as it stands in the file, so that `${…}` stays covered.
     pub url_shown: String,
     /// The method of each call.
@@ -156,6 +178,8 @@ pub struct Target {
     pub undo: Option<Name>,
     /// Headers of each call. Values that came from outside, and credentials, are marked sensitive: they print as `Sensitive`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Headers whose values depend on the message.
+    pub made: Vec<(HeaderName, Template)>,
     /// Proves who calls.
     pub auth: Option<Auth>,
     /// Sign each call.

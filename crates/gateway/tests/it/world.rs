@@ -6,7 +6,7 @@ use axum::extract::State;
 use bytes::Bytes;
 use gateway::app::App;
 use gateway::config::{self, Process};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) struct Api {
     status: AtomicU16,
     calls: Mutex<Vec<(HeaderMap, Bytes)>>,
+    places: Mutex<Vec<String>>,
 }
 
 /// All of it.
@@ -36,6 +37,11 @@ impl Api {
         self.status.store(status, Ordering::SeqCst);
     }
 
+    /// Method, path and query of each call.
+    pub(crate) fn places(&self) -> Vec<String> {
+        self.places.lock().expect("no test panics with it").clone()
+    }
+
     pub(crate) fn calls(&self) -> Vec<(HeaderMap, Bytes)> {
         self.calls.lock().expect("no test panics with it").clone()
     }
@@ -49,9 +55,15 @@ impl World {
 
     /// The same with more settings of `mailing`, each after a comma.
     pub(crate) async fn with_mailing(more: &str) -> Self {
+        Self::configured(|url| configuration(url, more)).await
+    }
+
+    /// With a configuration of its own, made of the API's URL.
+    pub(crate) async fn configured(make: impl FnOnce(&str) -> String) -> Self {
         let api = Arc::new(Api { status: AtomicU16::new(200), ..Api::default() });
         let url = format!("http://{}", serve(router(&api)).await);
-        Self::at(url, api, more).await
+        let config = make(&url);
+        Self::at(url, api, config).await
     }
 
     /// Nobody listens where both targets are.
@@ -59,11 +71,11 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         drop(listener);
-        Self::at(url, Arc::default(), more).await
+        let config = configuration(&url, more);
+        Self::at(url, Arc::default(), config).await
     }
 
-    async fn at(url: String, api: Arc<Api>, more: &str) -> Self {
-        let config = configuration(&url, more);
+    async fn at(url: String, api: Arc<Api>, config: String) -> Self {
         let app = App::start(config::parse(&config, "world.yaml", &Process).expect("valid"))
             .await
             .expect("it starts");
@@ -152,9 +164,12 @@ pub(crate) async fn serve(router: Router) -> SocketAddr {
 fn router(api: &Arc<Api>) -> Router {
     async fn answer(
         State(api): State<Arc<Api>>,
+        method: Method,
+        uri: Uri,
         headers: HeaderMap,
         body: Bytes,
     ) -> (StatusCode, &'static str) {
+        api.places.lock().expect("no test panics with it").push(format!("{method} {uri}"));
         api.calls.lock().expect("no test panics with it").push((headers, body));
         let status = StatusCode::from_u16(api.status.load(Ordering::SeqCst)).expect("a status");
         (status, if status.is_success() { "thanks" } else { "no thanks" })

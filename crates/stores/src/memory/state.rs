@@ -98,11 +98,11 @@ impl State {
         let message = &item.message;
         let once = item.once.as_ref().map(|once| {
             let key = (message.tenant.clone(), message.route.clone(), once.caller.clone(), once.key.clone());
-            (key, once.fingerprint)
+            (key, once.fingerprint, once.window.min(limits::IDEMPOTENCY_WINDOW))
         });
-        if let Some((key, fingerprint)) = &once
+        if let Some((key, fingerprint, window)) = &once
             && let Some((first, position, at)) = self.once.get(key)
-            && *at >= message.received - limits::IDEMPOTENCY_WINDOW
+            && *at >= message.received - *window
             && let Some(kept) = self.messages.get(position)
         {
             let own = kept.entries.iter().take_while(|entry| entry.start.part.is_main());
@@ -115,7 +115,7 @@ impl State {
         }
         self.newest += 1;
         let position = self.newest;
-        if let Some((key, fingerprint)) = once {
+        if let Some((key, fingerprint, _)) = once {
             self.once.insert(key, (fingerprint, position, message.received));
         }
         self.ids.insert(message.id, position);

@@ -188,7 +188,7 @@ impl Batch<'_> {
         let closed = self.seen.iter().rev().filter(|(_, seen)| {
             seen.may_have(&(origin.tenant, origin.route, once.caller.as_str(), once.key.as_str()))
         });
-        let oldest = micros(received - limits::IDEMPOTENCY_WINDOW);
+        let oldest = micros(received - once.window.min(limits::IDEMPOTENCY_WINDOW));
         for number in std::iter::once(self.files.current).chain(closed.map(|(number, _)| *number)) {
             let slice = self.slice(number)?;
             let mut find = slice.file.prepare_cached(

@@ -1,10 +1,10 @@
 //! Keeping messages.
 
-use crate::world::{due, leased, name, on_every_store, once, tenant};
+use crate::world::{World, due, leased, name, on_every_store, once, tenant};
 use bytes::Bytes;
 use contract::delivery::{Death, ShapeId, Standing};
 use contract::part::Rule;
-use contract::store::{Accept, Accepted, Session, Start};
+use contract::store::{Accept, Accepted, Once, Session, Start};
 use contract::ticket::Found;
 use contract::{Timestamp, limits};
 use std::sync::Arc;
@@ -139,6 +139,25 @@ on_every_store! {
         assert!(matches!(world.accept_one(late).await, Accepted::New { .. }));
         let later = Accept { once: once("k", 2), ..world.item(vec![]) };
         assert!(matches!(world.accept_one(later).await, Accepted::Same { .. }));
+    }
+
+    async fn a_key_with_a_shorter_window_is_new_after_it_in_the_same_slice_and_after_a_crash(world: World) {
+        let within = |world: &World, minutes: u64| {
+            let mut item = world.item(vec![]);
+            item.once = once("k", 1).map(|once| Once { window: Duration::from_secs(minutes * 60), ..once });
+            item
+        };
+        let mut world = world;
+        let first = within(&world, 10);
+        assert!(matches!(world.accept_one(first.clone()).await, Accepted::New { .. }));
+        world.clock.advance(Duration::from_secs(599));
+        assert!(matches!(world.accept_one(within(&world, 10)).await, Accepted::Same { id, .. } if id == first.message.id));
+        world.clock.advance(Duration::from_secs(2));
+        let second = within(&world, 10);
+        assert!(matches!(world.accept_one(second.clone()).await, Accepted::New { .. }), "the window began with the first");
+        world.crash().await;
+        assert!(matches!(world.accept_one(within(&world, 10)).await, Accepted::Same { id, .. } if id == second.message.id));
+        assert!(matches!(world.accept_one(within(&world, 0)).await, Accepted::Same { .. }), "at the same moment");
     }
 
     async fn of_many_concurrent_calls_with_one_key_exactly_one_is_new(world: World) {

@@ -322,7 +322,12 @@ pub(crate) fn keyed(start: Start, key: &str) -> Start {
 }
 
 pub(crate) fn once(key: &str, fingerprint: u128) -> Option<Once> {
-    Some(Once { caller: "caller".into(), key: key.into(), fingerprint })
+    Some(Once {
+        caller: "caller".into(),
+        key: key.into(),
+        fingerprint,
+        window: contract::limits::IDEMPOTENCY_WINDOW,
+    })
 }
 
 pub(crate) fn attempt(number: u32, run: u32, began: Timestamp) -> Attempt {

@@ -69,9 +69,9 @@ fn serve(example: &str, folder: &Path, variables: &[&str], apis: &Apis) -> Resul
 }
 
 /// Sends a body and gives the ticket's id.
-fn send(gateway: &Gateway, path: &str, body: &str) -> Result<String> {
+fn send(gateway: &Gateway, method: &str, path: &str, body: &str) -> Result<String> {
     let headers = [("content-type", "application/json")];
-    let answer = client::request(gateway.listen, "POST", path, &headers, body.as_bytes())?;
+    let answer = client::request(gateway.listen, method, path, &headers, body.as_bytes())?;
     ensure!(answer.status == 202, "{}: {:?}", answer.status, answer.wire);
     Ok(answer.json()?.get("id").and_then(Value::as_str).context("no id")?.to_owned())
 }
@@ -101,7 +101,8 @@ fn the_sign_up_reaches_both_apis_as_its_readme_says() -> Result<()> {
     let gateway = serve("signup", folder.path(), &["MAIL_TOKEN"], &apis)?;
     let bodies = bodies("signup")?;
     let [with, without] = &bodies[..] else { anyhow::bail!("two sign-ups, not {bodies:?}") };
-    let (first, second) = (send(&gateway, "/signup", with)?, send(&gateway, "/signup", without)?);
+    let (first, second) =
+        (send(&gateway, "POST", "/signup", with)?, send(&gateway, "POST", "/signup", without)?);
     ended(&gateway, &first, "crm", "delivered", 1)?;
     ended(&gateway, &first, "mailing", "delivered", 3)?;
     ended(&gateway, &second, "crm", "delivered", 1)?;
@@ -126,7 +127,7 @@ fn the_order_reaches_four_apis_as_its_readme_says() -> Result<()> {
     let gateway = serve("order", folder.path(), &variables, &apis)?;
     let bodies = bodies("order")?;
     let [order] = &bodies[..] else { anyhow::bail!("one order, not {bodies:?}") };
-    let ticket = send(&gateway, "/shops/7/orders", order)?;
+    let ticket = send(&gateway, "POST", "/shops/7/orders", order)?;
     for target in ["inventory", "shipping", "crm", "search"] {
         ended(&gateway, &ticket, target, "delivered", 1)?;
     }
@@ -143,7 +144,7 @@ fn the_order_reaches_four_apis_as_its_readme_says() -> Result<()> {
     saw(&sent(3)?, "PUT /index/orders", ("content-type", "application/json"), &text)?;
 
     let digital = order.replace("\"digital\": false", "\"digital\": true");
-    let ticket = send(&gateway, "/shops/7/orders", &digital)?;
+    let ticket = send(&gateway, "POST", "/shops/7/orders", &digital)?;
     ended(&gateway, &ticket, "shipping", "skipped", 0)?;
     for target in ["inventory", "crm", "search"] {
         ended(&gateway, &ticket, target, "delivered", 1)?;
@@ -154,13 +155,36 @@ fn the_order_reaches_four_apis_as_its_readme_says() -> Result<()> {
 }
 
 #[test]
+fn the_product_reaches_each_api_at_its_own_place_as_its_readme_says() -> Result<()> {
+    let apis = Apis::start(&[&[], &[], &[]])?;
+    let folder = tempfile::tempdir()?;
+    let gateway = serve("shaping", folder.path(), &["PRICE_TOKEN"], &apis)?;
+    let bodies = bodies("shaping")?;
+    let [product] = &bodies[..] else { anyhow::bail!("one product, not {bodies:?}") };
+    let ticket = send(&gateway, "PUT", "/shops/7/products", product)?;
+    for target in ["catalog", "search", "prices"] {
+        ended(&gateway, &ticket, target, "delivered", 1)?;
+    }
+    let sent = |index: usize| apis.sent(index)?.into_iter().next().context("nothing was sent");
+    let json = ("content-type", "application/json");
+    saw(&sent(0)?, "PUT /shops/7/products/tea%2Fgreen", json, &serde_json::from_str(product)?)?;
+    saw(&sent(1)?, "POST /index/products?id=tea%2Fgreen&lang=en", json, &json!({"text": "Green tea"}))?;
+    let prices = sent(2)?;
+    ensure!(prices.body == br#"{"sku":"tea/green","price":4.50}"#, "{prices:?}");
+    ensure!(prices.header("authorization") == Some("Bearer PRICE_TOKEN"), "{prices:?}");
+    ensure!(prices.header("x-shop") == Some("7"), "{prices:?}");
+    ensure!(prices.header("x-source") == Some(&*format!("product/{ticket}")), "{prices:?}");
+    Ok(())
+}
+
+#[test]
 fn the_saga_is_undone_in_reverse_as_its_readme_says() -> Result<()> {
     let apis = Apis::start(&[&[], &[], &[422], &[], &[], &[]])?;
     let folder = tempfile::tempdir()?;
     let gateway = serve("saga", folder.path(), &[], &apis)?;
     let bodies = bodies("saga")?;
     let [order] = &bodies[..] else { anyhow::bail!("one order, not {bodies:?}") };
-    let ticket = send(&gateway, "/orders", order)?;
+    let ticket = send(&gateway, "POST", "/orders", order)?;
     for target in ["stock", "payment", "release", "refund", "shop"] {
         ended(&gateway, &ticket, target, "delivered", 1)?;
     }
@@ -172,7 +196,7 @@ fn the_saga_is_undone_in_reverse_as_its_readme_says() -> Result<()> {
     let told: Value = serde_json::from_slice(&first(5)?.body)?;
     ensure!(told.get("state") == Some(&json!("compensated")), "{told:#}");
 
-    let ticket = send(&gateway, "/orders", order)?;
+    let ticket = send(&gateway, "POST", "/orders", order)?;
     for (target, state, attempts) in [
         ("stock", "delivered", 1),
         ("payment", "delivered", 1),

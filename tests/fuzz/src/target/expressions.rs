@@ -154,6 +154,7 @@ pub(super) fn check(input: &[u8]) -> Result<(), String> {
             | Fault::Raised { .. }
             | Fault::Empty
             | Fault::Exceeded { .. }
+            | Fault::Template { .. }
             | Fault::Busy { .. },
         ) => Ok(()),
     }

@@ -108,7 +108,12 @@ impl Script {
         let pad = "x".repeat(usize::try_from(self.random.within(0..=600)).unwrap_or_default());
         let to = wanted.join(",");
         let body = format!("{{\"n\":{n},\"key\":{key},\"to\":[{to}],\"kind\":{extra},\"pad\":\"{pad}\"}}");
-        let once = Once { caller: String::new(), key: format!("once-{n}"), fingerprint: u128::from(n) };
+        let once = Once {
+            caller: String::new(),
+            key: format!("once-{n}"),
+            fingerprint: u128::from(n),
+            window: limits::IDEMPOTENCY_WINDOW,
+        };
         let deadline =
             self.random.chance(8).then(|| self.stage.clock().now() + self.random.millis(0..=60_000));
         let put_off = self.random.chance(10);
@@ -143,6 +148,7 @@ impl Script {
             headers: Headers::from_pairs(pairs),
             body: letter.body,
             once: letter.once,
+            key: None,
             deadline: letter.deadline,
             not_before: letter.not_before.filter(|_| self.stage.mutant != Some(Mutant::IgnoredDelay)),
             priority: None,

@@ -6,6 +6,7 @@ use contract::delivery::{Capture, ShapeId, Standing, Timings};
 use contract::expression::{Expression, Fault};
 use contract::line::Priority;
 use contract::message::Headers;
+use contract::mould::Mould;
 use contract::part::Rule;
 use contract::store::{Retention, Store};
 use contract::target::{Call, Hints, Outcome, Reply, Target};
@@ -70,7 +71,7 @@ impl Expression for Same {
 }
 
 impl Compile for Same {
-    fn compile(&self, _: &str) -> Option<Arc<dyn Expression>> {
+    fn compile(&self, _: &str) -> Option<Arc<dyn Mould>> {
         Some(Arc::new(Self))
     }
 }
@@ -179,6 +180,7 @@ impl Small {
             headers: Headers::default(),
             body: Bytes::from_static(b"{}"),
             once: None,
+            key: None,
             deadline: time.map(|time| self.engine.clock().now() + time),
             not_before: None,
             priority: None,
@@ -205,11 +207,8 @@ async fn configure(
     shape: Option<u64>,
     breaker: Option<breaker::Policy>,
 ) -> Arc<engine::route::Route> {
-    let shape = shape.map(|id| Shape {
-        id: ShapeId(id),
-        text: format!("shape {id}").into(),
-        expression: Arc::new(Same),
-    });
+    let shape =
+        shape.map(|id| Shape { id: ShapeId(id), text: format!("shape {id}").into(), mould: Arc::new(Same) });
     let target = TargetPlan {
         name: crm(),
         retry: Policy::try_new(Schedule::List(vec![Duration::ZERO, Duration::from_secs(5)]), 0.0).unwrap(),

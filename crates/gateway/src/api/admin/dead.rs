@@ -326,7 +326,7 @@ async fn sent_now(admin: &Admin, detail: &Detail, wish: &Wish) -> Result<(Header
     let shaped = admin.front.engine.shaped(shape, body.clone()).await.map_err(|wrong| {
         Problem::new(INVALID_REQUEST, format!("{wrong}; give a body with the headers, it is sent as it is"))
     })?;
-    Ok((edit::for_shaped(headers), shaped))
+    Ok(shaped.map_or_else(|| (headers.clone(), body.clone()), |body| (edit::for_shaped(headers), body)))
 }
 
 fn shown(detail: &Detail) -> Value {

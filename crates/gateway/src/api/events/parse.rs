@@ -20,6 +20,8 @@ pub struct Event {
     pub identity: Option<(String, String)>,
     /// CloudEvents `expirytime`, in microseconds since the Unix epoch.
     pub expires: Option<u64>,
+    /// The order key that the event brings: CloudEvents `partitionkey`, an envelope's `key`.
+    pub key: Option<String>,
     /// What an envelope's own fields ask for.
     pub terms: Option<Box<Written>>,
     /// What is delivered.
@@ -55,12 +57,9 @@ pub enum NotAnEvent {
     Wrong(&'static str),
     /// An envelope has a key that means nothing here: a slip of the pen would be lost without a word.
     #[error(
-        "an envelope has no `{0}`; it has type, data, id, source, expirytime, delay, not_before, deadline and priority"
+        "an envelope has no `{0}`; it has type, data, key, id, source, expirytime, delay, not_before, deadline and priority"
     )]
     Unknown(String),
-    /// An order by a key of the event's own.
-    #[error("an event's own `{0}` is not there yet: leave it out and give the route a `key`")]
-    Key(String),
     /// Another version of CloudEvents.
     #[error("specversion {0:?} is not known; 1.0 is")]
     Version(String),
@@ -80,6 +79,8 @@ struct Envelope<'a> {
     #[serde(borrow)]
     expirytime: Option<Cow<'a, str>>,
     #[serde(borrow)]
+    partitionkey: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     data: Option<&'a RawValue>,
 }
 
@@ -94,6 +95,8 @@ struct Strict<'a> {
     #[serde(borrow, rename = "source")]
     _source: Option<Cow<'a, str>>,
     #[serde(borrow)]
+    key: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     expirytime: Option<Cow<'a, str>>,
     delay: Option<String>,
     not_before: Option<String>,
@@ -104,8 +107,8 @@ struct Strict<'a> {
 }
 
 /// What may stand in an envelope.
-const KEYS: [&str; 9] =
-    ["type", "data", "id", "source", "expirytime", "delay", "not_before", "deadline", "priority"];
+const KEYS: [&str; 10] =
+    ["type", "data", "key", "id", "source", "expirytime", "delay", "not_before", "deadline", "priority"];
 
 /// Reads a request: the content type tells the mode, as CloudEvents says.
 ///
@@ -141,6 +144,7 @@ fn structured(body: &Bytes, index: Option<usize>) -> Result<Event, NotAnEvent> {
         identity: Some((required("source", event.source.as_deref())?, required("id", event.id.as_deref())?)),
         kind: required("type", Some(&event.kind))?,
         expires: expires(event.expirytime.as_deref())?,
+        key: order_key("partitionkey", event.partitionkey.as_deref())?,
         terms: None,
         body: body.clone(),
         content_type: Some("application/cloudevents+json".to_owned()),
@@ -157,6 +161,7 @@ fn binary(headers: &HeaderMap, body: &Bytes) -> Result<Event, NotAnEvent> {
         identity: Some((required("source", source.as_deref())?, required("id", id.as_deref())?)),
         kind: required("type", attribute("ce-type").as_deref())?,
         expires: expires(attribute("ce-expirytime").as_deref())?,
+        key: order_key("partitionkey", attribute("ce-partitionkey").as_deref())?,
         terms: None,
         body: body.clone(),
         content_type: None,
@@ -174,6 +179,7 @@ fn envelope(body: &Bytes, index: Option<usize>) -> Result<Event, NotAnEvent> {
         kind: required("type", Some(&event.kind))?,
         identity: None,
         expires: expires(event.expirytime.as_deref())?,
+        key: order_key("key", event.key.as_deref())?,
         terms: (terms != Written::default()).then(|| Box::new(terms)),
         body: slice(body, data.get()),
         content_type: Some("application/json".to_owned()),
@@ -186,15 +192,16 @@ fn strict(body: &Bytes) -> Result<Strict<'_>, NotAnEvent> {
     if let Ok(event) = serde_json::from_slice(body) {
         return Ok(event);
     }
-    let Envelope { kind, id, source, specversion, expirytime, data } = serde_json::from_slice(body)?;
+    let Envelope { kind, id, source, specversion, expirytime, partitionkey, data } =
+        serde_json::from_slice(body)?;
     if specversion.is_none()
         && let Some(key) = stranger(body)
     {
-        let ordering = matches!(&*key, "key" | "partitionkey");
-        return Err(if ordering { NotAnEvent::Key(key) } else { NotAnEvent::Unknown(key) });
+        return Err(NotAnEvent::Unknown(key));
     }
     let (delay, not_before, deadline, priority) = (None, None, None, None);
-    Ok(Strict { kind, _id: id, _source: source, expirytime, delay, not_before, deadline, priority, data })
+    let (_id, _source, key) = (id, source, partitionkey);
+    Ok(Strict { kind, _id, _source, key, expirytime, delay, not_before, deadline, priority, data })
 }
 
 /// The first key that is none of an envelope's.
@@ -217,6 +224,14 @@ fn required(name: &'static str, value: Option<&str>) -> Result<String, NotAnEven
         // Source and id become a key of the store, which has a bound.
         Some(long) if long.len() > limits::IDEMPOTENCY_KEY_BYTES_MAX => Err(NotAnEvent::Wrong(name)),
         Some(value) => Ok(value.to_owned()),
+    }
+}
+
+fn order_key(name: &'static str, value: Option<&str>) -> Result<Option<String>, NotAnEvent> {
+    match value {
+        None => Ok(None),
+        Some(key) if (1..=limits::ORDER_KEY_BYTES_MAX).contains(&key.len()) => Ok(Some(key.to_owned())),
+        Some(_) => Err(NotAnEvent::Wrong(name)),
     }
 }
 

@@ -55,6 +55,25 @@ fn a_binary_event_has_its_attributes_in_percent_encoded_headers() {
 }
 
 #[test]
+fn an_event_may_bring_its_order_key() {
+    let key = |headers: &[(&'static str, &str)], body: &str| one(headers, body).key;
+    let some = |key: &str| Some(key.to_owned());
+    assert_eq!(key(&[], r#"{"type":"t","data":1,"key":"k 1"}"#), some("k 1"));
+    assert_eq!(key(&[], r#"{"type":"t","data":1}"#), None);
+    let cloud = r#"{"specversion":"1.0","id":"7","source":"/a","type":"t","data":1,"partitionkey":"k"}"#;
+    assert_eq!(key(&[("content-type", "application/cloudevents+json")], cloud), some("k"));
+    assert_eq!(key(&[("content-type", "application/json")], cloud), some("k"));
+    let binary = [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "1"),
+        ("ce-source", "/s"),
+        ("ce-type", "t"),
+        ("ce-partitionkey", "a%20b"),
+    ];
+    assert_eq!(key(&binary, "hello"), some("a b"));
+}
+
+#[test]
 fn a_batch_has_one_event_per_item_and_may_be_empty() {
     let headers = [("content-type", "application/cloudevents-batch+json")];
     assert!(matches!(published(&headers, "[]"), Ok(Published::Batch(events)) if events.is_empty()));
@@ -76,8 +95,8 @@ fn what_is_no_event_is_named() {
         (&[], r#"{"type":"a"}"#, "no `data`"),
         (&[], r#"7"#, "expected an object"),
         (&[], r#"{"type":"a","data":1,"dat":1}"#, "has no `dat`"),
-        (&[], r#"{"type":"a","data":1,"key":"k"}"#, "own `key` is not there yet"),
-        (&[], r#"{"type":"a","data":1,"partitionkey":"k"}"#, "own `partitionkey` is not there yet"),
+        (&[], r#"{"type":"a","data":1,"key":""}"#, "`key` is not valid"),
+        (&[], r#"{"type":"a","data":1,"partitionkey":"k"}"#, "has no `partitionkey`"),
         (&cloud, r#"{"type":"a","specversion":"0.3"}"#, "specversion"),
         (&cloud, r#"{"type":"a","specversion":"1.0","id":"1"}"#, "no `source`"),
         (&cloud, r#"{"type":"","specversion":"1.0","id":"1","source":"s"}"#, "no `type`"),

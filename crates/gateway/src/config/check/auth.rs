@@ -102,7 +102,10 @@ impl Check<'_> {
         self.required(&raw.token_url, "oauth2.token_url", key);
         self.required(&raw.client_id, "oauth2.client_id", key);
         self.required(&raw.client_secret, "oauth2.client_secret", key);
-        let token_url = self.url(&raw.token_url, "the client's secret goes to this endpoint unencrypted");
+        let token_url = self.one(&raw.token_url);
+        if let (Some(url), Some(place)) = (&token_url, raw.token_url.good().and_then(Written::place)) {
+            self.warn_unencrypted(place, url, "the client's secret goes to this endpoint unencrypted");
+        }
         let (client_id, client_secret) = (self.one(&raw.client_id), self.secret(&raw.client_secret));
         let scopes = self.several(&raw.scopes).unwrap_or_default();
         Some(Proof::OAuth2(OAuth2 {

@@ -6,7 +6,7 @@ use crate::config::form::Accept;
 use crate::config::media::{ContentTypes, MediaRange};
 use crate::config::pattern::{Methods, Overlap, Pattern, Routes};
 use crate::config::raw;
-use crate::config::settings::Route;
+use crate::config::settings::{Dedupe, DedupeBy, Route};
 use crate::config::suggest::nearest;
 use crate::config::tree::{Place, Tree};
 use contract::{Name, limits};
@@ -61,6 +61,7 @@ impl Check<'_> {
         let types = self.several(&raw.types).unwrap_or_default();
         let order = self.one(&raw.key);
         self.warn_unbounded(&raw.key, order.as_ref());
+        let dedupe = raw.dedupe.good().map(|dedupe| self.dedupe(dedupe));
         let Accept { methods, pattern } = accept?;
         Some(Route {
             name: name?,
@@ -76,6 +77,7 @@ impl Check<'_> {
             content_types,
             types,
             key: order,
+            dedupe: dedupe.flatten(),
         })
     }
 
@@ -122,6 +124,18 @@ impl Check<'_> {
             names.push(name);
         }
         names
+    }
+
+    fn dedupe(&mut self, raw: &raw::Dedupe) -> Option<Dedupe> {
+        let (by, window) = (self.one(&raw.by), self.one(&raw.window));
+        if let (Some(DedupeBy::Expression(program)), Some(place)) = (&by, place_of(&raw.by)) {
+            self.warn_if_unbounded(place, program);
+        }
+        if window.is_some_and(|window| window.is_zero() || window > limits::IDEMPOTENCY_WINDOW) {
+            let help = "from 1s to 24h: keys are not remembered for longer";
+            self.refuse(&raw.window, "this is out of range", Some(help.to_owned()));
+        }
+        Some(Dedupe { by: by?, window: window? })
     }
 
     /// The name of one target that exists.

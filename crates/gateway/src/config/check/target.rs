@@ -3,13 +3,14 @@
 use super::Check;
 use super::reach::RawProxy;
 use crate::config::field::{Either, Entries, Field, One, Several, Written};
-use crate::config::form::{Share, Statuses as Range};
+use crate::config::form::{HeaderText, Share, Statuses as Range, Url};
 use crate::config::interpolate::Origin;
 use crate::config::raw;
 use crate::config::settings::{Target, Timeouts};
+use crate::config::tree::Place;
 use contract::Name;
 use engine::policy::{retry, statuses};
-use expressions::Program;
+use expressions::{Program, Template};
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderName, HeaderValue, Uri};
 use std::collections::HashSet;
@@ -17,6 +18,9 @@ use std::time::Duration;
 
 /// A call that takes longer holds a slot of its target for longer than people expect.
 const TIMEOUT_WARN: Duration = Duration::from_secs(300);
+
+/// Values of headers, by name.
+type Headers<T> = Vec<(HeaderName, T)>;
 
 impl Check<'_> {
     /// The targets that can be used.
@@ -45,14 +49,14 @@ impl Check<'_> {
         raw: &raw::Target,
         proxy: &RawProxy,
     ) -> Option<Target> {
-        let url = self.url(&raw.url, "messages go to this target unencrypted");
+        let url = self.url(&raw.url);
         let method = self.one(&raw.method);
         let when = self.one(&raw.when);
         let body = self.one(&raw.body);
         self.warn_unbounded(&raw.when, when.as_ref());
         self.warn_unbounded(&raw.body, body.as_ref());
+        let (headers, made) = self.headers(&raw.headers);
         let undo = raw.undo.good().and_then(|undo| self.written(undo));
-        let headers = self.headers(&raw.headers);
         let auth = self.auth(&raw.auth, &headers, key.place());
         let keys = self.keys(&raw.sign, key.place());
         let standard = raw::Retry::default();
@@ -61,21 +65,25 @@ impl Check<'_> {
         let timeouts = self.timeouts(&raw.timeout);
         let concurrency = self.concurrency(&raw.concurrency);
         let rate = self.rate(key, &raw.rate);
-        let (ca, identity) = raw.tls.good().map_or((None, None), |tls| self.tls(tls, url.as_ref()));
+        let (ca, identity) =
+            raw.tls.good().map_or((None, None), |tls| self.tls(tls, url.as_ref().map(|url| &url.base)));
         let private = self.private(&raw.private);
         let proxy = self.proxy(&raw.proxy, proxy, private.as_ref());
         let breaker = self.breaker(&raw.breaker);
         let disable_after = self.disable_after(&raw.disable_after, breaker);
         let url_shown = raw.url.good().and_then(Written::place).map(|place| self.tree.written(place));
+        let Url { base, path } = url?;
         Some(Target {
             name: name?,
-            url: url?,
+            url: base,
+            path,
             url_shown: url_shown?.trim_matches(['"', '\'']).to_owned(),
             method: method?,
             when,
             body,
             undo,
             headers,
+            made,
             auth,
             keys,
             retry: retry?,
@@ -92,20 +100,42 @@ impl Check<'_> {
         })
     }
 
-    /// A URL; one that is not encrypted on its way is warned of.
-    pub(super) fn url(&mut self, field: &One<Uri>, message: &str) -> Option<Uri> {
+    fn url(&mut self, field: &One<Url>) -> Option<Url> {
         let url = self.one(field)?;
         let place = field.good().and_then(Written::place)?;
-        let host = url.host().unwrap_or_default();
-        if url.scheme_str() == Some("http") && !is_loopback(host) {
-            self.warn(place, message, Some("use https:// if the API has it".to_owned()));
+        self.warn_unencrypted(place, &url.base, "messages go to this target unencrypted");
+        // The host is read when it is sent; only what is a template is kept.
+        if let Some(path) = &url.path
+            && !self.tree.written(place).trim_matches(['"', '\'']).ends_with(path.text())
+        {
+            self.refuse_kept(place);
         }
         Some(url)
     }
 
+    pub(super) fn warn_unencrypted(&mut self, place: Place, url: &Uri, message: &str) {
+        if url.scheme_str() == Some("http") && !is_loopback(url.host().unwrap_or_default()) {
+            self.warn(place, message, Some("use https:// if the API has it".to_owned()));
+        }
+    }
+
+    fn refuse_kept(&mut self, place: Place) {
+        let scalar = self.tree.scalar(place);
+        if scalar.is_some_and(|scalar| scalar.origin == Origin::Outside) {
+            let message = "a template is kept in the store, so nothing from outside may stand in it";
+            let help = "put a secret into a header of its own, and only the scheme and host of a URL into a variable";
+            self.error(place, message, Some(help.to_owned()));
+        }
+    }
+
     pub(super) fn warn_unbounded(&mut self, field: &One<Program>, program: Option<&Program>) {
-        let Some(place) = field.good().and_then(Written::place) else { return };
-        if program.is_some_and(|program| !program.is_bounded()) {
+        if let (Some(place), Some(program)) = (field.good().and_then(Written::place), program) {
+            self.warn_if_unbounded(place, program);
+        }
+    }
+
+    pub(super) fn warn_if_unbounded(&mut self, place: Place, program: &Program) {
+        if !program.is_bounded() {
             let message =
                 "this expression is not proven to end quickly: each run takes a child process with a limit";
             let help = "recursion, range, reduce, regular expressions and * are what cannot be proven";
@@ -115,12 +145,12 @@ impl Check<'_> {
 
     fn headers(
         &mut self,
-        field: &Field<Entries<HeaderName, Written<HeaderValue>>>,
-    ) -> Vec<(HeaderName, HeaderValue)> {
+        field: &Field<Entries<HeaderName, Written<HeaderText>>>,
+    ) -> (Headers<HeaderValue>, Headers<Template>) {
         let mut seen = HashSet::new();
-        let mut headers = Vec::new();
+        let (mut headers, mut made) = (Vec::new(), Vec::new());
         for (key, value) in field.good().map(|Entries(entries)| entries.as_slice()).unwrap_or_default() {
-            let (name, read) = (self.written(key), self.one(value));
+            let (name, read) = (self.written(key), self.header(value));
             let (Some(name), Some(place)) = (name, key.place()) else { continue };
             if !seen.insert(name.clone()) {
                 self.error(
@@ -129,13 +159,33 @@ impl Check<'_> {
                     Some("remove one of them".to_owned()),
                 );
             }
-            let Some(mut read) = read else { continue };
-            let scalar = value.good().and_then(Written::place).and_then(|place| self.tree.scalar(place));
-            let outside = scalar.is_some_and(|scalar| scalar.origin == Origin::Outside);
-            read.set_sensitive(outside || name == AUTHORIZATION || name == COOKIE);
-            headers.push((name, read));
+            match read {
+                None => {}
+                Some(HeaderText::Template(template)) => made.push((name, template)),
+                Some(HeaderText::Plain(mut value)) => {
+                    let credential = name == AUTHORIZATION || name == COOKIE;
+                    value.set_sensitive(value.is_sensitive() || credential);
+                    headers.push((name, value));
+                }
+            }
         }
-        headers
+        (headers, made)
+    }
+
+    /// What comes from outside is sensitive, and never a template: only what stands in the file is.
+    fn header(&mut self, field: &One<HeaderText>) -> Option<HeaderText> {
+        let place = field.good().and_then(Written::place)?;
+        let outside = self.tree.scalar(place).is_some_and(|scalar| scalar.origin == Origin::Outside);
+        if !outside {
+            return self.one(field);
+        }
+        if Template::is_one(self.tree.written(place)) {
+            self.refuse_kept(place);
+            return None;
+        }
+        let mut value: HeaderValue = self.at(place)?;
+        value.set_sensitive(true);
+        Some(HeaderText::Plain(value))
     }
 
     fn retry(&mut self, raw: &raw::Retry) -> Option<retry::Policy> {

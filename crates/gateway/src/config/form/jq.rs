@@ -1,6 +1,7 @@
-//! The form of a jq expression.
+//! The forms of jq expressions.
 
 use super::{Form, Misread};
+use crate::config::settings::DedupeBy;
 use expressions::Program;
 use serde_json::{Value as Json, json};
 
@@ -20,5 +21,21 @@ impl Form for Program {
 
     fn schema() -> Json {
         json!({ "type": ["string", "number", "boolean"] })
+    }
+}
+
+impl Form for DedupeBy {
+    const NAME: &'static str = "`content` or a jq expression";
+
+    fn allowed() -> String {
+        "`content`, or jq such as `.order.id`".to_owned()
+    }
+
+    fn read(text: &str) -> Result<Self, Misread> {
+        if text == "content" { Ok(Self::Content) } else { Program::read(text).map(Self::Expression) }
+    }
+
+    fn schema() -> Json {
+        Program::schema()
     }
 }

@@ -1,9 +1,10 @@
 //! The forms of what HTTP knows: requests, methods, statuses, headers, content types.
 
-use super::{Form, Misread, text_like};
+use super::{Form, Misread, SEEN, text_like};
 use crate::config::media::MediaRange;
 use crate::config::pattern::{Methods, Pattern};
 use contract::field::{Owner, owner};
+use expressions::Template;
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Value as Json, json};
 use std::ops::RangeInclusive;
@@ -157,6 +158,35 @@ impl Form for HeaderValue {
 
     fn schema() -> Json {
         json!({ "type": ["string", "number", "boolean"] })
+    }
+}
+
+/// The value of a target's header: the same for all messages, or not.
+#[derive(Clone, Debug)]
+pub(crate) enum HeaderText {
+    Plain(HeaderValue),
+    Template(Template),
+}
+
+impl Form for HeaderText {
+    const NAME: &'static str = HeaderValue::NAME;
+
+    fn allowed() -> String {
+        HeaderValue::allowed()
+    }
+
+    fn read(text: &str) -> Result<Self, Misread> {
+        if !Template::is_one(text) {
+            return HeaderValue::read(text).map(Self::Plain);
+        }
+        Template::header(text).map(Self::Template).map_err(|error| {
+            let part = error.offset.map(|offset| offset..offset + 1);
+            Misread { part, ..Misread::new(error) }.help(SEEN)
+        })
+    }
+
+    fn schema() -> Json {
+        HeaderValue::schema()
     }
 }
 

@@ -1,6 +1,7 @@
-//! The form of a target's URL.
+//! The forms of a target's URL, with and without templates.
 
-use super::{Form, Misread};
+use super::{Form, Misread, SEEN};
+use expressions::Template;
 use http::Uri;
 use http::uri::Scheme;
 use serde_json::{Value as Json, json};
@@ -20,6 +21,49 @@ enum NotAUrl {
     Port,
     #[error("{0}")]
     Syntax(#[from] http::uri::InvalidUri),
+}
+
+/// Where a target is: what of its URL is the same for all messages, and the template of the rest.
+#[derive(Clone, Debug)]
+pub(crate) struct Url {
+    pub base: Uri,
+    /// Path and query, where they depend on the message.
+    pub path: Option<Template>,
+}
+
+impl Form for Url {
+    const NAME: &'static str = Uri::NAME;
+
+    fn allowed() -> String {
+        "http:// or https://, a host, and a path, such as https://crm.example.com/users or https://crm.example.com/users/{{ body.id }}"
+            .to_owned()
+    }
+
+    fn read(text: &str) -> Result<Self, Misread> {
+        if !Template::is_one(text) {
+            return Ok(Self { base: Uri::read(text)?, path: None });
+        }
+        let host = text.find("://").map_or(0, |at| at + "://".len());
+        let at = text.get(host..).and_then(|rest| rest.find(['/', '?'])).map_or(text.len(), |at| host + at);
+        let (base, path) = text.split_at(at);
+        if Template::is_one(base) {
+            let misread = Misread::instead("would let a message choose the host");
+            return Err(misread.help("a template may stand in the path and the query, behind the host"));
+        }
+        if text.contains('#') {
+            return Err(Uri::read(text).err().unwrap_or_default());
+        }
+        let base = Uri::read(base)?;
+        let template = Template::path(path).map_err(|error| {
+            let part = error.offset.map(|offset| at + offset..at + offset + 1);
+            Misread { part, ..Misread::new(error) }.help(SEEN)
+        })?;
+        Ok(Self { base, path: Some(template) })
+    }
+
+    fn schema() -> Json {
+        json!({ "type": "string", "pattern": r"(^https?://[^/?#@]+([/?][^#]*)?$)|\$\{" })
+    }
 }
 
 impl Form for Uri {

@@ -296,6 +296,26 @@ fn every_example_is_read_without_a_warning() {
 }
 
 #[test]
+fn templates_stand_behind_the_host_and_in_headers() {
+    let text = r#"
+routes: { in: { accept: POST /in, to: out } }
+targets:
+  out:
+    url: "https://${MAIL_TOKEN}.example.com:8443/users/{{ params.id }}?x={{ body.x }}"
+    headers: { x-tenant: "{{ headers['x-tenant'] }}", x-plain: a, authorization: "${MAIL_TOKEN}" }
+"#;
+    let config = good(text);
+    let target = &config.targets[0];
+    assert_eq!(target.url, "https://s3cret.example.com:8443");
+    assert_eq!(target.path.as_ref().map(|path| path.text()), Some("/users/{{ params.id }}?x={{ body.x }}"));
+    let made: Vec<_> = target.made.iter().map(|(name, value)| (name.as_str(), value.text())).collect();
+    assert_eq!(made, [("x-tenant", "{{ headers['x-tenant'] }}")]);
+    assert_eq!(target.headers.len(), 2);
+    let warned = config.warnings.to_string();
+    assert!(warned.contains("asks for `params.id`, which the path of this route does not have"), "{warned}");
+}
+
+#[test]
 fn each_way_to_prove_who_calls_is_read() {
     for (lines, shown) in [
         ("bearer: \"${MAIL_TOKEN}\"", "Bearer(***)"),

@@ -224,6 +224,25 @@ fn a_wrong_target_says_what_is_wrong() {
 }
 
 #[test]
+fn a_wrong_template_says_what_is_wrong() {
+    let url = |url: &str| {
+        format!("routes:\n  in: {{ accept: POST /in, to: out }}\ntargets:\n  out:\n    url: {url}\n")
+    };
+    assert_page!(page([
+        ("a host from a message", url("https://{{ body.host }}/users")),
+        ("an open template", url("https://example.com/users/{{ body.id")),
+        ("a name that there is not", url("https://example.com/users/{{ bdy.id }}")),
+        ("a filter that there is not", url("https://example.com/users/{{ body.id | sha256 }}")),
+        ("a secret in a template", url("https://example.com/${MAIL_TOKEN}/{{ body.id }}")),
+        (
+            "a secret in a header's template",
+            with_target("    headers: { x-a: \"${MAIL_TOKEN} {{ body.id }}\" }\n")
+        ),
+        ("an open header", with_target("    headers: { x-a: \"{{ message.attempt }}\" }\n")),
+    ]));
+}
+
+#[test]
 fn a_reference_that_leads_nowhere_is_shown_where_it_stands() {
     assert_page!(page([
         ("a missing variable", with_target("    headers: { authorization: \"Bearer ${MAIL_TOKN}\" }\n")),

@@ -76,18 +76,33 @@ pub fn moves(rule: Rule, members: &[Member<'_>]) -> Vec<(u16, Move)> {
     group.moves
 }
 
-/// Whether a delivery may get another run: not when undoing has begun, since what it belongs to was taken back.
+/// Whether a delivery may get another run. In a group that is undone when it fails, not when undoing has begun, and not when what ended
+/// because of the failure keeps the message from succeeding: it would be half done for ever.
 #[must_use]
-pub fn may_rerun(members: &[Member<'_>], ordinal: u16) -> bool {
-    let undoing = |member: &Member<'_>| {
-        let begun = !matches!(member.standing, Standing::Waiting | Standing::Skipped);
-        begun && matches!(member.part.duty, Duty::Undo(_))
-    };
+pub fn may_rerun(rule: Rule, members: &[Member<'_>], ordinal: u16) -> bool {
+    let undos = || members.iter().filter(|member| matches!(member.part.duty, Duty::Undo(_)));
     let is_main = members.get(usize::from(ordinal)).is_some_and(|member| member.part.is_main());
-    !is_main || !members.iter().any(undoing)
+    if !is_main || undos().next().is_none() {
+        return true;
+    }
+    let begun = undos().any(|undo| !matches!(undo.standing, Standing::Waiting | Standing::Skipped));
+    // What is dead, or failed because of that, may get another run too.
+    let open = |member: &Member<'_>| match member.standing {
+        Standing::Dead(_) | Standing::Unmet => Standing::Waiting,
+        other @ (Standing::Leased
+        | Standing::Due(_)
+        | Standing::Delivered
+        | Standing::Cancelled
+        | Standing::Expired
+        | Standing::Skipped
+        | Standing::Waiting) => other,
+    };
+    let required = members.iter().filter(|member| member.part.duty == Duty::Required);
+    !begun && decide(rule, required.map(open)) != Decision::Broken
 }
 
-/// What another run of a delivery that had failed brings back: callbacks tell again, and what failed only because of it waits again. A
+/// What another run of a delivery that had failed brings back: callbacks tell again, what failed only because of it waits again, and so do
+/// undos that were not needed. A
 /// callback that is about to tell of the run before is brought back too; another run of a callback itself is no news.
 #[must_use]
 pub fn reopened(members: &[Member<'_>], revived: u16) -> Vec<u16> {
@@ -95,6 +110,7 @@ pub fn reopened(members: &[Member<'_>], revived: u16) -> Vec<u16> {
     if members.get(usize::from(revived)).is_none_or(|member| member.part.duty == Duty::Callback) {
         return back;
     }
+    let is_main = members.get(usize::from(revived)).is_some_and(|member| member.part.is_main());
     loop {
         let is_back = |(ordinal, member): &(u16, &Member<'_>)| match member.part.duty {
             _ if back.contains(ordinal) => false,
@@ -102,7 +118,9 @@ pub fn reopened(members: &[Member<'_>], revived: u16) -> Vec<u16> {
             Duty::Required | Duty::Optional if member.standing == Standing::Unmet => {
                 member.part.after.iter().all(|one| back.contains(one) || !has_failed(members, *one))
             }
-            Duty::Required | Duty::Optional | Duty::Undo(_) => false,
+            // If it fails again, what it delivers meanwhile is to be undone.
+            Duty::Undo(_) => is_main && member.standing == Standing::Skipped,
+            Duty::Required | Duty::Optional => false,
         };
         let more: Vec<u16> = (0..).zip(members).filter(is_back).map(|(ordinal, _)| ordinal).collect();
         if more.is_empty() {
@@ -368,6 +386,22 @@ mod tests {
         }
         let still_dead = [Member { standing: DEAD, ..members[0] }, members[1], members[2]];
         assert_eq!(reopened(&still_dead, 1), [2], "what it waits for has still failed");
+    }
+
+    #[test]
+    fn what_would_stay_half_done_gets_no_other_run() {
+        let duties = [Required, Required, Undo(0)];
+        let parts = duties.map(|duty| Part { duty, after: Vec::new() });
+        let may = |standings: [Standing; 3]| {
+            let each = parts.iter().zip(standings);
+            let members: Vec<_> =
+                each.map(|(part, standing)| Member { part, standing, delivered: None }).collect();
+            (may_rerun(Rule::All, &members, 0), reopened(&members, 0))
+        };
+        assert_eq!(may([DEAD, Delivered, Skipped]), (true, vec![2]), "the undo waits again");
+        assert!(may([DEAD, DEAD, Skipped]).0, "the other one may get another run too");
+        assert!(!may([DEAD, Cancelled, Skipped]).0, "what was cancelled with it never comes");
+        assert!(!may([DEAD, Delivered, LATER]).0, "undoing has begun");
     }
 
     proptest::proptest! {

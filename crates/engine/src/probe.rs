@@ -56,6 +56,8 @@ impl Engine {
         };
         let Some(lease) = lease else {
             lane.end_probe();
+            // What came meanwhile found its place taken.
+            self.wake.wake();
             return Probed::Nothing;
         };
         let id = lease.delivery.id;

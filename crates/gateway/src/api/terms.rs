@@ -142,7 +142,8 @@ impl Terms {
     /// Whether a route whose messages end so long after accept would never send it.
     #[must_use]
     pub fn is_never_sent(&self, within: Option<Duration>, now: Timestamp) -> bool {
-        self.not_before.zip(within).is_some_and(|(at, within)| at >= now + within)
+        let end = within.map(|within| now + within).into_iter().chain(self.deadline).min();
+        self.not_before.zip(end).is_some_and(|(at, end)| at >= end)
     }
 }
 

@@ -49,7 +49,7 @@ impl State {
         let found = self
             .spot(delivery)
             .and_then(|(position, ordinal)| Some((self.messages.get(&position)?, ordinal)));
-        found.is_some_and(|(kept, ordinal)| group::may_rerun(&members(kept), ordinal))
+        found.is_some_and(|(kept, ordinal)| group::may_rerun(kept.rule, &members(kept), ordinal))
     }
 
     /// A delivery got another run: what it had ended for others is open again. If it has a turn in its group, it goes at its time if that

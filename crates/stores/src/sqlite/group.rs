@@ -57,7 +57,7 @@ impl<'a> Batch<'a> {
             return Ok(true);
         }
         let rows = self.group(slice, head)?;
-        Ok(group::may_rerun(&members(slice, head, &rows)?, spot.ordinal()))
+        Ok(group::may_rerun(head.rule, &members(slice, head, &rows)?, spot.ordinal()))
     }
 
     /// A delivery got another run: what it had ended for others is open again. If it has a turn in its group, it goes at its time if that
@@ -115,7 +115,11 @@ impl<'a> Batch<'a> {
         if !row.ending {
             return Ok(false);
         }
-        let head = slice.head(row.spot.position())?;
+        let head = match slice.head(row.spot.position()) {
+            // Nobody can tell any more: it ends as whatever was asked to end.
+            Err(Trouble::Corrupt(_)) => return Ok(false),
+            head => head?,
+        };
         let beginning = head.as_ref().and_then(|head| head.beginnings.get(usize::from(row.spot.ordinal())));
         Ok(beginning.is_some_and(|one| one.part.duty == Duty::Callback))
     }

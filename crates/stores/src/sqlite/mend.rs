@@ -262,8 +262,13 @@ fn drop_orphans(file: &Connection) -> Result<u64> {
     Ok(lost.cast_unsigned())
 }
 
-/// A row's deadline is its message's. An older file that was lent a first page of this version has none in its rows.
+/// A row's deadline is its message's. An older file that was lent a first page of this version has none in its rows; in any other, a row
+/// without one has none.
 fn give_deadlines(file: &Connection) -> Result<()> {
+    let find = "SELECT 1 FROM delivery WHERE deadline IS NOT NULL LIMIT 1";
+    if file.query_row(find, [], |_| Ok(())).optional()?.is_some() {
+        return Ok(());
+    }
     file.execute(
         "UPDATE delivery SET deadline = (SELECT message.deadline FROM message WHERE message.row = spot >> 8)
          WHERE state IN (0, 1, 3, 7) AND deadline IS NULL",

@@ -296,6 +296,20 @@ on_every_store! {
         assert_eq!(world.standings(message.id).await, [poisoned, Standing::Cancelled, Standing::Skipped]);
     }
 
+    async fn what_another_run_delivers_is_undone_when_that_fails_too(world: World) {
+        let starts = vec![leased("stock"), after("payment", &[0]), waiting("release", Duty::Undo(0), &[])];
+        let (message, position) = world.keep(starts).await;
+        end(&world, position, message.first, REFUSED).await;
+        assert_eq!(world.standings(message.id).await, [REFUSED, Standing::Unmet, Standing::Skipped]);
+        let deliveries = vec![(message.first, world.now())];
+        world.store().change(Change::Revive { tenant: tenant(), deliveries }).await.unwrap();
+        assert_eq!(claimed(&world, "stock").await, 1);
+        end(&world, position, message.first, Standing::Delivered).await;
+        assert_eq!(claimed(&world, "payment").await, 1);
+        let failed = end(&world, position, message.first.at(1), REFUSED).await;
+        assert_eq!(moved(failed), [(name("release"), Standing::Due(world.now()))]);
+    }
+
     async fn another_run_waits_for_its_turn_too(world: World) {
         let dead = |duty, after: &[u16]| Start { standing: REFUSED, ..waiting("mailing", duty, after) };
         let waits = Standing::Waiting;

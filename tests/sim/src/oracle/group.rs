@@ -144,6 +144,11 @@ pub(super) fn back(seats: &[Seat], revived: u16) -> Vec<u16> {
     let mut seats = seats.to_vec();
     let told = |(_, seat): &(u16, &Seat)| is_callback(seat) && !seat.waits();
     let mut back: Vec<u16> = (0..).zip(&seats).filter(told).map(|(number, _)| number).collect();
+    let own = |seat: &Seat| matches!(seat.part.duty, Duty::Required | Duty::Optional);
+    if seats.get(usize::from(revived)).is_some_and(own) {
+        let spared = |seat: &Seat| !own(seat) && !is_callback(seat) && seat.standing == Standing::Skipped;
+        back.extend((0..).zip(&seats).filter(|(_, seat)| spared(seat)).map(|(number, _)| number));
+    }
     loop {
         let again = |(_, seat): &(u16, &Seat)| {
             let lost = |number: &u16| seats.get(usize::from(*number)).is_none_or(Seat::is_lost);

@@ -150,8 +150,9 @@ pub(super) async fn redrive(State(admin): State<Arc<Admin>>, request: Request) -
             if !engine.revive(&tenant, delivery).await.map_err(|fault| internal(&fault))? {
                 // It is dead, and stays so.
                 dead(&look(&admin, delivery).await?)?;
-                let detail =
-                    format!("what was delivered of the message of {delivery} has been undone: send it anew");
+                let detail = format!(
+                    "the message of {delivery} was ended when it failed, and what was delivered of it has been undone: send it anew"
+                );
                 return Err(Problem::new(UNDONE, detail));
             }
             json(StatusCode::ACCEPTED, &value!({ "revived": 1 }))

@@ -218,7 +218,7 @@ impl Lane {
         }
         let mut lines = self.hungry_lines(&state, now);
         if room < usize::MAX {
-            // Those with the least in memory stand first: each line has its turn.
+            // The one with the least in memory; where all have none, the more urgent.
             lines.truncate(1);
             lines.iter_mut().for_each(|(_, items)| *items = room.min(*items));
         }

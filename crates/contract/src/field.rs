@@ -13,7 +13,8 @@ pub enum Owner {
     Gateway,
 }
 
-/// Whose the field with this name (in lower case) is.
+/// Whose the field with this name (in lower case) is. `_` counts as `-`: to many servers behind a gateway both are one name, and
+/// `webhook_id` would speak for `webhook-id`.
 ///
 /// ```
 /// use contract::field::{Owner, owner};
@@ -21,9 +22,13 @@ pub enum Owner {
 /// assert_eq!(owner("authorization"), Owner::Caller);
 /// assert_eq!(owner("transfer-encoding"), Owner::Connection);
 /// assert_eq!(owner("webhook-id"), Owner::Gateway);
+/// assert_eq!(owner("webhook_id"), Owner::Gateway);
 /// ```
 #[must_use]
 pub fn owner(name: &str) -> Owner {
+    if name.contains('_') {
+        return owner(&name.replace('_', "-"));
+    }
     match name {
         "accept" | "accept-encoding" | "accept-language" | "authorization" | "cookie" | "host" | "prefer"
         | "user-agent" => Owner::Caller,
@@ -56,7 +61,7 @@ mod tests {
         let cases = [
             (
                 Owner::Message,
-                "content-type content-encoding ce-id x-request-id traceparent tracestate date proxy webhooks",
+                "content-type content-encoding ce-id x-request-id traceparent tracestate date proxy webhooks x_tag",
             ),
             (
                 Owner::Caller,
@@ -65,11 +70,12 @@ mod tests {
             (
                 Owner::Connection,
                 "connection content-length expect http2-settings keep-alive proxy-anything proxy-authorization \
-                 proxy-connection te trailer transfer-encoding upgrade",
+                 proxy-connection te trailer transfer-encoding upgrade content_length transfer_encoding",
             ),
             (
                 Owner::Gateway,
-                "fanlight-anything fanlight-attempt idempotency-key webhook-id webhook-signature webhook-timestamp",
+                "fanlight-anything fanlight-attempt idempotency-key webhook-id webhook-signature webhook-timestamp \
+                 fanlight_params idempotency_key webhook-_id webhook_signature",
             ),
         ];
         for (expected, names) in cases {

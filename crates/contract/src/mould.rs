@@ -60,7 +60,7 @@ impl<E: Expression> Mould for E {
 /// ```
 /// use contract::mould::Path;
 /// assert!(Path::try_new("/users/a%2Fb?x=1").is_ok());
-/// for wrong in ["users", "/a b", "/a#b", "/a/../b", "/a/%2e%2E", "/a\r\nb"] {
+/// for wrong in ["users", "/a b", "/a#b", "/a/../b", "/a/%2e%2E", "/a%2F..%5cb", "/a/..;/b", "/a\r\nb"] {
 ///     assert!(Path::try_new(wrong).is_err(), "{wrong}");
 /// }
 /// ```
@@ -100,7 +100,7 @@ impl Path {
             return Err(NotAPath::Character);
         }
         let path = text.split_once('?').map_or(text, |(path, _)| path);
-        if path.split('/').any(is_dots) {
+        if climbs(path) {
             return Err(NotAPath::Dots);
         }
         Ok(Self(text.into()))
@@ -119,8 +119,9 @@ impl fmt::Display for Path {
     }
 }
 
-/// Also percent-encoded: many decode before they resolve.
-fn is_dots(segment: &str) -> bool {
-    let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-    plain == "." || plain == ".."
+/// Whether somebody may read a segment as `.` or `..`: many decode before they resolve, also what separates segments, and some take
+/// what follows a `;` off first.
+fn climbs(path: &str) -> bool {
+    let plain = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
+    plain.split('/').any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
 }

@@ -33,16 +33,29 @@ async fn send(world: &World, path: &str, data: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn path_query_and_headers_are_made_of_the_message() {
     let world = World::configured(templated).await;
-    let id = send(&world, "/shops/north%2Feast/orders", r#"{"id":"a b/../c","count":2}"#).await;
+    let id = send(&world, "/shops/north%2Feast/orders", r#"{"id":"a b/..c","count":2}"#).await;
     assert_eq!(world.settled(&id).await["state"], "succeeded");
-    assert_eq!(world.api.places(), ["PUT /shops/north%2Feast/items/a%20b%2F..%2Fc?from=t%2F1"]);
+    assert_eq!(world.api.places(), ["PUT /shops/north%2Feast/items/a%20b%2F..c?from=t%2F1"]);
     let (headers, body) = world.api.calls().pop().unwrap();
     assert_eq!(
         (&headers["x-made"], &*body),
-        (&http::HeaderValue::from_static("order a b/../c of order for stock"), &br#"{"count":2}"#[..])
+        (&http::HeaderValue::from_static("order a b/..c of order for stock"), &br#"{"count":2}"#[..])
     );
     assert_eq!(headers["authorization"], "Bearer t");
     assert!(!headers.keys().any(|name| name.as_str().contains("params")), "{headers:?}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_a_server_may_read_as_another_path_is_dead_at_once() {
+    let world = World::configured(templated).await;
+    for id in ["..", "a/../../admin", "a\\..\\admin"] {
+        let data = serde_json::json!({ "id": id, "count": 2 }).to_string();
+        let ticket = send(&world, "/shops/1/orders", &data).await;
+        let ticket = world.settled(&ticket).await.to_string();
+        assert!(ticket.contains("`.` or `..` segment"), "{ticket}");
+    }
+    assert!(world.api.places().is_empty(), "nothing was sent");
     world.stop().await;
 }
 

@@ -15,7 +15,7 @@ struct Demanding {
     ready: fn() -> Result<()>,
 }
 
-const DEMANDING: [Demanding; 5] = [
+const DEMANDING: [Demanding; 7] = [
     Demanding {
         name: "sync before answer",
         filter: "package(e2e) and test(/^sync_before_answer/)",
@@ -26,6 +26,16 @@ const DEMANDING: [Demanding; 5] = [
         name: "signatures by the library",
         filter: "package(e2e) and test(/^signatures::python_library/)",
         ready: tools::verifier,
+    },
+    Demanding {
+        name: "signatures by the npm library",
+        filter: "package(e2e) and test(/^signatures::npm_library/)",
+        ready: tools::npm_verifier,
+    },
+    Demanding {
+        name: "message signatures by the library",
+        filter: "package(e2e) and test(/^message_signatures/)",
+        ready: tools::message_verifier,
     },
     Demanding {
         name: "signatures by the guide's Python",

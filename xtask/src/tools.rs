@@ -52,6 +52,37 @@ pub(crate) fn verifier() -> Result<()> {
     if folder.is_dir() { Ok(()) } else { install("standardwebhooks", &folder) }
 }
 
+/// The same as an npm package.
+pub(crate) fn npm_verifier() -> Result<()> {
+    node()?;
+    let folder = runner::root().join("target/tools/standardwebhooks-npm");
+    if folder.join("node_modules/standardwebhooks").is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(&folder)?;
+    let prefix = folder.to_string_lossy().into_owned();
+    let install = [
+        "install",
+        "--silent",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "--prefix",
+        &*prefix,
+        "standardwebhooks",
+    ];
+    runner::output(&mut runner::program("npm", &install))
+        .context("npm cannot install standardwebhooks")
+        .map(drop)
+}
+
+/// Makes sure that there is a library that verifies HTTP Message Signatures, written by others.
+pub(crate) fn message_verifier() -> Result<()> {
+    python()?;
+    let folder = runner::root().join("target/tools/http-message-signatures");
+    if folder.is_dir() { Ok(()) } else { install("http-message-signatures", &folder) }
+}
+
 /// Makes sure that there is Python.
 pub(crate) fn python() -> Result<()> {
     runner::output(&mut runner::program("python3", &["--version"])).map(drop)

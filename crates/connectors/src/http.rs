@@ -10,7 +10,7 @@
 mod alarm;
 mod answer;
 pub mod auth;
-mod base64;
+pub mod base64;
 mod bell;
 pub mod capture;
 mod classify;
@@ -28,6 +28,7 @@ pub mod line;
 mod percent;
 mod pool;
 pub mod proxy;
+pub mod redact;
 mod request;
 pub mod settings;
 mod shared;
@@ -56,6 +57,8 @@ use contract::{Clock, Promise};
 use cover::Cover;
 use destination::Destination;
 use http::{Request, StatusCode, Version};
+use redact::Rules;
+use sign::message;
 use std::sync::Arc;
 use stopwatch::Stopwatch;
 use tokens::{Token, Tokens};
@@ -73,6 +76,7 @@ struct Ready {
     /// Of a target whose credential is a token.
     tokens: Option<Tokens>,
     cover: Cover,
+    redact: Rules,
 }
 
 impl Settings {
@@ -106,7 +110,12 @@ impl Ready {
             .oauth2()
             .map(|oauth2| Tokens::try_new(oauth2, settings, Arc::clone(clock), Arc::clone(dial)));
         let client = Client::new(to, settings, Arc::clone(clock), Arc::clone(dial));
-        Ok(Self { client, tokens: tokens.transpose()?, cover: Cover::new(settings) })
+        Ok(Self {
+            client,
+            tokens: tokens.transpose()?,
+            cover: Cover::new(settings),
+            redact: settings.redact.clone(),
+        })
     }
 }
 
@@ -142,7 +151,7 @@ impl HttpTarget {
     }
 
     async fn call(&self, ready: &Ready, parcel: &Parcel, token: Option<&Token>) -> Outcome {
-        let Ready { client, cover, .. } = ready;
+        let Ready { client, cover, redact, .. } = ready;
         let began = self.clock.tick();
         let mut watch = Stopwatch::start(began);
         let write = |version| request(&client.to, parcel, token, version);
@@ -155,7 +164,9 @@ impl HttpTarget {
                     .outcome(&client.to.place, watch.read(self.clock.tick()))
             }
             Ok(mut reply) => {
-                cover.put_on(&mut reply, token.map(|token| &token.field));
+                let token = token.and_then(|token| token.field.to_str().ok()).map(cover::last_word);
+                cover.put_on(&mut reply, token.into_iter().chain(named(redact, parcel)));
+                redact.put_on(&mut reply);
                 Outcome::Answered(reply)
             }
             Err(failure) => failure.outcome(&client.to.place, watch.read(self.clock.tick())),
@@ -181,6 +192,15 @@ impl HttpTarget {
     }
 }
 
+/// The values that nobody is to read of the headers that were sent.
+fn named<'a>(redact: &'a Rules, parcel: &'a Parcel) -> impl Iterator<Item = &'a str> {
+    let all = || parcel.message.headers.iter().chain(parcel.head.headers.iter());
+    let headers = (!redact.headers.is_empty()).then(all).into_iter().flatten();
+    headers
+        .filter(|(name, _)| redact.covers_header(name))
+        .filter_map(|(_, value)| std::str::from_utf8(value).ok())
+}
+
 /// The request for a parcel, with what proves who sends it.
 fn request(
     to: &Destination,
@@ -192,6 +212,10 @@ fn request(
     sign::sign(&to.keys, request.headers_mut(), &parcel.body);
     let token = token.map(|token| &token.field);
     to.credential.prove(&mut request, &Facts { token, body: &parcel.body, at: parcel.at })?;
+    if let Some(key) = &to.signature {
+        // Last: a credential in the query is a part of the URL that is signed.
+        message::sign(key, &mut request, &to.absolute_form, &parcel.body, parcel.at);
+    }
     Ok(request)
 }
 

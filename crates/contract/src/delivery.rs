@@ -282,6 +282,8 @@ pub enum CaptureEnd {
     TimedOut = 2,
     /// The connection broke, or the body could not be decoded.
     Broken = 3,
+    /// Nothing of it was kept: the target's `capture` says so.
+    NotKept = 4,
 }
 
 impl CaptureEnd {
@@ -293,7 +295,8 @@ impl CaptureEnd {
             1 => Some(Self::Truncated),
             2 => Some(Self::TimedOut),
             3 => Some(Self::Broken),
-            4.. => None,
+            4 => Some(Self::NotKept),
+            5.. => None,
         }
     }
 }

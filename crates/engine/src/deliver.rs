@@ -11,14 +11,14 @@ use crate::policy::statuses::Weight;
 use crate::shape::{ShapeError, own};
 use crate::verdict::{self, Facts, Judgement, Proven, Refused};
 use bytes::Bytes;
-use contract::delivery::{Attempt, AttemptResult, ErrorClass, Standing, Timings};
+use contract::delivery::{Attempt, AttemptResult, CaptureEnd, ErrorClass, Standing, Timings};
 use contract::mould::{Head, Original};
 use contract::part::Duty;
 use contract::query::Edit;
 use contract::store::Lease;
 use contract::target::{Call, Form, Lasting, Outcome, Parcel};
 use contract::ticket::Found;
-use contract::{Message, Timestamp};
+use contract::{DeliveryId, Message, Timestamp};
 use std::sync::Arc;
 
 /// The status that says: too many requests.
@@ -82,7 +82,20 @@ async fn carry(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) -> (Done, S
     let end = End { sign: verdict::sign(&outcome, &plan.statuses), began, now: engine.doors.clock.now() };
     engine.apply_effect(lane, &plan, end, judgement.effect);
     let sign = sign(&plan, &outcome);
+    let outcome = kept(&plan, lease.delivery.id, outcome, judgement.class);
     (record(engine, lane, lease, began, outcome, judgement), sign)
+}
+
+/// The outcome with as much of an answer's body as the target's policy keeps.
+fn kept(plan: &TargetPlan, delivery: DeliveryId, mut outcome: Outcome, class: Option<ErrorClass>) -> Outcome {
+    let share = if class.is_none() { plan.capture.success } else { plan.capture.failure };
+    if let Outcome::Answered(reply) = &mut outcome
+        && !reply.capture.body.is_empty()
+        && !share.holds(delivery)
+    {
+        (reply.capture.body, reply.capture.end) = (Bytes::new(), CaptureEnd::NotKept);
+    }
+    outcome
 }
 
 /// What an outcome says about how busy the target is.

@@ -1,7 +1,7 @@
 //! What the configuration asks of the engine: routes and targets, ready to use.
 
 use crate::policy::statuses::Statuses;
-use crate::policy::{breaker, concurrency, rate, retry};
+use crate::policy::{breaker, capture, concurrency, rate, retry};
 use bytes::Bytes;
 use contract::Name;
 use contract::delivery::ShapeId;
@@ -70,6 +70,8 @@ pub struct TargetPlan {
     pub breaker: Option<breaker::Policy>,
     /// It is disabled when it has failed for so long.
     pub disable_after: Option<Duration>,
+    /// What is kept of its answers' bodies.
+    pub capture: capture::Policy,
     /// A hash of what it is sent as credentials: another one may be worth a try.
     pub credentials: u64,
     /// Host and port: targets with the same learn from each other that nobody answers there.

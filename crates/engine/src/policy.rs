@@ -1,6 +1,7 @@
 //! Policies: pure decisions that take the time and randomness as arguments.
 
 pub mod breaker;
+pub mod capture;
 pub mod concurrency;
 pub mod hold;
 pub mod rate;

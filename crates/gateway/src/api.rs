@@ -13,6 +13,7 @@ mod nowhere;
 pub mod once;
 pub mod prefer;
 pub mod problem;
+pub mod redactions;
 pub mod server;
 pub mod terms;
 pub mod tickets;

@@ -11,6 +11,7 @@ pub mod mock;
 mod payload;
 mod schema;
 mod screen;
+mod secrets;
 mod send;
 pub mod serve;
 mod tail;
@@ -49,6 +50,7 @@ enum Command {
     Tail(tail::Tail),
     Dead(dead::Dead),
     Target(target::Target),
+    Secrets(secrets::Secrets),
     Mock(mock::Mock),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -99,6 +101,7 @@ impl Command {
             Self::Tail(tail) => client()?.block_on(tail.run()),
             Self::Dead(dead) => client()?.block_on(dead.run()),
             Self::Target(target) => client()?.block_on(target.run()),
+            Self::Secrets(secrets) => secrets.run(),
             Self::Mock(mock) => client()?.block_on(mock.run()),
             Self::Schema(schema) => schema.run(),
             Self::Completions(completions) => completions.run(),

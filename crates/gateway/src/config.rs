@@ -19,15 +19,18 @@ mod raw;
 mod reader;
 mod reference;
 mod report;
+mod secrets;
 mod settings;
 mod suggest;
 mod tree;
 pub mod units;
+pub mod vault;
 mod yaml;
 
 pub use environment::{Environment, FILE_BYTES_MAX, Process};
 pub use reference::{reference, schema};
 pub use report::{PROBLEMS_MAX, Problem, Report, Severity};
+pub use secrets::{Secrets, secrets};
 pub use settings::{
     Config, Dedupe, DedupeBy, Limits, Log, LogFormat, LogLevel, Private, Route, StoreLocation, Target,
     Timeouts,
@@ -36,6 +39,7 @@ pub use settings::{
 use check::Check;
 use findings::Findings;
 use reader::Reader;
+use secrets::Opening;
 use serde::Deserialize;
 use std::cell::RefCell;
 use std::path::Path;
@@ -72,7 +76,8 @@ pub fn parse(text: &str, file: &str, env: &dyn Environment) -> Result<Config, Re
     let mut findings = Findings::default();
     let config = match Tree::read(text) {
         Ok(mut tree) => {
-            tree.resolve(env, &mut findings);
+            let secrets = Opening::new(Secrets::of(&tree, file, env), env);
+            tree.resolve(&secrets, &mut findings);
             let raw = raw::Config::deserialize(Reader::new(&tree, &RefCell::new(&mut findings)));
             raw.ok().and_then(|raw| Check { tree: &tree, env, findings: &mut findings }.config(raw))
         }

@@ -2,6 +2,7 @@
 
 use crate::api::dedupe::{By, Dedupe};
 use crate::api::front::{Entry, Params, Routing};
+use crate::api::redactions::Redactions;
 use crate::api::view::TicketView;
 use crate::config::{self, Config, DedupeBy, Private};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -70,6 +71,7 @@ impl Wiring {
             rate: target.rate,
             breaker: target.breaker,
             disable_after: target.disable_after,
+            capture: target.capture,
             credentials: credentials(target),
             host: Some(host(&target.url)),
             when: target.when.clone().map(|when| self.runner.expression(when)),
@@ -86,6 +88,7 @@ impl Wiring {
             auth: target.auth.clone(),
             proxy: target.proxy.clone(),
             keys: target.keys.clone(),
+            signature: target.signature.clone(),
             timeouts: Timeouts {
                 connect: target.timeouts.connect,
                 total: target.timeouts.total,
@@ -101,6 +104,8 @@ impl Wiring {
                 Private::Deny => Guard::GlobalOnly { allow: Vec::new() },
                 Private::Only(networks) => Guard::GlobalOnly { allow: networks.clone() },
             },
+            ports: target.ports.clone(),
+            redact: target.redact.clone(),
             ..Settings::new(target.url.clone())
         };
         settings.check().map_err(|source| WiringError { target: target.name.clone(), source })?;
@@ -209,6 +214,7 @@ impl Wiring {
             entries: entries.collect(),
             types: types.collect(),
             body_max: config.limits.body,
+            redact: Redactions::new(config),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::patience::until;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -248,10 +248,10 @@ impl Gateway {
     /// # Errors
     /// When it does not start.
     pub fn says(&self, arguments: &[&str]) -> Result<Output> {
-        let mut command = Command::new(binary()?);
-        command.args(arguments).current_dir(&self.launch.folder);
-        command.envs(self.launch.environment.iter().map(|(name, value)| (name, value)));
-        Ok(command.output()?)
+        let Launch { folder, environment, .. } = &self.launch;
+        let environment: Vec<_> =
+            environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        run(folder, &environment, arguments, "")
     }
 
     /// The end of what it wrote to its log.
@@ -299,6 +299,22 @@ impl Launch {
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         command.spawn().with_context(|| format!("cannot start {}", binary.display()))
     }
+}
+
+/// What a run of the binary in a folder says, with these variables and this on its standard input.
+///
+/// # Errors
+/// When it does not start.
+pub fn run(folder: &Path, environment: &[(&str, &str)], arguments: &[&str], input: &str) -> Result<Output> {
+    let mut command = Command::new(binary()?);
+    command.args(arguments).current_dir(folder).envs(environment.iter().copied());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // One that does not read its input may be gone already.
+        stdin.write_all(input.as_bytes()).ok();
+    }
+    Ok(child.wait_with_output()?)
 }
 
 /// `FANLIGHT_BIN`, or what `cargo build --package fanlight` left.

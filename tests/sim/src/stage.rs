@@ -16,9 +16,9 @@ use contract::store::Store;
 use contract::target::Target;
 use contract::{Clock, Entropy, Name};
 use engine::plan::{Plan, RoutePlan, TargetPlan, Way};
-use engine::policy::breaker;
 use engine::policy::concurrency::Limit;
 use engine::policy::statuses::Statuses;
+use engine::policy::{breaker, capture};
 use engine::{Doors, Engine, Settings};
 use http::Uri;
 use std::sync::Arc;
@@ -103,6 +103,7 @@ impl Stage {
             statuses: Statuses::default(),
             breaker: self.breaker(target),
             disable_after: None,
+            capture: capture::Policy::default(),
             credentials: 0,
             host: None,
             concurrency: Limit::Fixed(target.concurrency + usize::from(self.has(Mutant::ConcurrencyPlusOne))),

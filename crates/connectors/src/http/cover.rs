@@ -7,7 +7,6 @@ use super::settings::Settings;
 use bytes::Bytes;
 use contract::Secret;
 use contract::target::Reply;
-use http::HeaderValue;
 
 /// What is shorter stands in too many answers by chance.
 const COVERED_BYTES_MIN: usize = 6;
@@ -33,10 +32,10 @@ impl Cover {
         Self(secrets.into_iter().map(Secret::new).collect())
     }
 
-    /// Covers an answer to a call that was made with this token.
-    pub(super) fn put_on(&self, reply: &mut Reply, token: Option<&HeaderValue>) {
-        let token = token.and_then(|field| field.to_str().ok()).map(last_word);
-        for secret in self.0.iter().map(Secret::expose).chain(token) {
+    /// Covers an answer to a call that was made with these texts too: its token, and what else nobody is to read of it.
+    pub(super) fn put_on<'a>(&'a self, reply: &mut Reply, fields: impl Iterator<Item = &'a str>) {
+        let fields = fields.filter(|field| field.len() >= COVERED_BYTES_MIN);
+        for secret in self.0.iter().map(Secret::expose).chain(fields) {
             if let Some(covered) = covered(&reply.capture.body, secret.as_bytes()) {
                 reply.capture.body = covered;
             }
@@ -68,7 +67,7 @@ fn pair(user: &Secret, password: &Secret) -> String {
 }
 
 /// Without `Bearer` or the like.
-fn last_word(text: &str) -> &str {
+pub(super) fn last_word(text: &str) -> &str {
     text.rsplit(' ').next().unwrap_or(text)
 }
 

@@ -6,6 +6,7 @@ use super::host::Host;
 use super::proxy::Via;
 use super::settings::Settings;
 use super::sign::key::Key;
+use super::sign::message;
 use super::tls;
 use contract::mould::Path;
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
@@ -34,6 +35,7 @@ pub(super) struct Destination {
     pub(super) fields: HeaderMap,
     pub(super) credential: Credential,
     pub(super) keys: Vec<Key>,
+    pub(super) signature: Option<message::Key>,
 }
 
 /// What a TLS handshake needs.
@@ -60,6 +62,12 @@ pub enum Fault {
     /// The `host` header is none.
     #[error("the `host` header must be a host with or without a port")]
     HostField,
+    /// Nothing is to be sent there.
+    #[error("calls of this target may not go to the port {port}; `ports` says to which they may")]
+    Port {
+        /// The URL's, or that of its scheme.
+        port: u16,
+    },
     /// A header that the gateway writes itself.
     #[error("the header `{name}` is written by the gateway and cannot be configured")]
     Reserved {
@@ -88,6 +96,9 @@ impl Destination {
             return Err(Fault::Credentials);
         }
         let port = authority.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+        if !settings.ports.permit(port) {
+            return Err(Fault::Port { port });
+        }
         let text = authority.host().trim_start_matches('[').trim_end_matches(']');
         let host = Host::new(text);
         let via = settings.proxy.as_ref().map(|proxy| proxy.via(&host)).transpose()?.flatten();
@@ -128,6 +139,7 @@ impl Destination {
             fields,
             credential: Credential::try_new(settings.auth.as_ref())?,
             keys: settings.keys.clone(),
+            signature: settings.signature.clone(),
         })
     }
 }

@@ -1,6 +1,8 @@
-//! Decides which addresses may be dialled, so that a target that a stranger registered cannot reach into a private network.
+//! Decides which addresses and ports may be dialled, so that a target that a stranger registered cannot reach into a private network, nor
+//! speak HTTP to what is no HTTP server.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// Which addresses may be dialled. It judges the address itself, after name resolution.
@@ -26,6 +28,99 @@ impl Guard {
                 let plain = address.to_canonical();
                 is_global(plain) || allow.iter().any(|network| network.contains(plain))
             }
+        }
+    }
+}
+
+/// Which ports may be dialled. A port stands in a URL, so it is judged once, when the target is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Ports {
+    /// All: the target stands in the operator's own configuration.
+    #[default]
+    Any,
+    /// All but those of well-known servers of other protocols, which may take a body for commands.
+    Harmless,
+    /// These.
+    Only(Vec<RangeInclusive<u16>>),
+}
+
+/// The ports that browsers do not speak HTTP to: "bad port" in the Fetch standard, section 2.9.
+const FOREIGN: [RangeInclusive<u16>; 60] = {
+    const fn one(port: u16) -> RangeInclusive<u16> {
+        port..=port
+    }
+    [
+        0..=1,
+        one(7),
+        one(9),
+        one(11),
+        one(13),
+        one(15),
+        one(17),
+        19..=23,
+        one(25),
+        one(37),
+        42..=43,
+        one(53),
+        one(69),
+        one(77),
+        one(79),
+        one(87),
+        one(95),
+        101..=104,
+        109..=111,
+        one(113),
+        one(115),
+        one(117),
+        one(119),
+        one(123),
+        one(135),
+        one(137),
+        one(139),
+        one(143),
+        one(161),
+        one(179),
+        one(389),
+        one(427),
+        one(465),
+        512..=515,
+        one(526),
+        530..=532,
+        one(540),
+        one(548),
+        one(554),
+        one(556),
+        one(563),
+        one(587),
+        one(601),
+        one(636),
+        989..=990,
+        one(993),
+        one(995),
+        1719..=1720,
+        one(1723),
+        one(2049),
+        one(3659),
+        one(4045),
+        one(4190),
+        5060..=5061,
+        one(6000),
+        one(6566),
+        6665..=6669,
+        one(6679),
+        one(6697),
+        one(10_080),
+    ]
+};
+
+impl Ports {
+    /// Whether this port may be dialled.
+    #[must_use]
+    pub fn permit(&self, port: u16) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Harmless => !FOREIGN.iter().any(|ports| ports.contains(&port)),
+            Self::Only(ports) => ports.iter().any(|ports| ports.contains(&port)),
         }
     }
 }
@@ -245,6 +340,23 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(guard.permits(text.parse().unwrap()), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn only_ports_of_http_are_harmless() {
+        for port in [
+            0, 1, 7, 20, 21, 22, 23, 25, 53, 110, 111, 143, 465, 514, 587, 993, 2049, 5060, 6000, 6667,
+            10_080,
+        ] {
+            assert!(!Ports::Harmless.permit(port) && Ports::Any.permit(port), "{port}");
+        }
+        for port in [18, 24, 80, 443, 3000, 6664, 6670, 8000, 8080, 8443, 9200, u16::MAX] {
+            assert!(Ports::Harmless.permit(port), "{port}");
+        }
+        let only = Ports::Only(vec![25..=25, 8000..=8100]);
+        let permitted: Vec<_> =
+            [24, 25, 80, 443, 7999, 8000, 8100, 8101].into_iter().filter(|port| only.permit(*port)).collect();
+        assert_eq!(permitted, [25, 8000, 8100]);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What a target is told by its configuration.
 
 use super::auth::Auth;
-use super::guard::Guard;
+use super::guard::{Guard, Ports};
 use super::proxy::Proxy;
+use super::redact::Rules;
 use super::sign::key::Key;
+use super::sign::message;
 use super::tls::{Identity, Roots};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::time::Duration;
@@ -21,6 +23,8 @@ pub struct Settings {
     pub auth: Option<Auth>,
     /// Sign each request, one signature each.
     pub keys: Vec<Key>,
+    /// Sign each request's own parts too (RFC 9421).
+    pub signature: Option<message::Key>,
     /// How long what may take.
     pub timeouts: Timeouts,
     /// For `https://`.
@@ -33,6 +37,10 @@ pub struct Settings {
     pub proxy: Option<Proxy>,
     /// Which addresses may be dialled. A proxy may be anywhere, and finds the address of a name itself.
     pub guard: Guard,
+    /// Which ports may be dialled.
+    pub ports: Ports,
+    /// What is covered in what is kept of an answer, besides credentials.
+    pub redact: Rules,
     /// Who we say we are.
     pub user_agent: HeaderValue,
 }
@@ -47,6 +55,7 @@ impl Settings {
             headers: Vec::new(),
             auth: None,
             keys: Vec::new(),
+            signature: None,
             timeouts: Timeouts::default(),
             tls: Tls::default(),
             connections_max_idle: 64,
@@ -54,6 +63,8 @@ impl Settings {
             idle_timeout: Duration::from_secs(45),
             proxy: None,
             guard: Guard::AllowAll,
+            ports: Ports::Any,
+            redact: Rules::default(),
             user_agent: HeaderValue::from_static(concat!("fanlight/", env!("CARGO_PKG_VERSION"))),
         }
     }

@@ -1,6 +1,7 @@
 //! Signs a request as Standard Webhooks asks: over id, timestamp and body, anew for each attempt, once with each key.
 
 pub mod key;
+pub mod message;
 
 use super::base64;
 use bytes::Bytes;

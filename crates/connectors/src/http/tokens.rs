@@ -136,6 +136,7 @@ pub(super) fn endpoint(oauth2: &OAuth2, target: &Settings) -> Settings {
         tls: Tls { roots: target.tls.roots.clone(), identity: None },
         proxy: target.proxy.clone(),
         guard: target.guard.clone(),
+        ports: target.ports.clone(),
         user_agent: target.user_agent.clone(),
         ..Settings::new(oauth2.token_url.clone())
     }

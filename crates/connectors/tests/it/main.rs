@@ -15,6 +15,7 @@ mod identity;
 mod limits;
 mod oauth2;
 mod proxy;
+mod redact;
 mod reuse;
 mod server;
 mod world;

@@ -1,6 +1,7 @@
 //! What the handlers of the front door share: the engine and the routes as configured now.
 
 use super::dedupe::Dedupe;
+use super::redactions::Redactions;
 use crate::config::event_type::TypePattern;
 use crate::config::media::ContentTypes;
 use crate::config::pattern::Routes;
@@ -55,6 +56,8 @@ pub struct Routing {
     pub types: Vec<(TypePattern, usize)>,
     /// The largest body of an event.
     pub body_max: usize,
+    /// What is covered in what is shown.
+    pub redact: Redactions,
 }
 
 impl Front {

@@ -71,7 +71,7 @@ impl Serve {
 
     /// Ends at a signal, or with the reason of a failure.
     async fn until_end(&self, app: &App, signals: &mut Signals, watcher: &FileWatcher) -> Option<String> {
-        let mut known = std::fs::read(&self.config).ok();
+        let mut known = self.contents();
         loop {
             tokio::select! {
                 biased;
@@ -82,7 +82,7 @@ impl Serve {
                 reason = app.failure() => return Some(reason),
                 () = watcher.changed() => {
                     // A touched file, or another file of its folder, is no new configuration.
-                    let now = std::fs::read(&self.config).ok();
+                    let now = self.contents();
                     if now != known {
                         known = now;
                         self.reload(app).await;
@@ -90,6 +90,13 @@ impl Serve {
                 }
             }
         }
+    }
+
+    /// The configuration, and its encrypted secrets.
+    fn contents(&self) -> [Option<Vec<u8>>; 2] {
+        let secrets = config::secrets(&self.config, &Process).ok();
+        let secrets = secrets.and_then(|secrets| std::fs::read(secrets.file).ok());
+        [std::fs::read(&self.config).ok(), secrets]
     }
 
     async fn reload(&self, app: &App) {

@@ -3,6 +3,7 @@
 mod auth;
 mod breaker;
 mod group;
+mod kept;
 mod pace;
 mod params;
 mod reach;
@@ -20,6 +21,7 @@ use super::report::Report;
 use super::settings::{Config, Limits, Log};
 use super::tree::{Place, Tree, Value};
 use super::units::ByteSize;
+use connectors::http::redact::Rules;
 use contract::limits;
 use contract::store::Retention;
 use std::net::SocketAddr;
@@ -28,6 +30,12 @@ use std::net::SocketAddr;
 const ROOM_MIN: u64 = limits::BODY_BYTES_MAX as u64;
 /// Texts up to this many characters are quoted in a message.
 const QUOTED_CHARS_MAX: usize = 60;
+
+/// What the whole file says for each of its targets.
+struct Whole<'a> {
+    proxy: &'a reach::RawProxy,
+    redact: &'a Rules,
+}
 
 /// What every check needs.
 pub(crate) struct Check<'a> {
@@ -50,9 +58,12 @@ impl Check<'_> {
         let log = (self.one(&log.level), self.one(&log.format));
         let (raw_routes, raw_targets) = (entries(raw.routes), entries(raw.targets));
         let body_max = limits.map_or(limits::BODY_BYTES_DEFAULT, |limits| limits.body);
-        let targets = self.targets(raw_targets.as_deref().unwrap_or_default(), &raw.proxy);
+        self.secrets(&raw.secrets.or_default());
+        let redact = self.redact(&raw.redact, &Rules::default());
+        let whole = Whole { proxy: &raw.proxy, redact: &redact };
+        let targets = self.targets(raw_targets.as_deref().unwrap_or_default(), &whole);
         self.undos(raw_targets.as_deref().unwrap_or_default());
-        let routes = self.routes(raw_routes.as_deref(), raw_targets.as_deref(), body_max);
+        let routes = self.routes(raw_routes.as_deref(), raw_targets.as_deref(), body_max, &redact);
         self.warn_of_params(raw_routes.as_deref().unwrap_or_default(), &routes, &targets);
         // What is missing now has been reported.
         if raw_routes?.len() != routes.len() || raw_targets?.len() != targets.len() {
@@ -67,6 +78,7 @@ impl Check<'_> {
             limits: limits?,
             shutdown_grace: shutdown_grace?,
             log: Log { level: log.0?, format: log.1? },
+            redact,
             routes,
             targets,
             warnings: Report::default(),

@@ -1,9 +1,10 @@
 //! The door to what a configuration reads from outside itself: variables and files.
 
+use super::vault::Fault;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Where `${NAME}` and `${file:PATH}` come from.
+/// Where `${NAME}`, `${file:PATH}` and `${secret:NAME}` come from.
 pub trait Environment {
     /// The variable's value, if it is set and is text.
     fn variable(&self, name: &str) -> Option<String>;
@@ -13,6 +14,14 @@ pub trait Environment {
     /// # Errors
     /// Whatever the system says, and `FileTooLarge` beyond [`FILE_BYTES_MAX`].
     fn file(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// What `${secret:NAME}` stands for. Only a configuration that names a file of secrets has any.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    fn secret(&self, _name: &str) -> Result<String, Fault> {
+        Err(Fault::NoKey)
+    }
 }
 
 /// The largest file that a configuration is or names.

@@ -1,6 +1,7 @@
 //! What a text in the configuration can mean: each form reads its own notation and says what is allowed.
 
 mod jq;
+mod kept;
 mod naming;
 mod network;
 mod pace;
@@ -11,11 +12,12 @@ mod url;
 mod words;
 
 pub(crate) use super::settings::DedupeBy;
-pub(crate) use network::{Reach, Way};
+pub(crate) use kept::Kept;
+pub(crate) use network::{PortRange, Reach, Way};
 pub(crate) use pace::{Calls, Pace};
 pub(crate) use quantity::{Count, Factor, Share};
 pub(crate) use request::{Accept, HeaderText, Statuses};
-pub(crate) use secret::{AwsWord, OAuthScope, Plain};
+pub(crate) use secret::{AwsWord, KeyText, OAuthScope, Plain};
 pub(crate) use url::Url;
 
 use serde_json::{Value as Json, json};

@@ -1,6 +1,7 @@
-//! `${NAME}` and `${file:PATH}` inside a text, with `$${` for a literal `${`.
+//! `${NAME}`, `${file:PATH}` and `${secret:NAME}` inside a text, with `$${` for a literal `${`.
 
 use super::environment::Environment;
+use super::vault;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -46,6 +47,8 @@ pub(crate) enum Why {
     Unreadable { path: String, source: io::Error },
     #[error("the file `{path}` is not UTF-8 text")]
     NotText { path: String },
+    #[error(transparent)]
+    Secret(#[from] vault::Fault),
 }
 
 impl Why {
@@ -53,11 +56,12 @@ impl Why {
     pub(crate) fn help(&self) -> Option<String> {
         match self {
             Self::Open | Self::Name { .. } => {
-                Some("write ${NAME} or ${file:PATH}; a literal ${ is written $${".to_owned())
+                Some("write ${NAME}, ${file:PATH} or ${secret:NAME}; a literal ${ is written $${".to_owned())
             }
             Self::Unset { name } => Some(format!("set it before the start: export {name}=…")),
             Self::Unreadable { .. } => Some("a relative path starts at the working directory".to_owned()),
             Self::NotText { .. } => None,
+            Self::Secret(fault) => fault.help(),
         }
     }
 }
@@ -96,6 +100,9 @@ fn resolve(reference: &str, env: &dyn Environment) -> Result<String, Why> {
         let text = String::from_utf8(content).map_err(|_| Why::NotText { path: path.to_owned() })?;
         // Editors and `echo` end a file with a line break that nobody means as part of a password.
         return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
+    }
+    if let Some(name) = reference.strip_prefix("secret:") {
+        return Ok(env.secret(name.trim())?);
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if reference.is_empty()

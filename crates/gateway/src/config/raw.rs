@@ -1,14 +1,18 @@
 //! The configuration as it is written; the comments on its keys are their reference.
 
 mod auth;
+mod kept;
 mod proxy;
+mod secrets;
 
-pub(crate) use auth::{ApiKey, Auth, Aws, Basic, OAuth2, Sign};
+pub(crate) use auth::{ApiKey, Auth, Aws, Basic, OAuth2, Sign, Signature};
+pub(crate) use kept::{Capture, Redact};
 pub(crate) use proxy::Proxy;
+pub(crate) use secrets::Secrets;
 
 use super::field::{Either, Entries, Field, One, Several, Written};
 use super::form::{
-    Accept, Calls, Count, DedupeBy, Factor, HeaderText, Pace, Reach, Share, Statuses, Url, Way,
+    Accept, Calls, Count, DedupeBy, Factor, HeaderText, Pace, PortRange, Reach, Share, Statuses, Url, Way,
 };
 use super::media::MediaRange;
 use super::settings::{LogFormat, LogLevel, StoreLocation, Switch};
@@ -47,6 +51,10 @@ pub(crate) struct Config {
     pub log: Field<Log>,
     /// The way out to all targets, if it is not the direct one: `http://`, a host and a port, or more.
     pub proxy: Field<Either<Way, Proxy>>,
+    /// What is covered in what is kept of all answers and shown of all messages.
+    pub redact: Field<Redact>,
+    /// The encrypted file that `${secret:NAME}` is read from.
+    pub secrets: Field<Secrets>,
     /// What comes in, and where it goes: one entry per route, under a name of your choice.
     pub routes: Field<Entries<Name, Route>>,
     /// The APIs that messages go to: one entry per target, under a name of your choice.
@@ -128,6 +136,8 @@ pub(crate) struct Route {
     pub key: One<Program>,
     /// Which messages are taken for repeats although their callers do not say so.
     pub dedupe: Field<Dedupe>,
+    /// What is covered, besides the file's `redact`, in what is shown of this route's messages.
+    pub redact: Field<Redact>,
 }
 
 /// Which messages are taken for repeats: a repeat is answered with the ticket of the first one, and not delivered again. The caller's own `Idempotency-Key`, and `source` and `id` of a CloudEvent, count first.
@@ -161,6 +171,8 @@ pub(crate) struct Target {
     pub auth: Field<Auth>,
     /// What lets the API prove that a call comes from here.
     pub sign: Field<Sign>,
+    /// Signs the request itself, method, URL, body and type: HTTP Message Signatures.
+    pub signature: Field<Signature>,
     /// When and after what to try again.
     pub retry: Field<Retry>,
     /// How long a call may take: one duration until status and headers are in, or each part on its own.
@@ -181,6 +193,12 @@ pub(crate) struct Target {
     pub proxy: Field<Either<Way, Proxy>>,
     /// Whether the URL may lead to loopback, private and other addresses that are not public: `allow`, `deny`, or a list of the networks that it may lead to. The address that is dialled counts.
     pub private: Field<Several<Reach>>,
+    /// The ports that calls may go to, such as `443` or `8000-8100`. Without this key: all, and with a `private` other than `allow` all but those of well-known servers that speak no HTTP.
+    pub ports: Field<Several<PortRange>>,
+    /// What is covered, besides the file's `redact`, in what is kept of this target's answers and shown of its messages.
+    pub redact: Field<Redact>,
+    /// Which answers' bodies are kept.
+    pub capture: Field<Capture>,
 }
 
 /// When and after what to try again.
@@ -298,6 +316,8 @@ impl Default for Config {
             shutdown: Field::Absent,
             log: Field::Absent,
             proxy: Field::Absent,
+            redact: Field::Absent,
+            secrets: Field::Absent,
             routes: Field::Absent,
             targets: Field::Absent,
         }
@@ -355,6 +375,7 @@ impl Default for Route {
             callback: Field::Absent,
             key: Field::Absent,
             dedupe: Field::Absent,
+            redact: Field::Absent,
         }
     }
 }
@@ -370,6 +391,7 @@ impl Default for Target {
             headers: Field::Absent,
             auth: Field::Absent,
             sign: Field::Absent,
+            signature: Field::Absent,
             retry: Field::Absent,
             timeout: Field::Good(Either::default("15s")),
             concurrency: Field::Good(Either::default("64")),
@@ -380,6 +402,9 @@ impl Default for Target {
             tls: Field::Absent,
             proxy: Field::Absent,
             private: Several::default(&["allow"]),
+            ports: Field::Absent,
+            redact: Field::Absent,
+            capture: Field::Absent,
         }
     }
 }

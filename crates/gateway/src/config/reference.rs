@@ -49,8 +49,8 @@ const INTRODUCTION: &str = "\
 One YAML file (JSON is YAML). This page is generated from the program: `fanlight schema` prints the same as JSON Schema.
 
 - Durations are whole numbers with a unit: `250ms`, `5s`, `10m`, `1h30m`, `7d`. Sizes likewise: `256KiB`, `10GB`.
-- `${NAME}` is replaced by the environment variable, `${file:PATH}` by the file's content without the line break at its end, in every
-  value. `$${` is a literal `${`. Inside `{ }` and `[ ]`, put quotes around it. What came from outside is never shown in messages.
+- `${NAME}` is replaced by the environment variable, `${file:PATH}` by the file's content without the line break at its end, and
+  `${secret:NAME}` by a secret that `fanlight secrets set` has kept, in every value. `$${` is a literal `${`. Inside `{ }` and `[ ]`, put quotes around it. What came from outside is never shown in messages.
 - Relative paths start at the working directory.
 - A list of one may be written as the value alone.
 ";

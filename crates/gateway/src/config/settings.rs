@@ -5,14 +5,16 @@ use super::pattern::{Methods, Pattern, Routes};
 use super::report::Report;
 use crate::config::event_type::TypePattern;
 use bytes::Bytes;
-use connectors::http::guard::Cidr;
+use connectors::http::guard::{Cidr, Ports};
+use connectors::http::redact::Rules;
 use connectors::http::sign::key::Key;
+use connectors::http::sign::message;
 use connectors::http::{Auth, Identity, Proxy};
 use contract::Name;
 use contract::line::Priority;
 use contract::part::{Part, Rule};
 use contract::store::Retention;
-use engine::policy::{breaker, concurrency, rate, retry, statuses::Statuses};
+use engine::policy::{breaker, capture, concurrency, rate, retry, statuses::Statuses};
 use expressions::{Program, Template};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::fmt;
@@ -39,6 +41,8 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// What is logged, and how.
     pub log: Log,
+    /// What is covered everywhere.
+    pub redact: Rules,
     /// In the order of the file.
     pub routes: Vec<Route>,
     /// In the order of the file.
@@ -137,6 +141,8 @@ pub struct Route {
     pub key: Option<Program>,
     /// What is taken for a repeat; none: only what its caller says is one.
     pub dedupe: Option<Dedupe>,
+    /// What is covered in what is shown of its messages.
+    pub redact: Rules,
 }
 
 /// Which messages are taken for repeats.
@@ -184,6 +190,8 @@ pub struct Target {
     pub auth: Option<Auth>,
     /// Sign each call.
     pub keys: Vec<Key>,
+    /// Signs the request itself.
+    pub signature: Option<message::Key>,
     /// When to try again.
     pub retry: retry::Policy,
     /// How to read its answers.
@@ -206,6 +214,12 @@ pub struct Target {
     pub proxy: Option<Proxy>,
     /// Whether its address may be private.
     pub private: Private,
+    /// Which ports may be called.
+    pub ports: Ports,
+    /// What is covered in what is kept of its answers.
+    pub redact: Rules,
+    /// Which answers' bodies are kept.
+    pub capture: capture::Policy,
 }
 
 /// How long each part of a call may take.

@@ -26,6 +26,7 @@ impl Environment for World {
             "BROKEN" => Some("s3cret\nline".to_owned()),
             "PORT" => Some("9000".to_owned()),
             "WAIT" => Some("20s".to_owned()),
+            "FANLIGHT_SECRETS_KEY" => Some(KEY.to_owned()),
             _ => None,
         }
     }
@@ -36,6 +37,9 @@ impl Environment for World {
             Some("ca.pem") => Ok(include_bytes!("tests/ca.pem").to_vec()),
             Some("client.pem") => Ok(client().0.into_bytes()),
             Some("client.key") => Ok(client().1.into_bytes()),
+            Some("secrets.enc") => Ok(sealed(KEY, "crm")),
+            Some("other.enc") => Ok(sealed(OTHER_KEY, "path")),
+            Some("other.key") => Ok(OTHER_KEY.as_bytes().to_vec()),
             Some("empty.pem") => Ok(b"nothing here\n".to_vec()),
             Some("latin1.yaml") => Ok(b"listen: 127.0.0.1:80\nnode: caf\xe9\n".to_vec()),
             Some("large.yaml") => Err(io::Error::new(io::ErrorKind::FileTooLarge, "more than 1 MiB")),
@@ -52,6 +56,20 @@ fn client() -> (String, String) {
         (pair.cert.pem(), pair.signing_key.serialize_pem())
     };
     PAIR.get_or_init(make).clone()
+}
+
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const OTHER_KEY: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// A file of secrets with one secret.
+fn sealed(key: &str, name: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secrets.enc");
+    let nothing = Err(io::ErrorKind::NotFound.into());
+    let mut vault = vault::Vault::read(&path, vault::Key::read(key).unwrap(), nothing).unwrap();
+    vault.set(name, "s3cret").unwrap();
+    vault.write().unwrap();
+    std::fs::read(path).unwrap()
 }
 
 /// The first configuration of the guide.

@@ -96,6 +96,12 @@ impl Tree {
         }
     }
 
+    /// What stands under a key of a mapping, if it is one and has it.
+    pub(crate) fn below(&self, place: Place, name: &str) -> Option<Place> {
+        let Value::Map(entries) = self.value(place) else { return None };
+        entries.iter().find(|(key, _)| self.key(*key) == Some(name)).map(|(_, value)| *value)
+    }
+
     /// The key at a place, if it is one.
     pub(crate) fn key(&self, place: Place) -> Option<&str> {
         match self.value(place) {

@@ -94,8 +94,14 @@ mod tests {
         assert_eq!(words, ["exhausted", "refused", "gone", "config", "poison", "corrupt", "aborted"]);
         let classes: Vec<u8> = ErrorClass::ALL.into_iter().map(|class| class as u8).collect();
         assert_eq!(classes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]);
-        let ends = [CaptureEnd::Complete, CaptureEnd::Truncated, CaptureEnd::TimedOut, CaptureEnd::Broken];
-        assert_eq!(ends.map(|end| end as u8), [0, 1, 2, 3]);
+        let ends = [
+            CaptureEnd::Complete,
+            CaptureEnd::Truncated,
+            CaptureEnd::TimedOut,
+            CaptureEnd::Broken,
+            CaptureEnd::NotKept,
+        ];
+        assert_eq!(ends.map(|end| end as u8), [0, 1, 2, 3, 4]);
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn delivered() -> Result<Wire> {
 }
 
 /// What the program says to each case: the delivery with either secret, with a foreign one, with another body, another id, and long ago.
-fn judged(program: &str, arguments: &[&str], library: Option<&Path>) -> Result<()> {
+fn judged(program: &str, arguments: &[&str], library: Option<(&str, &Path)>) -> Result<()> {
     let request = delivered()?;
     let body = String::from_utf8(request.body.clone())?;
     let case = |secret: &str, body: &str, change: (&str, &str)| -> Value {
@@ -52,8 +52,8 @@ fn judged(program: &str, arguments: &[&str], library: Option<&Path>) -> Result<(
     ]);
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
-    if let Some(library) = library {
-        command.env("PYTHONPATH", library);
+    if let Some((variable, folder)) = library {
+        command.env(variable, folder);
     }
     let mut child = command.spawn().with_context(|| format!("{program} does not start"))?;
     child.stdin.take().context("no input")?.write_all(cases.to_string().as_bytes())?;
@@ -89,7 +89,28 @@ def verify(secret, headers, body):
     except WebhookVerificationError:
         return False
 ";
-    judged("python3", &["-c", &format!("{verify}{PYTHON_CASES}")], Some(&library))
+    judged("python3", &["-c", &format!("{verify}{PYTHON_CASES}")], Some(("PYTHONPATH", &library)))
+}
+
+#[test]
+fn npm_library_of_standard_webhooks_is_content() -> Result<()> {
+    let library =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/standardwebhooks-npm/node_modules");
+    ensure!(library.is_dir(), "standardwebhooks is not there: cargo xtask test installs it, or says NOT RUN");
+    let program = "
+const { Webhook, WebhookVerificationError } = require('standardwebhooks');
+const verify = ({ secret, headers, body }) => {
+  try {
+    new Webhook(secret).verify(body, headers);
+    return true;
+  } catch (error) {
+    if (error instanceof WebhookVerificationError) return false;
+    throw error;
+  }
+};
+console.log(JSON.stringify(JSON.parse(require('fs').readFileSync(0, 'utf8')).map(verify)));
+";
+    judged("node", &["-e", program], Some(("NODE_PATH", &library)))
 }
 
 #[test]

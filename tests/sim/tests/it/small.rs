@@ -15,10 +15,10 @@ use contract::{Clock, DeliveryId, Entropy, MessageId, Name, Promise, Timestamp};
 use engine::happened::{Happened, Listener};
 use engine::offer::{Offer, Receipt};
 use engine::plan::{Compile, Plan, Report, RoutePlan, Shape, TargetPlan, Way};
-use engine::policy::breaker;
 use engine::policy::concurrency::Limit;
 use engine::policy::retry::{Policy, Schedule};
 use engine::policy::statuses::Statuses;
+use engine::policy::{breaker, capture};
 use engine::{Doors, Engine, Settings};
 use std::future::Future;
 use std::pin::Pin;
@@ -214,6 +214,7 @@ async fn configure(
         retry: Policy::try_new(Schedule::List(vec![Duration::ZERO, Duration::from_secs(5)]), 0.0).unwrap(),
         statuses: Statuses::default(),
         breaker,
+        capture: capture::Policy::default(),
         disable_after: breaker.map(|_| Duration::from_hours(1)),
         credentials: 0,
         host: None,

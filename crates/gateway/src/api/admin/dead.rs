@@ -6,6 +6,7 @@ use crate::api::body;
 use crate::api::problem::{
     DAMAGED, GONE, INVALID_REQUEST, NOT_DEAD, NOT_FOUND, PAYLOAD_TOO_LARGE, Problem, UNDONE,
 };
+use crate::api::redactions::shown_content;
 use crate::api::tickets::internal;
 use crate::api::view::{AttemptView, Moment, reason};
 use axum::extract::rejection::QueryRejection;
@@ -106,7 +107,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let detail = look(&admin, parse(&id)?).await?;
-    json(StatusCode::OK, &shown(&detail))
+    json(StatusCode::OK, &shown(&admin, &detail))
 }
 
 /// `PATCH /v1/dead/{delivery}`: another body, other headers, or both. The original is kept.
@@ -133,7 +134,7 @@ pub(super) async fn edit(
     if changed.map_err(|fault| internal(&fault))?.deliveries.is_empty() {
         return Err(not_dead(delivery));
     }
-    json(StatusCode::OK, &shown(&look(&admin, delivery).await?))
+    json(StatusCode::OK, &shown(&admin, &look(&admin, delivery).await?))
 }
 
 /// `POST /v1/dead/redrive`
@@ -330,19 +331,12 @@ async fn sent_now(admin: &Admin, detail: &Detail, wish: &Wish) -> Result<(Header
     Ok(shaped.map_or_else(|| (headers.clone(), body.clone()), |body| (edit::for_shaped(headers), body)))
 }
 
-fn shown(detail: &Detail) -> Value {
-    let headers = |headers: &Headers| -> Value {
-        headers
-            .iter()
-            .map(|(name, value)| (name.to_owned(), Value::from(String::from_utf8_lossy(value))))
-            .collect()
-    };
-    let body = |bytes: &Bytes| Value::from(String::from_utf8_lossy(bytes));
+/// The delivery, with what nobody is to read covered as the configuration says now.
+fn shown(admin: &Admin, detail: &Detail) -> Value {
+    let rules = admin.front.routing.load().redact.of(&detail.row.route, &detail.row.target);
+    let content = |headers, body| shown_content(&rules, headers, body);
     let attempts: Vec<AttemptView<'_>> = detail.attempts.iter().map(AttemptView::new).collect();
-    let edit = detail
-        .edit
-        .as_ref()
-        .map(|edit| value!({ "headers": headers(&edit.headers), "body": body(&edit.body) }));
+    let edit = detail.edit.as_ref().map(|edit| content(&edit.headers, &edit.body));
     value!({
         "id": detail.row.id,
         "ticket": detail.row.message,
@@ -353,7 +347,7 @@ fn shown(detail: &Detail) -> Value {
         "reason": reason(detail.row.standing, None),
         "run": detail.row.run,
         "revision": detail.revision,
-        "message": { "headers": headers(&detail.message.headers), "body": body(&detail.message.body) },
+        "message": content(&detail.message.headers, &detail.message.body),
         "edit": edit,
         "attempts": attempts,
     })

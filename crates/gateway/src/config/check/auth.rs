@@ -2,14 +2,16 @@
 
 use super::Check;
 use crate::config::field::{Field, One, Written};
-use crate::config::form::{Form, OAuthScope, Plain};
+use crate::config::form::{Form, KeyText, OAuthScope, Plain};
 use crate::config::interpolate::Origin;
 use crate::config::raw;
 use crate::config::tree::Place;
+use crate::config::vault;
 use connectors::http::auth::aws::Aws;
 use connectors::http::auth::scope::Scope;
 use connectors::http::auth::{Auth, Fault, OAuth2, Proof};
 use connectors::http::sign::key::Key;
+use connectors::http::sign::message;
 use contract::Secret;
 use contract::limits::SIGNING_KEYS_MAX;
 use http::header::AUTHORIZATION;
@@ -147,6 +149,34 @@ impl Check<'_> {
             self.missing(key, "`sign` needs secrets", help);
         }
         keys
+    }
+
+    /// The key that signs requests themselves.
+    pub(super) fn signature(
+        &mut self,
+        field: &Field<raw::Signature>,
+        key: Option<Place>,
+    ) -> Option<message::Key> {
+        let raw = field.good()?;
+        self.required(&raw.key_id, "signature.key_id", key);
+        self.required(&raw.key, "signature.key", key);
+        let (id, text) = (self.one(&raw.key_id), self.secret(&raw.key));
+        let (Plain(id), KeyText(text)) = (id?, text?);
+        match message::Key::try_new(&id, text.expose()) {
+            Ok(signature) => Some(signature),
+            Err(wrong) => {
+                self.refuse(&raw.key, wrong.to_string(), Some(KeyText::allowed()));
+                None
+            }
+        }
+    }
+
+    /// Where encrypted secrets are; they were opened when the first one was asked for.
+    pub(super) fn secrets(&mut self, raw: &raw::Secrets) {
+        self.one(&raw.file);
+        if let Some(Err(wrong)) = self.secret(&raw.key).map(|key| vault::Key::read(key.expose())) {
+            self.refuse(&raw.key, wrong.to_string(), wrong.help());
+        }
     }
 
     /// A secret. One that stands in the file itself is warned of.

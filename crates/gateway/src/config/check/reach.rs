@@ -2,11 +2,15 @@
 
 use super::Check;
 use super::auth::is_absent;
-use crate::config::field::{Either, Field, Several, Written};
-use crate::config::form::{Reach, Way};
+use crate::config::field::{Either, Field, One, Several, Written};
+use crate::config::form::{PortRange, Reach, Way};
 use crate::config::raw;
 use crate::config::settings::Private;
 use connectors::http::Proxy;
+use connectors::http::auth::{Auth, Proof};
+use connectors::http::guard::Ports;
+use http::Uri;
+use http::uri::Scheme;
 
 /// A proxy as it is written.
 pub(super) type RawProxy = Field<Either<Way, raw::Proxy>>;
@@ -33,6 +37,41 @@ impl Check<'_> {
         }
         // An empty list allows nothing more than `deny`.
         (reaches.len() == list.items.len()).then_some(Private::Only(networks))
+    }
+
+    /// Which ports calls may go to. Those of the URLs are judged here, where the person who wrote them sees it.
+    pub(super) fn ports(
+        &mut self,
+        raw: &raw::Target,
+        private: Option<&Private>,
+        url: Option<&Uri>,
+        auth: Option<&Auth>,
+    ) -> Ports {
+        let named = self.several(&raw.ports);
+        let written = raw.ports.good().map_or(0, |list| list.items.len());
+        let ports = match (named, private) {
+            // What could not be read has been reported, and is no reason to report the URL too.
+            (Some(ports), _) if ports.len() < written => Ports::Any,
+            (Some(ports), _) => Ports::Only(ports.into_iter().map(|PortRange(range)| range).collect()),
+            (None, Some(Private::Allow) | None) => Ports::Any,
+            (None, Some(Private::Deny | Private::Only(_))) => Ports::Harmless,
+        };
+        self.judge_port(&ports, &raw.url, url);
+        let written = raw.auth.good().and_then(|auth| auth.oauth2.good());
+        if let (Some(written), Some(Auth { proof: Proof::OAuth2(oauth2), .. })) = (written, auth) {
+            self.judge_port(&ports, &written.token_url, Some(&oauth2.token_url));
+        }
+        ports
+    }
+
+    fn judge_port<T>(&mut self, ports: &Ports, field: &One<T>, url: Option<&Uri>) {
+        let Some(url) = url else { return };
+        let standard = if url.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+        let port = url.port_u16().unwrap_or(standard);
+        if !ports.permit(port) {
+            let help = format!("if the API is really there, name it: ports: [{port}]");
+            self.refuse(field, format!("calls may not go to the port {port}"), Some(help));
+        }
     }
 
     /// The way to a target: its own, or that of the whole file.

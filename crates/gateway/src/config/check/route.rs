@@ -9,6 +9,7 @@ use crate::config::raw;
 use crate::config::settings::{Dedupe, DedupeBy, Route};
 use crate::config::suggest::nearest;
 use crate::config::tree::{Place, Tree};
+use connectors::http::redact::Rules;
 use contract::{Name, limits};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -20,6 +21,7 @@ impl Check<'_> {
         routes: Option<&[(Written<Name>, Field<raw::Route>)]>,
         targets: Option<&[(Written<Name>, Field<raw::Target>)]>,
         body_max: usize,
+        redact: &Rules,
     ) -> Vec<Route> {
         if routes.is_some_and(<[_]>::is_empty) {
             let help = "for example routes: { signup: { accept: POST /signup, to: [crm] } }";
@@ -31,7 +33,8 @@ impl Check<'_> {
         for (key, field) in routes.unwrap_or_default() {
             let name = self.written(key);
             let Some(raw) = field.good() else { continue };
-            if let Some(route) = self.route(key, name, raw, known.as_deref(), body_max) {
+            if let Some(mut route) = self.route(key, name, raw, known.as_deref(), body_max) {
+                route.redact = self.redact(&raw.redact, redact);
                 self.bound_ways(key, &route, targets.unwrap_or_default());
                 found.push((key.place(), route));
             }
@@ -78,6 +81,7 @@ impl Check<'_> {
             types,
             key: order,
             dedupe: dedupe.flatten(),
+            redact: Rules::default(),
         })
     }
 

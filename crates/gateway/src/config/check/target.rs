@@ -1,17 +1,16 @@
 //! Checks of targets: URL, headers, retries, time-outs, certificates.
 
-use super::Check;
-use super::reach::RawProxy;
+use super::{Check, Whole};
 use crate::config::field::{Either, Entries, Field, One, Several, Written};
 use crate::config::form::{HeaderText, Share, Statuses as Range, Url};
 use crate::config::interpolate::Origin;
 use crate::config::raw;
 use crate::config::settings::{Target, Timeouts};
 use crate::config::tree::Place;
+use connectors::http::redact::Rules;
 use contract::Name;
 use engine::policy::{retry, statuses};
 use expressions::{Program, Template};
-use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderName, HeaderValue, Uri};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -27,7 +26,7 @@ impl Check<'_> {
     pub(super) fn targets(
         &mut self,
         targets: &[(Written<Name>, Field<raw::Target>)],
-        proxy: &RawProxy,
+        whole: &Whole<'_>,
     ) -> Vec<Target> {
         let mut found = Vec::new();
         for (key, field) in targets {
@@ -37,7 +36,7 @@ impl Check<'_> {
                 let help = "for example url: https://crm.example.com/users";
                 self.error(place, "`url` is missing", Some(help.to_owned()));
             }
-            found.extend(self.target(key, name, raw, proxy));
+            found.extend(self.target(key, name, raw, whole));
         }
         found
     }
@@ -47,7 +46,7 @@ impl Check<'_> {
         key: &Written<Name>,
         name: Option<Name>,
         raw: &raw::Target,
-        proxy: &RawProxy,
+        whole: &Whole<'_>,
     ) -> Option<Target> {
         let url = self.url(&raw.url);
         let method = self.one(&raw.method);
@@ -55,10 +54,12 @@ impl Check<'_> {
         let body = self.one(&raw.body);
         self.warn_unbounded(&raw.when, when.as_ref());
         self.warn_unbounded(&raw.body, body.as_ref());
-        let (headers, made) = self.headers(&raw.headers);
+        let redact = self.redact(&raw.redact, whole.redact);
+        let (headers, made) = self.headers(&raw.headers, &redact);
         let undo = raw.undo.good().and_then(|undo| self.written(undo));
         let auth = self.auth(&raw.auth, &headers, key.place());
         let keys = self.keys(&raw.sign, key.place());
+        let signature = self.signature(&raw.signature, key.place());
         let standard = raw::Retry::default();
         let retry = self.retry(raw.retry.good().unwrap_or(&standard));
         let statuses = self.statuses(&raw.success, raw.retry.good().unwrap_or(&standard));
@@ -68,7 +69,9 @@ impl Check<'_> {
         let (ca, identity) =
             raw.tls.good().map_or((None, None), |tls| self.tls(tls, url.as_ref().map(|url| &url.base)));
         let private = self.private(&raw.private);
-        let proxy = self.proxy(&raw.proxy, proxy, private.as_ref());
+        let proxy = self.proxy(&raw.proxy, whole.proxy, private.as_ref());
+        let ports = self.ports(raw, private.as_ref(), url.as_ref().map(|url| &url.base), auth.as_ref());
+        let capture = self.capture(&raw.capture);
         let breaker = self.breaker(&raw.breaker);
         let disable_after = self.disable_after(&raw.disable_after, breaker);
         let url_shown = raw.url.good().and_then(Written::place).map(|place| self.tree.written(place));
@@ -86,6 +89,7 @@ impl Check<'_> {
             made,
             auth,
             keys,
+            signature,
             retry: retry?,
             statuses,
             timeouts: timeouts?,
@@ -97,6 +101,9 @@ impl Check<'_> {
             identity,
             proxy,
             private: private?,
+            ports,
+            redact,
+            capture,
         })
     }
 
@@ -146,6 +153,7 @@ impl Check<'_> {
     fn headers(
         &mut self,
         field: &Field<Entries<HeaderName, Written<HeaderText>>>,
+        redact: &Rules,
     ) -> (Headers<HeaderValue>, Headers<Template>) {
         let mut seen = HashSet::new();
         let (mut headers, mut made) = (Vec::new(), Vec::new());
@@ -163,8 +171,7 @@ impl Check<'_> {
                 None => {}
                 Some(HeaderText::Template(template)) => made.push((name, template)),
                 Some(HeaderText::Plain(mut value)) => {
-                    let credential = name == AUTHORIZATION || name == COOKIE;
-                    value.set_sensitive(value.is_sensitive() || credential);
+                    value.set_sensitive(value.is_sensitive() || redact.covers_header(name.as_str()));
                     headers.push((name, value));
                 }
             }

@@ -6,6 +6,7 @@ use connectors::http::guard::Cidr;
 use connectors::http::proxy::Exception;
 use http::Uri;
 use serde_json::{Value as Json, json};
+use std::ops::RangeInclusive;
 
 /// One entry of `private`.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,32 @@ impl Form for Reach {
 
     fn schema() -> Json {
         json!({ "type": "string", "anyOf": [{ "enum": ["allow", "deny"] }, { "pattern": r"^[0-9a-fA-F:.]+(/[0-9]+)?$|\$\{" }] })
+    }
+}
+
+/// A port, or ports from one to another.
+#[derive(Clone, Debug)]
+pub(crate) struct PortRange(pub RangeInclusive<u16>);
+
+impl Form for PortRange {
+    const NAME: &'static str = "a port";
+
+    fn allowed() -> String {
+        "a port from 1 to 65535, such as 443, or a range such as 8000-8100".to_owned()
+    }
+
+    fn read(text: &str) -> Result<Self, Misread> {
+        let port =
+            |text: &str| text.trim().parse().ok().filter(|port: &u16| *port > 0).ok_or_else(Misread::default);
+        let range = match text.split_once('-') {
+            Some((first, last)) => port(first)?..=port(last)?,
+            None => port(text)?..=port(text)?,
+        };
+        if range.is_empty() { Err(Misread::new("the range goes backwards")) } else { Ok(Self(range)) }
+    }
+
+    fn schema() -> Json {
+        json!({ "anyOf": [{ "type": "integer", "minimum": 1, "maximum": 65535 }, text_like("^[0-9]+ ?- ?[0-9]+$")] })
     }
 }
 

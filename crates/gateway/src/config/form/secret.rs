@@ -47,6 +47,28 @@ impl Form for Key {
     }
 }
 
+/// A key that may have several lines, as PEM has.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyText(pub Secret);
+
+impl Form for KeyText {
+    const NAME: &'static str = "a signing key";
+    const QUOTE: Quote = Quote::Never;
+
+    fn allowed() -> String {
+        "a secret in base64, or a PEM private key; best from outside: \"${file:PATH}\" or \"${secret:NAME}\""
+            .to_owned()
+    }
+
+    fn read(text: &str) -> Result<Self, Misread> {
+        if text.is_empty() { Err(Misread::new("it is empty")) } else { Ok(Self(Secret::new(text))) }
+    }
+
+    fn schema() -> Json {
+        json!({ "type": "string" })
+    }
+}
+
 /// A scope of OAuth 2 (RFC 6749, section 3.3).
 #[derive(Clone, Debug)]
 pub(crate) struct OAuthScope(pub String);

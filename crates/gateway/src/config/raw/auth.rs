@@ -1,7 +1,7 @@
 //! A target's credential as it is written; the comments on its keys are their reference.
 
 use crate::config::field::{Field, One, Several, Written};
-use crate::config::form::{AwsWord, OAuthScope, Plain};
+use crate::config::form::{AwsWord, KeyText, OAuthScope, Plain};
 use connectors::http::auth::ClientAuth;
 use connectors::http::auth::scope::Paths;
 use connectors::http::sign::key::Key;
@@ -86,6 +86,17 @@ pub(crate) struct Aws {
 pub(crate) struct Sign {
     /// Secrets (`whsec_…`, HMAC-SHA256) and private keys (`whsk_…`, ed25519): 1 to 8. Each signs, so that they can be exchanged one after the other.
     pub secrets: Field<Several<Key>>,
+}
+
+/// Signs each request as RFC 9421 says, over method, URL, type and digest of the body (`content-digest`) and `webhook-id`.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["key_id", "key"]))]
+pub(crate) struct Signature {
+    /// By what the receiver finds the key that verifies.
+    pub key_id: One<Plain>,
+    /// A secret in base64, 32 bytes or more (hmac-sha256), or a PEM private key in PKCS #8 (ed25519, or ECDSA on P-256).
+    pub key: One<KeyText>,
 }
 
 /// A user and a password.

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::config::pattern::{Lookup, Methods};
+use connectors::http::guard::Ports;
 use contract::limits;
 use engine::policy::concurrency::Limit;
-use engine::policy::{breaker, retry, statuses};
-use http::Method;
+use engine::policy::{breaker, capture, retry, statuses};
+use http::{HeaderName, Method};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -370,4 +371,61 @@ fn a_target_may_lead_to_some_private_networks() {
     let networks = ["10.0.0.0/8", "fd00::/8"].map(|text| text.parse().unwrap()).to_vec();
     assert_eq!(private("    private: [10.0.0.0/8, fd00::/8]\n"), Private::Only(networks));
     assert_eq!(private("    private: deny\n"), Private::Deny);
+}
+
+#[test]
+fn what_is_kept_and_shown_is_said_for_all_and_for_one() {
+    let config = good(
+        r#"redact: { headers: x-national-id, body: [/card/number] }
+routes:
+  in: { accept: POST /in, to: [out, other], redact: { body: "/items/*/pin" } }
+targets:
+  out:
+    url: https://example.com/
+    headers: { x-national-id: 123, x-open: open }
+    redact: { headers: [x-tenant] }
+    capture: { success: 10%, failure: all }
+  other: { url: https://example.com/, capture: { success: none } }
+"#,
+    );
+    let pointers = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
+    assert_eq!(config.redact.body, pointers(&["/card/number"]));
+    assert_eq!(config.routes[0].redact.body, pointers(&["/card/number", "/items/*/pin"]));
+    let [out, other] = &config.targets[..] else { panic!("two targets") };
+    assert_eq!(
+        (&out.redact.headers[..], out.redact.body.len()),
+        (&["x-national-id", "x-tenant"].map(HeaderName::from_static)[..], 1)
+    );
+    assert_eq!(other.redact, config.redact);
+    let sensitive: Vec<_> = out.headers.iter().map(|(_, value)| value.is_sensitive()).collect();
+    assert_eq!(sensitive, [true, false], "a header that nobody is to read is a secret");
+    let share = capture::Share;
+    assert_eq!(out.capture, capture::Policy { success: share(0.1), failure: share(1.0) });
+    assert_eq!(other.capture, capture::Policy { success: share(0.0), failure: share(1.0) });
+}
+
+#[test]
+fn a_guarded_target_has_harmless_ports_or_those_that_are_named() {
+    let ports = |lines: &str| good(&with_target(lines)).targets[0].ports.clone();
+    assert_eq!(ports(""), Ports::Any);
+    assert_eq!(ports("    private: deny\n"), Ports::Harmless);
+    assert_eq!(ports("    private: [10.0.0.0/8]\n"), Ports::Harmless);
+    assert_eq!(ports("    ports: [443, 8000-8100]\n"), Ports::Only(vec![443..=443, 8000..=8100]));
+}
+
+#[test]
+fn encrypted_secrets_are_opened_with_the_key_of_the_environment_or_of_the_file() {
+    let config = good(&with_target("    auth: { bearer: \"${secret:crm}\" }\n"));
+    assert_eq!(
+        config.targets[0].auth.as_ref().map(|auth| format!("{:?}", auth.proof)).as_deref(),
+        Some("Bearer(***)")
+    );
+    assert!(config.warnings.is_empty(), "{}", config.warnings);
+    let elsewhere = "secrets: { file: other.enc, key: \"${file:other.key}\" }\n";
+    let text = with_target("    url: https://example.com/${secret:path}\n").replacen(
+        "    url: https://example.com/\n",
+        "",
+        1,
+    );
+    assert_eq!(good(&format!("{elsewhere}{text}")).targets[0].url, "https://example.com/s3cret");
 }

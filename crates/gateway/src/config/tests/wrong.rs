@@ -335,3 +335,50 @@ fn a_wrong_credential_says_what_is_wrong_and_never_the_credential() {
     assert!(!told.lines().any(|line| line.contains("s3cret") && !line.contains("auth:")), "{told}");
     assert_page!(told);
 }
+
+#[test]
+fn what_cannot_be_kept_sent_or_opened_is_said_where_it_stands() {
+    let told = page([
+        ("no pointer", with_target("    redact: { body: [card/number] }\n")),
+        ("no header", with_target("    redact: { headers: [\"a b\"] }\n")),
+        ("no share", with_target("    capture: { success: 10 }\n")),
+        (
+            "a port of another protocol",
+            with_target("    private: deny\n").replace("example.com", "example.com:25"),
+        ),
+        ("a port that is not named", with_target("    ports: [8443, 9000-9100]\n")),
+        ("no port", with_target("    ports: [0, 9-1]\n")),
+        (
+            "a token from another port",
+            with_target(
+                "    private: deny\n    auth: { oauth2: { token_url: \"https://auth.example.com:22/\", client_id: a, client_secret: \"${MAIL_TOKEN}\" } }\n",
+            ),
+        ),
+        ("half a signature", with_target("    signature: { key_id: main }\n")),
+        ("no key", with_target("    signature: { key_id: main, key: \"${MAIL_TOKEN}\" }\n")),
+        ("no secret of this name", with_target("    auth: { bearer: \"${secret:mail}\" }\n")),
+        (
+            "another key",
+            format!(
+                "secrets: {{ key: \"${{file:other.key}}\" }}\n{}",
+                with_target("    auth: { bearer: \"${secret:crm}\" }\n")
+            ),
+        ),
+        (
+            "no key of secrets",
+            format!(
+                "secrets: {{ key: \"${{MAIL_TOKEN}}\" }}\n{}",
+                with_target("    auth: { bearer: \"${secret:crm}\" }\n")
+            ),
+        ),
+        (
+            "a file of something else",
+            format!(
+                "secrets: {{ file: token }}\n{}",
+                with_target("    auth: { bearer: \"${secret:crm}\" }\n")
+            ),
+        ),
+    ]);
+    assert!(!told.contains("s3cret"), "{told}");
+    assert_page!(told);
+}

@@ -6,9 +6,12 @@ mod client;
 mod completions;
 mod dead;
 mod demo;
+mod explain;
 mod header;
+mod load;
 pub mod mock;
 mod payload;
+mod presets;
 mod schema;
 mod screen;
 mod secrets;
@@ -52,6 +55,7 @@ enum Command {
     Target(target::Target),
     Secrets(secrets::Secrets),
     Mock(mock::Mock),
+    Presets(presets::Presets),
     Schema(schema::Schema),
     Completions(completions::Completions),
     Demo(demo::Demo),
@@ -103,6 +107,7 @@ impl Command {
             Self::Target(target) => client()?.block_on(target.run()),
             Self::Secrets(secrets) => secrets.run(),
             Self::Mock(mock) => client()?.block_on(mock.run()),
+            Self::Presets(presets) => presets.run(),
             Self::Schema(schema) => schema.run(),
             Self::Completions(completions) => completions.run(),
             Self::Demo(demo) => server(None)?.block_on(demo.run()),

@@ -5,6 +5,7 @@ mod kept;
 mod naming;
 mod network;
 mod pace;
+mod preset;
 mod quantity;
 mod request;
 mod secret;
@@ -15,6 +16,7 @@ pub(crate) use super::settings::DedupeBy;
 pub(crate) use kept::Kept;
 pub(crate) use network::{PortRange, Reach, Way};
 pub(crate) use pace::{Calls, Pace};
+pub(crate) use preset::{Behind, Code, Idempotency, Known};
 pub(crate) use quantity::{Count, Factor, Share};
 pub(crate) use request::{Accept, HeaderText, Statuses};
 pub(crate) use secret::{AwsWord, KeyText, OAuthScope, Plain};
@@ -41,7 +43,7 @@ pub(crate) trait Form: Sized {
 }
 
 /// What to do about a template.
-const SEEN: &str = "a template sees `body`, `headers`, `params`, `message` and `delivery`: {{ body.id }}, {{ headers['x-tenant'] }}";
+pub(crate) const SEEN: &str = "a template sees `body`, `headers`, `params`, `message` and `delivery`: {{ body.id }}, {{ headers['x-tenant'] }}";
 /// Whether a message about a wrong text may show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Quote {

@@ -36,7 +36,7 @@ impl Secrets {
     /// Those of a tree that was read from `file`.
     pub(super) fn of(tree: &Tree, file: &str, env: &dyn Environment) -> Self {
         let said = |name: &str| {
-            let place = tree.below(tree.below(Tree::ROOT, "secrets")?, name)?;
+            let place = tree.entry(tree.entry(Tree::ROOT, "secrets")?.1, name)?.1;
             // What is wrong with a reference there is reported where all references are.
             Some(expand(&tree.scalar(place)?.text, env).map(|expanded| expanded.text).unwrap_or_default())
         };

@@ -8,7 +8,7 @@ use crate::api::problem::{
 };
 use crate::api::redactions::shown_content;
 use crate::api::tickets::internal;
-use crate::api::view::{AttemptView, Moment, reason};
+use crate::api::view::{AttemptView, Known, Moment, reason};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::Response;
@@ -97,7 +97,8 @@ pub(super) async fn list(
     let store = admin.front.engine.store();
     let page = store.list(&Name::default_tenant(), filter, asked.after.map(Cursor), limit).await;
     let page = page.map_err(|fault| internal(&fault))?;
-    let rows: Vec<RowView<'_>> = page.rows.iter().map(RowView::new).collect();
+    let rows: Vec<RowView<'_>> =
+        page.rows.iter().map(|row| RowView::new(row, &*admin.front.engine)).collect();
     json(StatusCode::OK, &value!({ "dead": rows, "next": page.next.map(|cursor| cursor.0) }))
 }
 
@@ -333,9 +334,11 @@ async fn sent_now(admin: &Admin, detail: &Detail, wish: &Wish) -> Result<(Header
 
 /// The delivery, with what nobody is to read covered as the configuration says now.
 fn shown(admin: &Admin, detail: &Detail) -> Value {
+    let engine = &*admin.front.engine;
     let rules = admin.front.routing.load().redact.of(&detail.row.route, &detail.row.target);
     let content = |headers, body| shown_content(&rules, headers, body);
-    let attempts: Vec<AttemptView<'_>> = detail.attempts.iter().map(AttemptView::new).collect();
+    let attempts: Vec<AttemptView<'_>> =
+        detail.attempts.iter().map(|attempt| AttemptView::new(attempt, &detail.row.target, engine)).collect();
     let edit = detail.edit.as_ref().map(|edit| content(&edit.headers, &edit.body));
     value!({
         "id": detail.row.id,
@@ -358,7 +361,7 @@ fn progress_view(redrive: &Redrive) -> Value {
 }
 
 impl<'a> RowView<'a> {
-    fn new(row: &'a Row) -> Self {
+    fn new(row: &'a Row, known: &dyn Known) -> Self {
         Self {
             id: row.id,
             ticket: row.message,
@@ -367,7 +370,7 @@ impl<'a> RowView<'a> {
             received: Moment(row.received),
             reason: reason(row.standing, None),
             run: row.run,
-            last_attempt: row.last.as_ref().map(AttemptView::new),
+            last_attempt: row.last.as_ref().map(|attempt| AttemptView::new(attempt, &row.target, known)),
         }
     }
 }

@@ -12,6 +12,7 @@ mod manners;
 mod nowhere;
 pub mod once;
 pub mod prefer;
+pub mod primary;
 pub mod problem;
 pub mod server;
 pub mod terms;

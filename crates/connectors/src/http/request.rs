@@ -179,6 +179,7 @@ mod tests {
     use super::*;
     use crate::http::settings::Settings;
     use contract::mould::{Head, Path};
+    use contract::target::Keep;
     use contract::{Message, MessageId, Name, Timestamp};
     use std::sync::Arc;
 
@@ -205,6 +206,7 @@ mod tests {
             message: Arc::new(message),
             form,
             head: Head::default(),
+            keep: Keep::default(),
         }
     }
 

@@ -15,6 +15,7 @@ pub mod prefer;
 pub mod primary;
 pub mod problem;
 pub mod server;
+mod socket;
 pub mod terms;
 pub mod tickets;
 pub mod view;

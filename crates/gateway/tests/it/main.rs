@@ -22,6 +22,7 @@ mod program;
 mod reference;
 mod reload;
 mod shaping;
+mod socket;
 mod tables;
 mod terms;
 mod try_out;

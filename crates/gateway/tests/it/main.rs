@@ -17,6 +17,7 @@ mod doors;
 mod groups;
 mod help;
 mod live;
+mod presets;
 mod primary;
 mod program;
 mod reference;

@@ -68,7 +68,8 @@ impl Seen {
                     CaptureEnd::Complete if reply.capture.body.starts_with(b"{") => Body::Json,
                     CaptureEnd::Complete | CaptureEnd::Truncated => Body::Other,
                 };
-                Self::Answered { status: reply.status, wait: reply.hints.wait, word: reply.hints.word, body }
+                let (wait, word) = (reply.hints.wait, reply.hints.word);
+                Self::Answered { status: reply.counted(), wait, word, body }
             }
             Outcome::Broken { class, .. } => Self::Broken(*class),
             Outcome::Own { lasting: Lasting::Passing, .. } => Self::OwnPassing,

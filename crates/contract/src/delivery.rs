@@ -12,8 +12,9 @@
 //! `Leased` belongs to a session; when the session dies, the row counts as due and possibly sent.
 
 use crate::line::{Line, Priority, Turn};
-use crate::part::Duty;
-use crate::{DeliveryId, Name, Timestamp};
+use crate::message::Headers;
+use crate::part::{Audience, Duty};
+use crate::{DeliveryId, Name, Timestamp, limits};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -76,11 +77,13 @@ pub enum Death {
     Corrupt = 6,
     /// The target said `webhook-delivery: abort-message`.
     Aborted = 7,
+    /// Its answer says yes, but whoever needs the answer cannot read it: too long, or no JSON.
+    Unreadable = 8,
 }
 
 impl Death {
     /// Every reason, in order of code.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Exhausted,
         Self::Refused,
         Self::Gone,
@@ -88,6 +91,7 @@ impl Death {
         Self::Poison,
         Self::Corrupt,
         Self::Aborted,
+        Self::Unreadable,
     ];
 
     /// Back from the code that a store kept.
@@ -107,6 +111,7 @@ impl Death {
             Self::Poison => "poison",
             Self::Corrupt => "corrupt",
             Self::Aborted => "aborted",
+            Self::Unreadable => "unreadable",
         }
     }
 }
@@ -135,6 +140,8 @@ pub struct Delivery {
     pub suspect: Suspicion,
     /// What it is to its message.
     pub duty: Duty,
+    /// Who reads its answer.
+    pub audience: Audience,
     /// How urgent it is.
     pub priority: Priority,
 }
@@ -257,15 +264,33 @@ impl Timings {
     }
 }
 
-/// The beginning of an answer's body, bounded by [`crate::limits::CAPTURE_BYTES_MAX`].
+/// The beginning of an answer's body, bounded by [`crate::limits::CAPTURE_BYTES_MAX`]; where somebody reads the answer ([`Audience`]), all of it,
+/// bounded by [`crate::limits::ANSWER_BYTES_MAX`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capture {
     /// The answer's `content-type`, if any.
     pub content_type: Option<String>,
+    /// The answer's own headers, where somebody reads them.
+    pub headers: Headers,
     /// The bytes, decompressed.
     pub body: Bytes,
     /// How the capture ended.
     pub end: CaptureEnd,
+}
+
+impl Capture {
+    /// As much of it as is kept where nobody reads it.
+    #[must_use]
+    pub fn beginning(mut self) -> Self {
+        self.headers = Headers::default();
+        if self.body.len() > limits::CAPTURE_BYTES_MAX {
+            // Copied: what is left would hold all of it in memory.
+            self.body =
+                Bytes::copy_from_slice(self.body.get(..limits::CAPTURE_BYTES_MAX).unwrap_or_default());
+            self.end = CaptureEnd::Truncated;
+        }
+        self
+    }
 }
 
 /// How a capture ended. Codes are part of the schema.
@@ -340,11 +365,13 @@ pub enum ErrorClass {
     LocalAuth = 16,
     /// Own side: the proxy cannot be reached, or refuses.
     LocalProxy = 17,
+    /// A success whose body somebody needs and cannot read: broken, too long, or no JSON.
+    BadBody = 18,
 }
 
 impl ErrorClass {
     /// Every class, in order of code.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::DnsError,
         Self::ConnectionRefused,
         Self::ConnectionReset,
@@ -362,6 +389,7 @@ impl ErrorClass {
         Self::LocalCorrupt,
         Self::LocalAuth,
         Self::LocalProxy,
+        Self::BadBody,
     ];
 
     /// Back from the code that a store kept.
@@ -391,6 +419,7 @@ impl ErrorClass {
             Self::LocalCorrupt => "local_corrupt",
             Self::LocalAuth => "local_auth",
             Self::LocalProxy => "local_proxy",
+            Self::BadBody => "bad_body",
         }
     }
 

@@ -5,20 +5,21 @@ use crate::done::Done;
 use crate::engine::Engine;
 use crate::happened::Happened;
 use crate::plan::TargetPlan;
+use crate::policy::audience;
 use crate::policy::breaker::End;
 use crate::policy::concurrency::Sign;
 use crate::policy::statuses::Weight;
 use crate::shape::{ShapeError, own};
 use crate::verdict::{self, Facts, Judgement, Proven, Refused};
 use bytes::Bytes;
-use contract::delivery::{Attempt, AttemptResult, CaptureEnd, ErrorClass, Standing, Timings};
+use contract::delivery::{Attempt, AttemptResult, CaptureEnd, Delivery, ErrorClass, Standing, Timings};
 use contract::mould::{Head, Original};
 use contract::part::Duty;
 use contract::query::Edit;
 use contract::store::Lease;
-use contract::target::{Call, Form, Lasting, Outcome, Parcel};
+use contract::target::{Call, Form, Keep, Lasting, Outcome, Parcel};
 use contract::ticket::Found;
-use contract::{DeliveryId, Message, Timestamp};
+use contract::{Message, Timestamp};
 use std::sync::Arc;
 
 /// The status that says: too many requests.
@@ -82,16 +83,17 @@ async fn carry(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) -> (Done, S
     let end = End { sign: verdict::sign(&outcome, &plan.statuses), began, now: engine.doors.clock.now() };
     engine.apply_effect(lane, &plan, end, judgement.effect);
     let sign = sign(&plan, &outcome);
-    let outcome = kept(&plan, lease.delivery.id, outcome, judgement.class);
+    let outcome = kept(&plan, &lease.delivery, outcome, judgement.class);
     (record(engine, lane, lease, began, outcome, judgement), sign)
 }
 
-/// The outcome with as much of an answer's body as the target's policy keeps.
-fn kept(plan: &TargetPlan, delivery: DeliveryId, mut outcome: Outcome, class: Option<ErrorClass>) -> Outcome {
+/// The outcome with as much of an answer's body as the target's policy keeps. What others read is kept for them.
+fn kept(plan: &TargetPlan, delivery: &Delivery, mut outcome: Outcome, class: Option<ErrorClass>) -> Outcome {
     let share = if class.is_none() { plan.capture.success } else { plan.capture.failure };
     if let Outcome::Answered(reply) = &mut outcome
         && !reply.capture.body.is_empty()
-        && !share.holds(delivery)
+        && !delivery.audience.is_there()
+        && !share.holds(delivery.id)
     {
         (reply.capture.body, reply.capture.end) = (Bytes::new(), CaptureEnd::NotKept);
     }
@@ -133,6 +135,7 @@ async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Times
         body,
         form,
         head,
+        keep: if lease.delivery.audience.is_there() { Keep::Whole } else { Keep::Beginning },
     };
     let outcomes = plan.target.deliver(&Call { parcels: vec![parcel] }).await;
     let none = || own(ErrorClass::LocalConfig, Lasting::Lasting, "the target gave no outcome");
@@ -195,10 +198,12 @@ async fn in_shape(
 ) -> Result<Content, ShapeError> {
     let Some(id) = lease.delivery.shape else { return Ok(content) };
     let edit = lease.edit.as_ref();
-    let original = Original { message, edit, delivery: lease.delivery.id, target: &lease.delivery.target };
-    content.head = engine.headed(id, &original).await?;
+    let mould = engine.shape(id).await?;
+    let (delivery, target) = (lease.delivery.id, &lease.delivery.target);
+    let responses = &engine.responses(message, delivery, mould.reading()).await?;
+    content.head = mould.head(&Original { message, edit, delivery, target, responses })?;
     if lease.edit.is_none()
-        && let Some(shaped) = engine.shaped(id, content.body.clone()).await?
+        && let Some(shaped) = mould.body(content.body.clone(), responses).await?
     {
         (content.body, content.form) = (shaped, Form::Shaped);
     }
@@ -215,6 +220,8 @@ fn judge(engine: &Engine, lane: &Lane, plan: &TargetPlan, lease: &Lease, outcome
         proven: if hold.proven { Proven::Yes } else { Proven::No },
         probes: hold.auth.map_or(0, |auth| auth.step),
         refused,
+        audience: lease.delivery.audience,
+        told_until: audience::told_until(&lease.delivery, lease.message.received),
         now: engine.doors.clock.now(),
         random: engine.doors.entropy.bits(),
     };
@@ -246,8 +253,8 @@ fn record(
     };
     let (timings, result) = match outcome {
         Outcome::Answered(reply) => {
-            let result =
-                AttemptResult::Answered { status: reply.status, class: judged.class, capture: reply.capture };
+            let capture = audience::kept(reply.capture, lease.delivery.audience, standing);
+            let result = AttemptResult::Answered { status: reply.status, class: judged.class, capture };
             (reply.timings, result)
         }
         Outcome::Broken { class, detail, timings, .. } => (timings, AttemptResult::Failed { class, detail }),

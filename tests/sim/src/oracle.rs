@@ -107,6 +107,8 @@ pub(crate) struct Ray {
     lease: Option<Lease>,
     /// The life in which an attempt of this run was answered with success.
     succeeded: Option<u32>,
+    /// What that answer said.
+    said: Bytes,
     /// The life in which its credentials were refused, until it ends.
     refused: Option<u32>,
     /// In flight for the last time: its ticket was cancelled, or its group is given up. A callback: what it tells of is over.

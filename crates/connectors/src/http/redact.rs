@@ -3,6 +3,7 @@
 //! A body that cannot be read as JSON is covered as a whole: a rule that cannot be applied must not let through what it is for.
 
 use bytes::Bytes;
+use contract::message::Headers;
 use contract::target::Reply;
 use http::HeaderName;
 use http::header::CONTENT_TYPE;
@@ -51,13 +52,20 @@ impl Rules {
         (places.sum::<usize>() > 0).then(|| json.to_string().into())
     }
 
-    /// Covers what is kept of an answer.
+    /// Covers what is kept of an answer, also for those who read it. What is a credential by its name alone may be meant for them.
     pub(super) fn put_on(&self, reply: &mut Reply) {
         if let Some(covered) = self.cover_body(&reply.capture.body) {
             reply.capture.body = covered;
         }
-        if self.covers_header(CONTENT_TYPE.as_str()) {
+        if self.headers.contains(&CONTENT_TYPE) {
             reply.capture.content_type = None;
+        }
+        if !self.headers.is_empty() && !reply.capture.headers.block().is_empty() {
+            let value =
+                |name: &str| self.headers.iter().any(|header| header == name).then_some(COVER.as_bytes());
+            let fields = reply.capture.headers.iter();
+            reply.capture.headers =
+                Headers::from_pairs(fields.map(|(name, own)| (name, value(name).unwrap_or(own))));
         }
     }
 }

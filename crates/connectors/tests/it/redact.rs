@@ -8,7 +8,7 @@ use connectors::http::redact::Rules;
 use contract::Message;
 use contract::delivery::ErrorClass;
 use contract::message::Headers;
-use contract::target::{Lasting, Outcome, Target};
+use contract::target::{Keep, Lasting, Outcome, Target};
 use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
 
@@ -64,6 +64,23 @@ async fn an_answer_that_repeats_a_named_header_is_covered() {
     assert!(
         body.contains("x-national-id: ***") && body.contains("x-fixed: ***") && body.contains("a-long-tag"),
         "{body}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_others_read_is_covered_for_them_too() {
+    let answer = "HTTP/1.1 200 OK\r\nx-national-id: 12345678\r\nset-cookie: a=b\r\ncontent-length: 24\r\n\r\n{\"card\":{\"number\":4111}}";
+    let (server, _) = Server::seeing(move |_| answer.to_owned()).await;
+    let world = World::with(&server.url(), |settings| settings.redact = rules());
+    let mut call = call();
+    call.parcels.iter_mut().for_each(|parcel| parcel.keep = Keep::Whole);
+    let Outcome::Answered(reply) = world.target.deliver(&call).await.remove(0) else { panic!("no answer") };
+    assert_eq!(reply.capture.body, r#"{"card":{"number":"***"}}"#);
+    assert_eq!(reply.capture.headers.value("x-national-id"), Some(&b"***"[..]));
+    assert_eq!(
+        reply.capture.headers.value("set-cookie"),
+        Some(&b"a=b"[..]),
+        "it may be meant for who reads it"
     );
 }
 

@@ -7,7 +7,7 @@ use self::worded::Worded;
 use super::framing;
 use axum::response::{IntoResponse, Response};
 use contract::Clock;
-use http::Request;
+use http::{Request, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -47,6 +47,10 @@ impl Bounds {
         Self { connections, headers: HEADERS_MAX, grace }
     }
 }
+
+/// One of the connections that may be open. It goes with a request that asks for another protocol, and is given back by whoever speaks that.
+#[derive(Clone, Debug)]
+pub struct Seat(#[expect(dead_code, reason = "what counts is that it is held")] Arc<OwnedSemaphorePermit>);
 
 /// The address is taken or forbidden.
 #[derive(Debug, thiserror::Error)]
@@ -127,7 +131,11 @@ async fn connection<S, F>(
 {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(headers).max_buf_size(HEADER_BYTES_MAX);
-    let service = service_fn(move |request| {
+    let seat = Seat(Arc::new(permit));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if request.headers().contains_key(header::UPGRADE) {
+            request.extensions_mut().insert(seat.clone());
+        }
         let answer = framing::check(&request).map(|()| service(request));
         async move {
             Ok::<_, Infallible>(match answer {
@@ -136,10 +144,9 @@ async fn connection<S, F>(
             })
         }
     });
-    let served = builder.serve_connection(TokioIo::new(Worded::new(stream)), service);
+    let served = builder.serve_connection(TokioIo::new(Worded::new(stream)), service).with_upgrades();
     if let Err(error) = drain.watch(served).await {
         // The other side broke off or sent no HTTP: its affair.
         tracing::debug!(%error, "a connection ended early");
     }
-    drop(permit);
 }

@@ -8,7 +8,9 @@ mod group;
 mod kept;
 mod pace;
 mod params;
+mod primary;
 mod reach;
+mod responses;
 mod route;
 mod target;
 mod tls;
@@ -65,7 +67,8 @@ impl Check<'_> {
         let whole = Whole { proxy: &raw.proxy, redact: &redact };
         let targets = self.targets(raw_targets.as_deref().unwrap_or_default(), &whole);
         self.undos(raw_targets.as_deref().unwrap_or_default());
-        let routes = self.routes(raw_routes.as_deref(), raw_targets.as_deref(), body_max, &redact);
+        let mut routes = self.routes(raw_routes.as_deref(), raw_targets.as_deref(), body_max, &redact);
+        self.readers(raw_routes.as_deref().unwrap_or_default(), &mut routes, &targets);
         self.warn_of_params(raw_routes.as_deref().unwrap_or_default(), &routes, &targets);
         // What is missing now has been reported.
         if raw_routes?.len() != routes.len() || raw_targets?.len() != targets.len() {

@@ -9,6 +9,7 @@ mod faults;
 mod injection;
 mod integrity;
 mod message_signatures;
+mod primary;
 mod second_signal;
 mod secrets;
 mod signatures;

@@ -7,7 +7,7 @@ use contract::expression::{Expression, Fault};
 use contract::line::Priority;
 use contract::message::Headers;
 use contract::mould::Mould;
-use contract::part::Rule;
+use contract::part::{Caller, Rule};
 use contract::store::{Retention, Store};
 use contract::target::{Call, Hints, Outcome, Reply, Target};
 use contract::ticket::{Found, Ticket};
@@ -185,6 +185,7 @@ impl Small {
             deadline: time.map(|time| self.engine.clock().now() + time),
             not_before: None,
             priority: None,
+            caller: Caller::Away,
         };
         self.engine.accept(offer).await.unwrap()
     }
@@ -230,6 +231,7 @@ async fn configure(
         name,
         to: vec![Way::to(crm())],
         rule: Rule::All,
+        primary: None,
         deadline: None,
         priority: Priority::Normal,
         key: None,

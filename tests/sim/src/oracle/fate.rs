@@ -66,7 +66,7 @@ impl Seen {
                 let body = match reply.capture.end {
                     CaptureEnd::TimedOut | CaptureEnd::Broken => Body::Part,
                     CaptureEnd::Complete if reply.capture.body.starts_with(b"{") => Body::Json,
-                    CaptureEnd::Complete | CaptureEnd::Truncated => Body::Other,
+                    CaptureEnd::Complete | CaptureEnd::Truncated | CaptureEnd::NotKept => Body::Other,
                 };
                 let (wait, word) = (reply.hints.wait, reply.hints.word);
                 Self::Answered { status: reply.counted(), wait, word, body }

@@ -91,8 +91,8 @@ async fn carry(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) -> (Done, S
 /// What an outcome says about how busy the target is.
 fn sign(plan: &TargetPlan, outcome: &Outcome) -> Sign {
     match outcome {
-        Outcome::Answered(reply) if reply.status == TOO_MANY => Sign::TooMuch,
-        Outcome::Answered(reply) => match plan.statuses.weigh(reply.status) {
+        Outcome::Answered(reply) if reply.counted() == TOO_MANY => Sign::TooMuch,
+        Outcome::Answered(reply) => match plan.statuses.weigh(reply.counted()) {
             Weight::Success => Sign::Well(reply.timings.first_byte),
             Weight::Retry => Sign::Unwell,
             Weight::Gone | Weight::Refuse | Weight::Redirect | Weight::Auth => Sign::Nothing,
@@ -212,7 +212,7 @@ fn judge(engine: &Engine, lane: &Lane, plan: &TargetPlan, lease: &Lease, outcome
     let ends = judgement.verdict.standing().is_final();
     match outcome {
         _ if ends && refused == Refused::Before => lane.forget_refused(lease.delivery.id),
-        Outcome::Answered(reply) if !ends && plan.statuses.weigh(reply.status) == Weight::Auth => {
+        Outcome::Answered(reply) if !ends && plan.statuses.weigh(reply.counted()) == Weight::Auth => {
             lane.remember_refused(lease.delivery.id);
         }
         Outcome::Answered(_) | Outcome::Broken { .. } | Outcome::Own { .. } => {}

@@ -136,7 +136,7 @@ pub fn judge(outcome: &Outcome, facts: &Facts<'_>) -> Judgement {
 #[must_use]
 pub fn sign(outcome: &Outcome, statuses: &Statuses) -> Sign {
     match outcome {
-        Outcome::Answered(reply) => match (statuses.weigh(reply.status), reply.status) {
+        Outcome::Answered(reply) => match (statuses.weigh(reply.counted()), reply.counted()) {
             (Weight::Success, _) => Sign::Well,
             // It is well, and says how much is too much.
             (_, 429) => Sign::Nothing,
@@ -170,7 +170,7 @@ const fn reach(class: ErrorClass) -> Reach {
 }
 
 fn answered(reply: &Reply, facts: &Facts<'_>) -> Judgement {
-    let weight = facts.statuses.weigh(reply.status);
+    let weight = facts.statuses.weigh(reply.counted());
     let effect = match reply.hints.word {
         Some(Word::Disable) => Effect::Disable,
         Some(Word::AbortMessage) | None => effect(weight, reply, facts),

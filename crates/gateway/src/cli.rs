@@ -6,9 +6,12 @@ mod client;
 mod completions;
 mod dead;
 mod demo;
+mod explain;
 mod header;
+mod load;
 pub mod mock;
 mod payload;
+mod presets;
 mod schema;
 mod screen;
 mod send;
@@ -50,6 +53,7 @@ enum Command {
     Dead(dead::Dead),
     Target(target::Target),
     Mock(mock::Mock),
+    Presets(presets::Presets),
     Schema(schema::Schema),
     Completions(completions::Completions),
     Demo(demo::Demo),
@@ -100,6 +104,7 @@ impl Command {
             Self::Dead(dead) => client()?.block_on(dead.run()),
             Self::Target(target) => client()?.block_on(target.run()),
             Self::Mock(mock) => client()?.block_on(mock.run()),
+            Self::Presets(presets) => presets.run(),
             Self::Schema(schema) => schema.run(),
             Self::Completions(completions) => completions.run(),
             Self::Demo(demo) => server(None)?.block_on(demo.run()),

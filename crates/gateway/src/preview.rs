@@ -3,6 +3,7 @@
 use crate::config::{Config, Route, Target};
 use crate::wiring::{Wiring, WiringError};
 use bytes::Bytes;
+use connectors::http::auth::{Auth, Proof};
 use contract::delivery::Suspicion;
 use contract::expression::Fault;
 use contract::message::Headers;
@@ -11,7 +12,6 @@ use contract::target::{Form, Parcel};
 use contract::{Clock, DeliveryId, Entropy, Message, MessageId, Name};
 use engine::route::{Wanted, order_key, wanted};
 use http::{HeaderMap, Method, Request};
-use http_body_util::Full;
 use std::sync::Arc;
 
 /// What a message would come to.
@@ -130,8 +130,8 @@ async fn fate(
         head,
     };
     Ok(match wiring.http(target)?.request(&parcel) {
-        Ok(request) => sent(request, url, parcel.body),
-        Err(fault) => Fate::Dead { why: fault.to_string() },
+        Ok(request) => sent(request, url),
+        Err(unsent) => Fate::Dead { why: unsent.to_string() },
     })
 }
 
@@ -146,19 +146,26 @@ async fn shaped(
     Ok((shape.mould.head(&original)?, shape.mould.body(message.body.clone()).await?))
 }
 
-fn sent(request: Request<Full<Bytes>>, url: String, body: Bytes) -> Fate {
-    let (head, _) = request.into_parts();
+fn sent(request: Request<Bytes>, url: String) -> Fate {
+    let (head, body) = request.into_parts();
     Fate::Sent(Sent { method: head.method, url, headers: head.headers, body })
 }
 
 /// The URL as it stands in the file, so that `${…}` stays covered, with the path that was made.
 fn url(target: &Target, head: &Head) -> String {
-    match (&target.path, &head.path) {
+    let url = match (&target.path, &head.path) {
         (Some(template), Some(path)) => {
             let base = target.url_shown.strip_suffix(template.text()).unwrap_or_default();
             format!("{base}{path}")
         }
         (_, _) => target.url_shown.clone(),
+    };
+    match &target.auth {
+        Some(Auth { proof: Proof::Query { name, .. }, .. }) => {
+            let joint = if url.contains('?') { '&' } else { '?' };
+            format!("{url}{joint}{name}=***")
+        }
+        Some(_) | None => url,
     }
 }
 

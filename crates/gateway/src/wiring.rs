@@ -2,7 +2,7 @@
 
 use crate::api::dedupe::{By, Dedupe};
 use crate::api::front::{Entry, Params, Routing};
-use crate::api::view::TicketView;
+use crate::api::view::{Nobody, TicketView};
 use crate::config::{self, Config, DedupeBy, Private};
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
@@ -83,6 +83,9 @@ impl Wiring {
         let settings = Settings {
             method: target.method.clone(),
             headers: target.headers.clone(),
+            encoding: target.encoding,
+            idempotency: target.idempotency.clone(),
+            codes: target.codes.clone(),
             auth: target.auth.clone(),
             proxy: target.proxy.clone(),
             keys: target.keys.clone(),
@@ -141,7 +144,7 @@ impl Report for Wiring {
         let own = ticket.deliveries.iter().filter(|ray| ray.part.duty != Duty::Callback);
         let ticket = Ticket { deliveries: own.cloned().collect(), ..ticket.clone() };
         // Plain data with string keys: it always has a JSON form.
-        serde_json::to_vec(&TicketView::new(&ticket, &|_| None)).unwrap_or_default().into()
+        serde_json::to_vec(&TicketView::new(&ticket, &Nobody)).unwrap_or_default().into()
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) fn reply(head: &response::Parts, now: impl Fn() -> Timestamp) -> Repl
         if head.status.is_redirection() { head.headers.get(header::LOCATION).map(text) } else { None };
     Reply {
         status: head.status.as_u16(),
+        counts_as: None,
         hints: hints::read(&head.headers, now),
         location,
         capture: Capture {

@@ -13,6 +13,7 @@ const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
 fn reply(status: u16, hints: Hints) -> Outcome {
     Outcome::Answered(Reply {
         status,
+        counts_as: None,
         hints,
         location: None,
         capture: Capture::default(),

@@ -7,7 +7,6 @@ use crate::config::pattern::Routes;
 use arc_swap::ArcSwap;
 use contract::Name;
 use engine::Engine;
-use engine::policy::hold::Reason;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -58,12 +57,6 @@ pub struct Routing {
 }
 
 impl Front {
-    /// Why a target is not called now.
-    #[must_use]
-    pub fn held(&self, target: &Name) -> Option<Reason> {
-        self.engine.held(target)
-    }
-
     /// How large a body of a route may be; the usual bound for a route that is not configured any more.
     pub(super) fn body_max(&self, route: &Name) -> usize {
         let routing = self.routing.load();

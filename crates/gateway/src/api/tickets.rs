@@ -161,7 +161,7 @@ fn respond(front: &Front, ticket: &Ticket, code: StatusCode) -> Response {
 
 fn json(front: &Front, ticket: &Ticket) -> String {
     // Plain data with string keys: it always has a JSON form.
-    serde_json::to_string(&TicketView::new(ticket, &|target| front.held(target))).unwrap_or_default()
+    serde_json::to_string(&TicketView::new(ticket, &*front.engine)).unwrap_or_default()
 }
 
 fn applied(response: &mut Response, wait: Duration) {

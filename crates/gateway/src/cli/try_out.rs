@@ -2,8 +2,8 @@
 
 use super::payload::{self, Payload};
 use super::screen::{FAINT, HEADING, plain, plain_lines, styled, word};
-use super::{Misuse, header};
-use crate::config::{self, Config, Process, Route};
+use super::{Misuse, header, load};
+use crate::config::{Config, Route};
 use crate::doors::{SystemClock, SystemEntropy};
 use crate::preview::{self, Fate, Preview, Sent};
 use crate::wiring::Wiring;
@@ -67,13 +67,7 @@ fn param(text: &str) -> Result<(String, String), String> {
 
 impl Try {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let config = match config::load(&self.config, &Process) {
-            Ok(config) => config,
-            Err(report) => {
-                anstream::eprintln!("{}", report.coloured());
-                return Ok(ExitCode::FAILURE);
-            }
-        };
+        let Some(config) = load::or_report(&self.config) else { return Ok(ExitCode::FAILURE) };
         let route = self.route(&config).map_err(Misuse::new)?;
         let body = self.data.clone().map(|data| file_or(data).read()).transpose()?.unwrap_or_default();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -128,8 +122,15 @@ fn file_or(data: Payload) -> Payload {
 fn headers(sent: &Sent) -> impl Iterator<Item = (&str, String)> {
     sent.headers.iter().map(|(name, value)| {
         let text = String::from_utf8_lossy(value.as_bytes());
-        (name.as_str(), if value.is_sensitive() { COVERED.to_owned() } else { text.into_owned() })
+        (name.as_str(), if value.is_sensitive() { covered(&text) } else { text.into_owned() })
     })
+}
+
+/// A secret, behind the word that says of which kind it is.
+fn covered(value: &str) -> String {
+    let known = ["Bearer", "Basic", "AWS4-HMAC-SHA256"];
+    let scheme = value.split_once(' ').map(|(scheme, _)| scheme).filter(|scheme| known.contains(scheme));
+    scheme.map_or_else(|| COVERED.to_owned(), |scheme| format!("{scheme} {COVERED}"))
 }
 
 fn in_json(preview: &Preview) -> Value {

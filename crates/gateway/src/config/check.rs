@@ -1,5 +1,7 @@
 //! From the raw configuration to the valid one: every value is read, every reference checked, every problem reported.
 
+mod address;
+mod answers;
 mod auth;
 mod breaker;
 mod group;

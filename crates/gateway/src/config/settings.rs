@@ -5,6 +5,8 @@ use super::pattern::{Methods, Pattern, Routes};
 use super::report::Report;
 use crate::config::event_type::TypePattern;
 use bytes::Bytes;
+use connectors::http::code::Codes;
+use connectors::http::form::Encoding;
 use connectors::http::guard::Cidr;
 use connectors::http::sign::key::Key;
 use connectors::http::{Auth, Identity, Proxy};
@@ -174,6 +176,12 @@ pub struct Target {
     pub when: Option<Program>,
     /// How the body is made; none: byte for byte.
     pub body: Option<Program>,
+    /// How the body is sent.
+    pub encoding: Encoding,
+    /// The header that carries the idempotency key; none: no header does.
+    pub idempotency: Option<HeaderName>,
+    /// Where it names its errors, and what they mean.
+    pub codes: Codes,
     /// Who undoes what was delivered here.
     pub undo: Option<Name>,
     /// Headers of each call. Values that came from outside, and credentials, are marked sensitive: they print as `Sensitive`.

@@ -17,6 +17,7 @@ mod doors;
 mod groups;
 mod help;
 mod live;
+mod presets;
 mod program;
 mod reference;
 mod reload;

@@ -48,7 +48,7 @@ impl Seen {
     pub(crate) fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Answered(reply) => {
-                Self::Answered { status: reply.status, wait: reply.hints.wait, word: reply.hints.word }
+                Self::Answered { status: reply.counted(), wait: reply.hints.wait, word: reply.hints.word }
             }
             Outcome::Broken { class, .. } => Self::Broken(*class),
             Outcome::Own { lasting: Lasting::Passing, .. } => Self::OwnPassing,

@@ -102,6 +102,7 @@ impl Target for Hand {
             let wait = Duration::from_secs(self.retry_after.load(Ordering::SeqCst));
             let reply = Reply {
                 status: self.status.load(Ordering::SeqCst),
+                counts_as: None,
                 hints: Hints { wait: (!wait.is_zero()).then_some(wait), ..Hints::default() },
                 location: None,
                 capture: Capture::default(),

@@ -150,14 +150,14 @@ impl Report for Wiring {
     }
 }
 
-/// Compared within this process only.
-fn credentials(target: &config::Target) -> u64 {
+/// The same in every process of one version, and of so few bits that it says nothing of a secret: it goes to disk.
+fn credentials(target: &config::Target) -> u16 {
     let mut hash = DefaultHasher::new();
     for (name, value) in &target.headers {
         (name.as_str(), value.as_bytes()).hash(&mut hash);
     }
     target.auth.hash(&mut hash);
-    hash.finish()
+    (hash.finish() & u64::from(u16::MAX)).try_into().unwrap_or_default()
 }
 
 /// Host and port, however the URL spells them.

@@ -194,7 +194,7 @@ fn primary(route: &config::Route) -> Option<Primary> {
         Failure::IsTold => u8::try_from(primary.wait.as_secs()).unwrap_or(u8::MAX),
         Failure::IsTriedAgain => 0,
     };
-    let target = route.to.get(usize::from(primary.ordinal))?.clone();
+    let target = route.primary_target()?.clone();
     Some(Primary { target, wait: primary.wait, caller: Caller::Waits { seconds } })
 }
 

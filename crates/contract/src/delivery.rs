@@ -11,11 +11,10 @@
 //! ```
 //! `Leased` belongs to a session; when the session dies, the row counts as due and possibly sent.
 
+pub use crate::capture::{Capture, CaptureEnd};
 use crate::line::{Line, Priority, Turn};
-use crate::message::Headers;
 use crate::part::{Audience, Duty};
-use crate::{DeliveryId, Name, Timestamp, limits};
-use bytes::Bytes;
+use crate::{DeliveryId, Name, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -261,68 +260,6 @@ impl Timings {
     #[must_use]
     pub fn total(&self) -> Duration {
         self.dns + self.connect + self.tls + self.first_byte + self.body
-    }
-}
-
-/// The beginning of an answer's body, bounded by [`crate::limits::CAPTURE_BYTES_MAX`]; where somebody reads the answer ([`Audience`]), all of it,
-/// bounded by [`crate::limits::ANSWER_BYTES_MAX`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Capture {
-    /// The answer's `content-type`, if any.
-    pub content_type: Option<String>,
-    /// The answer's own headers, where somebody reads them.
-    pub headers: Headers,
-    /// The bytes, decompressed.
-    pub body: Bytes,
-    /// How the capture ended.
-    pub end: CaptureEnd,
-}
-
-impl Capture {
-    /// As much of it as is kept where nobody reads it.
-    #[must_use]
-    pub fn beginning(mut self) -> Self {
-        self.headers = Headers::default();
-        if self.body.len() > limits::CAPTURE_BYTES_MAX {
-            // Copied: what is left would hold all of it in memory.
-            self.body =
-                Bytes::copy_from_slice(self.body.get(..limits::CAPTURE_BYTES_MAX).unwrap_or_default());
-            self.end = CaptureEnd::Truncated;
-        }
-        self
-    }
-}
-
-/// How a capture ended. Codes are part of the schema.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[repr(u8)]
-pub enum CaptureEnd {
-    /// The whole body.
-    #[default]
-    Complete = 0,
-    /// Longer than the bound; the rest was dropped.
-    Truncated = 1,
-    /// The body did not come in time.
-    TimedOut = 2,
-    /// The connection broke, or the body could not be decoded.
-    Broken = 3,
-    /// Nothing of it was kept: the target's `capture` says so.
-    NotKept = 4,
-}
-
-impl CaptureEnd {
-    /// Back from the code that a store kept.
-    #[must_use]
-    pub const fn from_code(code: u8) -> Option<Self> {
-        match code {
-            0 => Some(Self::Complete),
-            1 => Some(Self::Truncated),
-            2 => Some(Self::TimedOut),
-            3 => Some(Self::Broken),
-            4 => Some(Self::NotKept),
-            5.. => None,
-        }
     }
 }
 

@@ -114,7 +114,8 @@ pub fn reopened(members: &[Member<'_>], revived: u16) -> Vec<u16> {
     loop {
         let is_back = |(ordinal, member): &(u16, &Member<'_>)| match member.part.duty {
             _ if back.contains(ordinal) => false,
-            Duty::Callback => member.standing != Standing::Waiting,
+            // One that is skipped has a filter that said no.
+            Duty::Callback => !matches!(member.standing, Standing::Waiting | Standing::Skipped),
             Duty::Required | Duty::Optional if member.standing == Standing::Unmet => {
                 member.part.after.iter().all(|one| back.contains(one) || !has_failed(members, *one))
             }
@@ -386,6 +387,8 @@ mod tests {
             assert_eq!(reopened(&telling, 0), [1, 2], "what it would tell is not so any more");
             assert_eq!((outdated(&telling, 0), outdated(&telling, 2)), (vec![2], vec![]));
         }
+        let left_out = [members[0], members[1], Member { standing: Skipped, ..members[2] }];
+        assert_eq!(reopened(&left_out, 0), [1], "its filter does not want it");
         let still_dead = [Member { standing: DEAD, ..members[0] }, members[1], members[2]];
         assert_eq!(reopened(&still_dead, 1), [2], "what it waits for has still failed");
     }

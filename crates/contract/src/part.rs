@@ -23,7 +23,8 @@ pub enum Duty {
     Required,
     /// Nice to have: it never makes its message fail.
     Optional,
-    /// Goes only when the rule is broken and the delivery of this ordinal was delivered.
+    /// Goes only when the rule is broken and the delivery of this ordinal was delivered. With its own ordinal it undoes nothing, in no run:
+    /// its filter said no.
     Undo(u16),
     /// Goes when everything else has ended, and says how.
     Callback,

@@ -1,6 +1,6 @@
 //! Makes one attempt of a delivery: shapes the message, calls the target, judges what happened.
 
-use crate::dispatch::lane::{self, Ended, Lane, Next};
+use crate::dispatch::lane::{self, After, Ended, Lane, Next};
 use crate::done::Done;
 use crate::engine::Engine;
 use crate::happened::Happened;
@@ -56,7 +56,10 @@ async fn courier(engine: Arc<Engine>, lane: Arc<Lane>, mut lease: Lease) {
         let bytes = lane::weight(&lease);
         let (done, sign) = carry(&engine, &lane, lease).await;
         engine.settle(done).await;
-        let next = lane.next(&Ended { bytes, sign }, engine.doors.clock.now());
+        let After { next, keep } = lane.next(&Ended { bytes, sign }, engine.doors.clock.now());
+        if keep {
+            engine.keep.wake();
+        }
         if next.wake {
             engine.wake.wake();
         }

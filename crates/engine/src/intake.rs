@@ -38,13 +38,21 @@ impl Engine {
         let now = self.doors.clock.now();
         let entropy = &*self.doors.entropy;
         let own = offer.route.deadline.map(|within| now + within);
+        let mut deadline = own.into_iter().chain(offer.deadline).min();
+        if deadline.is_some_and(|deadline| deadline <= offer.not_before.unwrap_or(now).max(now)) {
+            if offer.once.is_none() {
+                return Err(Refusal::NeverSent);
+            }
+            // It may repeat a message that could be sent: that has its ticket. The store keeps nothing with this deadline.
+            deadline = Some(now);
+        }
         let message = Arc::new(Message {
             id: MessageId::new(now, entropy),
             first: DeliveryId::base(now, entropy),
             tenant: offer.tenant,
             route: offer.route.name.clone(),
             received: now,
-            deadline: own.into_iter().chain(offer.deadline).min(),
+            deadline,
             headers: offer.headers,
             body: offer.body,
         });
@@ -103,7 +111,9 @@ pub(crate) async fn commit(engine: &Arc<Engine>, group: &mut Vec<Offered>) {
             for (waiting, answer) in waiting.iter().zip(&answers) {
                 match answer {
                     Accepted::New { position, demoted } => deliver_all(engine, waiting, *position, demoted),
-                    Accepted::Same { .. } | Accepted::Conflict | Accepted::Full => break_promises(waiting),
+                    Accepted::Same { .. } | Accepted::Conflict | Accepted::NeverSent | Accepted::Full => {
+                        break_promises(waiting);
+                    }
                 }
             }
         }
@@ -140,6 +150,7 @@ fn receipt(engine: &Engine, waiting: &Waiting, answer: &Accepted) -> Result<Rece
     let Waiting { message, standings, route, .. } = waiting;
     match answer {
         Accepted::Conflict => Err(Refusal::Conflict),
+        Accepted::NeverSent => Err(Refusal::NeverSent),
         Accepted::Full => Err(Refusal::Full),
         Accepted::Same { id, first, targets } => {
             let targets = targets.as_slice().into();

@@ -74,8 +74,8 @@ pub struct TargetPlan {
     pub disable_after: Option<Duration>,
     /// What is kept of its answers' bodies.
     pub capture: capture::Policy,
-    /// A hash of what it is sent as credentials: another one may be worth a try.
-    pub credentials: u64,
+    /// Some bits of a hash of what it is sent as credentials, the same in every process: others may be worth a try.
+    pub credentials: u16,
     /// Host and port: targets with the same learn from each other that nobody answers there.
     pub host: Option<Arc<str>>,
     /// Whether a message goes there at all.

@@ -8,7 +8,7 @@ use contract::delivery::{Attempt, AttemptResult, Death, ErrorClass, ShapeId, Sta
 use contract::expression::{Expression, Fault};
 use contract::group::{self, Member, Move};
 use contract::line::Priority;
-use contract::part::{Audience, Caller, Part, Rule};
+use contract::part::{Audience, Caller, Duty, Part, Rule};
 use contract::store::{OrderKey, Start};
 use contract::{Entropy, Message, Name, Timestamp, limits};
 use std::sync::Arc;
@@ -100,6 +100,11 @@ pub(crate) async fn starts(
             }
         };
         let key = key.as_ref().ok().and_then(Clone::clone).filter(|_| ray.part.is_main());
+        let mut part = Part { audience: route.audience(ordinal, ray, wish.caller), ..ray.part.clone() };
+        if let (Duty::Undo(of), Standing::Skipped) = (&mut part.duty, standing) {
+            // Its filter's no is for good, whatever run comes.
+            *of = u16::try_from(starts.len()).unwrap_or(u16::MAX);
+        }
         starts.push(Start {
             target: ray.lane.name.clone(),
             standing,
@@ -107,7 +112,7 @@ pub(crate) async fn starts(
             shape: ray.shape,
             priority: wish.priority,
             fault,
-            part: Part { audience: route.audience(ordinal, ray, wish.caller), ..ray.part.clone() },
+            part,
         });
     }
     if route.waits {
@@ -224,7 +229,6 @@ mod tests {
     use super::*;
     use crate::dispatch::memory::Memory;
     use contract::message::Headers;
-    use contract::part::Duty;
     use contract::{DeliveryId, MessageId};
     use std::collections::BTreeSet;
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -372,6 +376,35 @@ mod tests {
             let callers: Vec<_> = begun.iter().map(|start| start.part.audience.caller).collect();
             assert_eq!(callers, [Caller::Away, caller]);
         }
+    }
+
+    #[tokio::test]
+    async fn an_undo_that_its_filter_left_out_undoes_nothing_in_no_run() {
+        let no: Arc<dyn Expression> = Arc::new(Says("false"));
+        let ray =
+            |duty, when| Ray { part: Part { duty, ..Part::default() }, when, ..to(&[0]).rays.remove(0) };
+        let rays = vec![
+            ray(Duty::Required, None),
+            ray(Duty::Required, None),
+            ray(Duty::Undo(0), Some(no)),
+            ray(Duty::Undo(1), None),
+        ];
+        let route = Route { rays, waits: true, ..to(&[0]) };
+        let begun =
+            starts(&route, &message(), None, Wish::default(), &Counter(AtomicU64::new(0))).await.unwrap();
+        let parts: Vec<Part> = begun.into_iter().map(|start| start.part).collect();
+        let moved = |standings: [Standing; 4]| {
+            let members: Vec<Member<'_>> = parts
+                .iter()
+                .zip(standings)
+                .map(|(part, standing)| Member { part, standing, delivered: Some(Timestamp::ZERO) })
+                .collect();
+            (group::reopened(&members, 1), group::moves(Rule::All, &members))
+        };
+        let (dead, done) = (Standing::Dead(Death::Refused), Standing::Delivered);
+        assert_eq!(moved([done, dead, Standing::Skipped, Standing::Skipped]).0, [2, 3], "both wait again");
+        let again = moved([done, dead, Standing::Waiting, Standing::Waiting]).1;
+        assert_eq!(again, [(2, Move::Skip), (3, Move::Skip)], "stock stays as it is");
     }
 
     #[test]

@@ -155,14 +155,14 @@ impl Report for Wiring {
     }
 }
 
-/// Compared within this process only.
-fn credentials(target: &config::Target) -> u64 {
+/// The same in every process of one version, and of so few bits that it says nothing of a secret: it goes to disk.
+fn credentials(target: &config::Target) -> u16 {
     let mut hash = DefaultHasher::new();
     for (name, value) in &target.headers {
         (name.as_str(), value.as_bytes()).hash(&mut hash);
     }
     target.auth.hash(&mut hash);
-    hash.finish()
+    (hash.finish() & u64::from(u16::MAX)).try_into().unwrap_or_default()
 }
 
 /// Host and port, however the URL spells them.
@@ -199,7 +199,7 @@ fn primary(route: &config::Route) -> Option<Primary> {
         Failure::IsTold => u8::try_from(primary.wait.as_secs()).unwrap_or(u8::MAX),
         Failure::IsTriedAgain => 0,
     };
-    let target = route.to.get(usize::from(primary.ordinal))?.clone();
+    let target = route.primary_target()?.clone();
     Some(Primary { target, wait: primary.wait, caller: Caller::Waits { seconds } })
 }
 

@@ -284,6 +284,12 @@ fn unconnected_in_time(phase: Phase, via: Option<&Via>) -> Failure {
     match phase {
         Phase::Name | Phase::Connect if via.is_some() => proxy::own("no connection to the proxy in time"),
         Phase::Name => Failure::unsent(ErrorClass::LocalDns, "the resolver did not answer in time"),
+        // A proxy that keeps silent waits for the target as a rule. Were it charged to the proxy, a target that swallows every packet
+        // would be called for ever.
+        Phase::Tls if via.is_some() => {
+            let cause = "the proxy opened no tunnel in time, or the TLS handshake through it did not end";
+            Failure::unsent(ErrorClass::TimeoutConnect, cause)
+        }
         Phase::Tls => Failure::unsent(ErrorClass::TimeoutConnect, "the TLS handshake did not end in time"),
         Phase::Connect | Phase::Answer | Phase::Body => {
             Failure::unsent(ErrorClass::TimeoutConnect, "no connection in time")

@@ -74,9 +74,6 @@ pub(super) async fn take(
     wish: Wish,
 ) -> Result<Receipt, Problem> {
     let Terms { not_before, deadline, priority } = wish.terms;
-    if wish.terms.is_never_sent(route.deadline, front.engine.clock().now()) {
-        return Err(not_granted(&Wrong::NeverSent));
-    }
     let offer = Offer {
         tenant: Name::default_tenant(),
         route: Arc::clone(route),
@@ -140,6 +137,7 @@ fn refused(why: Refusal) -> Problem {
         Refusal::Conflict => {
             return Problem::new(IDEMPOTENCY_MISMATCH, "this Idempotency-Key was used with another request");
         }
+        Refusal::NeverSent => return not_granted(&Wrong::NeverSent),
         Refusal::Busy => Problem::new(BUSY, "as many requests wait for their commit as may wait"),
         Refusal::NoWorker => {
             Problem::new(BUSY, "an expression of this route could not run now; nothing was kept")

@@ -12,10 +12,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -82,7 +82,6 @@ pub async fn serve<S, F>(
     F: Future<Output = Response> + Send + 'static,
 {
     let room = Arc::new(Semaphore::new(bounds.connections));
-    let drain = GracefulShutdown::new();
     let mut open = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -92,7 +91,7 @@ pub async fn serve<S, F>(
         };
         match accepted {
             Ok((stream, permit)) => {
-                open.spawn(connection((stream, permit), bounds.headers, service.clone(), drain.watcher()));
+                open.spawn(connection((stream, permit), bounds.headers, service.clone(), stop.clone()));
                 while open.try_join_next().is_some() {}
             }
             Err(error) => {
@@ -104,7 +103,7 @@ pub async fn serve<S, F>(
     drop(listener);
     tokio::select! {
         biased;
-        () = drain.shutdown() => {}
+        () = async { while open.join_next().await.is_some() {} } => {}
         () = clock.sleep(bounds.grace) => {}
     }
     open.shutdown().await;
@@ -124,7 +123,7 @@ async fn connection<S, F>(
     (stream, permit): (TcpStream, OwnedSemaphorePermit),
     headers: Duration,
     service: S,
-    drain: hyper_util::server::graceful::Watcher,
+    mut stop: watch::Receiver<bool>,
 ) where
     S: Fn(Request<Incoming>) -> F + Send + 'static,
     F: Future<Output = Response> + Send + 'static,
@@ -144,8 +143,17 @@ async fn connection<S, F>(
             })
         }
     });
-    let served = builder.serve_connection(TokioIo::new(Worded::new(stream)), service).with_upgrades();
-    if let Err(error) = drain.watch(served).await {
+    let served = builder.serve_connection(TokioIo::new(Worded::new(stream)), service);
+    let mut served = pin!(served.with_upgrades());
+    let ended = tokio::select! {
+        biased;
+        ended = served.as_mut() => ended,
+        () = async { drop(stop.wait_for(|stop| *stop).await) } => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
         // The other side broke off or sent no HTTP: its affair.
         tracing::debug!(%error, "a connection ended early");
     }

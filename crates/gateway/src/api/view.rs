@@ -175,7 +175,8 @@ impl<'a> RayView<'a> {
         let (duty, undoes) = match ray.part.duty {
             Duty::Required => (None, None),
             Duty::Optional => (Some("optional"), None),
-            Duty::Undo(of) => (Some("undo"), target(of)),
+            // One that undoes itself undoes nothing.
+            Duty::Undo(of) => (Some("undo"), target(of).filter(|_| of != ray.id.ordinal())),
             Duty::Callback => (Some("callback"), None),
         };
         Self {

@@ -17,7 +17,7 @@ pub(crate) use target::{
 use super::field::{Either, Entries, Field, One, Several, Written};
 use super::form::{Accept, Count, DedupeBy, Way};
 use super::media::MediaRange;
-use super::settings::{LogFormat, LogLevel, StoreLocation};
+use super::settings::{LogFormat, LogLevel, StoreLocation, Switch};
 use super::units::ByteSize;
 use crate::config::event_type::TypePattern;
 use contract::Name;

@@ -296,6 +296,12 @@ impl fmt::Debug for Target {
 }
 
 impl Route {
+    /// The name of the target whose answer the caller gets.
+    #[must_use]
+    pub fn primary_target(&self) -> Option<&Name> {
+        self.to.get(usize::from(self.primary.as_ref()?.ordinal))
+    }
+
     /// The places of all that one of [`Self::to`] waits for, directly or through others.
     #[must_use]
     pub fn before(&self, index: usize) -> Vec<usize> {

@@ -4,7 +4,7 @@ use crate::world::{World, due, keyed, leased, name, on_every_store, tenant};
 use contract::delivery::{Attempt, AttemptResult, Capture, CaptureEnd, Death, Standing};
 use contract::message::Headers;
 use contract::part::{Audience, Caller, Duty, Part, Reads, Rule};
-use contract::query::{Change, Delivered};
+use contract::query::{Change, Delivered, Edit};
 use contract::store::{Accept, Accepted, Position, Settlement, Settles, Start};
 use contract::{DeliveryId, Message, Name, limits};
 use std::sync::Arc;
@@ -275,7 +275,7 @@ on_every_store! {
         world.store().change(revive()).await.unwrap();
         assert_eq!(waits(&world.ticket(message.id).await), (Standing::Leased, 3), "it is in flight");
         let told = end(&world, position, message.first.at(1), Standing::Delivered).await;
-        assert_eq!((told.answers, told.moved), (vec![contract::store::Settled::Recorded], vec![]));
+        assert_eq!((told.answers, told.moved), (vec![contract::store::Settled::TakenBack], vec![]));
         assert_eq!(waits(&world.ticket(message.id).await), (Standing::Waiting, 3));
         assert_eq!(claimed(&world, "stock").await, 1);
         assert_eq!(moved(end(&world, position, message.first, REFUSED).await), [(name("shop"), Standing::Due(world.now()))]);
@@ -285,6 +285,43 @@ on_every_store! {
         world.store().change(Change::Revive { tenant: tenant(), deliveries: again }).await.unwrap();
         world.crash().await;
         assert_eq!(waits(&world.ticket(message.id).await), (Standing::Waiting, 4), "the process died with it");
+    }
+
+    async fn an_edit_of_a_callback_is_for_its_own_run(world: World) {
+        let starts = vec![leased("stock"), waiting("shop", Duty::Callback, &[])];
+        let (message, position) = world.keep(starts).await;
+        let revive = |ordinal| Change::Revive { tenant: tenant(), deliveries: vec![(message.first.at(ordinal), world.now())] };
+        end(&world, position, message.first, REFUSED).await;
+        assert_eq!(claimed(&world, "shop").await, 1);
+        end(&world, position, message.first.at(1), REFUSED).await;
+        let edit = Edit { headers: Headers::default(), body: "by hand".into() };
+        let change = Change::Edit { tenant: tenant(), delivery: message.first.at(1), edit: edit.clone() };
+        world.store().change(change).await.unwrap();
+        world.store().change(revive(1)).await.unwrap();
+        let lease = world.claim("shop", 9).await.leases.remove(0);
+        assert_eq!((lease.delivery.revision, lease.edit), (1, Some(edit)));
+        end(&world, position, message.first.at(1), Standing::Delivered).await;
+        world.store().change(revive(0)).await.unwrap();
+        assert_eq!(claimed(&world, "stock").await, 1);
+        end(&world, position, message.first, Standing::Delivered).await;
+        let lease = world.claim("shop", 9).await.leases.remove(0);
+        assert_eq!((lease.delivery.run, lease.delivery.revision, lease.edit), (3, 0, None), "this run is told as it is");
+    }
+
+    async fn what_is_never_sent_is_answered_only_as_a_repeat(world: World) {
+        let once = || crate::world::once("k", 1);
+        let first = Accept { once: once(), ..world.item(vec![leased("crm")]) };
+        let late = || {
+            let item = world.item(vec![leased("crm")]);
+            let message = Message { deadline: Some(item.message.received), ..(*item.message).clone() };
+            Accept { message: Arc::new(message), ..item }
+        };
+        assert_eq!(world.accept_one(Accept { once: once(), ..late() }).await, Accepted::NeverSent);
+        assert_eq!(world.accept_one(late()).await, Accepted::NeverSent);
+        let id = first.message.id;
+        assert!(matches!(world.accept_one(first).await, Accepted::New { .. }), "nothing was kept");
+        let again = world.accept_one(Accept { once: once(), ..late() }).await;
+        assert!(matches!(again, Accepted::Same { id: same, .. } if same == id), "{again:?}");
     }
 
     async fn another_run_of_a_callback_is_no_news(world: World) {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use contract::delivery::{ErrorClass, Standing, Suspicion};
 use contract::part::{self, Duty, Part};
 use contract::target::{Outcome, Parcel};
-use contract::{DeliveryId, Name, Timestamp, limits};
+use contract::{Clock, DeliveryId, Name, Timestamp, limits};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -49,7 +49,8 @@ impl Book {
         let repeat = ray.succeeded;
         let edited = ray.edited.is_some();
         let cancelled = self.cancelled.contains(&id);
-        let standing = ray.standing;
+        let (standing, unwanted) = (ray.standing, ray.unwanted);
+        self.check(Rule::Routed, !unwanted, || format!("{word} is sent although its filter said no"));
         self.check(Rule::Leased, leased, || format!("{word} is sent while it is {standing:?}"));
         self.check(Rule::Truthful, next, || format!("{word} is sent as attempt {}", parcel.attempt));
         self.check(Rule::InTime, !late, || format!("{word} is sent after its deadline"));
@@ -72,8 +73,10 @@ impl Book {
         if let Some(lane) = self.lanes.get_mut(target) {
             lane.in_flight.insert(id);
         }
+        self.stir(target);
         self.check_concurrency(target);
         self.check_rate(target);
+        self.check_turns(target, id);
         if let Some(ray) = self.ray(id) {
             ray.sends += 1;
             if let Some(lease) = &mut ray.lease {
@@ -89,11 +92,12 @@ impl Book {
         self.next_event();
         let word = self.word(id);
         self.say(|| format!("ended {word}: {seen:?}"));
-        let (at, life) = (self.now(), self.life);
+        let (at, tick, life) = (self.now(), self.clock.tick(), self.life);
         let jitter = self.recipe.targets.get(target).map_or(0.0, |target| target.jitter);
         let (mut proven, mut probes) = (false, 0);
         if let Some(lane) = self.lanes.get_mut(target) {
             lane.in_flight.remove(&id);
+            lane.stirred = tick;
             proven = lane.hold.proven;
             probes = lane.hold.auth.map_or(0, |(_, step)| step);
         }

@@ -73,7 +73,7 @@ impl Check<'_> {
             before.iter().filter_map(|index| route.to.get(*index)).any(|one| one.as_str() == name)
         };
         let reader = &target.name;
-        let primary = route.primary.as_ref().and_then(|primary| route.to.get(usize::from(primary.ordinal)));
+        let primary = route.primary_target();
         let help = |read: &str| match undoes {
             Some(undone) => {
                 format!("it undoes `{undone}`: it can read that one, and those that wait before it")

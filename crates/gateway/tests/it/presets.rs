@@ -184,6 +184,7 @@ async fn delivered(config: &Config, vendor: &Vendor, mock: &Mock) -> (Outcome, T
         body,
         form: Form::Untouched,
         head: Head::default(),
+        keep: contract::target::Keep::default(),
     };
     let outcome = plan.target.deliver(&Call { parcels: vec![parcel] }).await.remove(0);
     (outcome, plan)
@@ -201,6 +202,8 @@ fn comes_to(outcome: &Outcome, plan: &TargetPlan) -> String {
         refused: Refused::Never,
         now,
         random: 0,
+        audience: contract::part::Audience::default(),
+        told_until: None,
     };
     let judged = judge(outcome, &facts);
     match (judged.verdict, judged.effect) {

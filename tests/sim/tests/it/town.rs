@@ -250,6 +250,7 @@ impl Town {
             deadline: None,
             priority: Priority::Normal,
             key: Some(Arc::new(Same)),
+            primary: None,
         };
         let mut routes: Vec<RoutePlan> =
             houses.iter().map(|house| route(house.name, std::slice::from_ref(house))).collect();
@@ -292,6 +293,7 @@ impl Town {
             deadline: None,
             not_before: None,
             priority: None,
+            caller: contract::part::Caller::Away,
         };
         self.engine.accept(offer).await.unwrap()
     }

@@ -33,6 +33,7 @@ pub struct Serve {
 
 impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let known = self.contents();
         let Some(config) = load::or_report(&self.config) else { return Ok(ExitCode::FAILURE) };
         logs::start(level(config.log.level), format(config.log.format));
         load::report(&config.warnings);
@@ -42,7 +43,7 @@ impl Serve {
         raise_file_limit();
         let app = App::start(config).await?;
         tracing::info!(listen = %app.front_address, admin = %app.admin_address, "fanlight is ready");
-        let failure = self.until_end(&app, &mut signals, &watcher).await;
+        let failure = self.until_end(&app, &mut signals, &watcher, known).await;
         match failure {
             Some(reason) => anyhow::bail!("{reason}"),
             None => {
@@ -63,30 +64,38 @@ impl Serve {
     }
 
     /// Ends at a signal, or with the reason of a failure.
-    async fn until_end(&self, app: &App, signals: &mut Signals, watcher: &FileWatcher) -> Option<String> {
-        let mut known = self.contents();
+    async fn until_end(
+        &self,
+        app: &App,
+        signals: &mut Signals,
+        watcher: &FileWatcher,
+        mut known: Contents,
+    ) -> Option<String> {
         loop {
+            // Looked at first: a change while it started came before the watcher. A touched file, or another file of its folder, is no
+            // new configuration.
+            let now = self.contents();
+            if now != known {
+                known = now;
+                self.reload(app).await;
+            }
             tokio::select! {
                 biased;
                 signal = signals.next() => match signal {
                     Asked::End => return None,
-                    Asked::Reload => self.reload(app).await,
-                },
-                reason = app.failure() => return Some(reason),
-                () = watcher.changed() => {
-                    // A touched file, or another file of its folder, is no new configuration.
-                    let now = self.contents();
-                    if now != known {
-                        known = now;
+                    Asked::Reload => {
+                        known = self.contents();
                         self.reload(app).await;
                     }
-                }
+                },
+                reason = app.failure() => return Some(reason),
+                () = watcher.changed() => {}
             }
         }
     }
 
     /// The configuration, and its encrypted secrets.
-    fn contents(&self) -> [Option<Vec<u8>>; 2] {
+    fn contents(&self) -> Contents {
         let secrets = config::secrets(&self.config, &Process).ok();
         let secrets = secrets.and_then(|secrets| std::fs::read(secrets.file).ok());
         [std::fs::read(&self.config).ok(), secrets]
@@ -106,6 +115,9 @@ impl Serve {
         }
     }
 }
+
+/// Of two files; none for one that cannot be read.
+type Contents = [Option<Vec<u8>>; 2];
 
 fn threads(number: &str) -> Result<NonZeroUsize, &'static str> {
     number.parse().map_err(|_| "a whole number of threads, at least 1")

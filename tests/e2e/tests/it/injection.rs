@@ -82,8 +82,10 @@ fn meant(seen: &[Wire], host: &str) -> Result<()> {
         let path = wire.word(1);
         ensure!(wire.word(0) == "POST" && wire.word(2) == "HTTP/1.1", "{wire:?}");
         ensure!(path == "/hook" || path.starts_with("/hook/"), "{wire:?}");
-        let climbs = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
-        let climbs = climbs.split(['/', '?', ';']).any(|part| part == ".." || part == ".");
+        let segments = path.split('?').next().unwrap_or_default();
+        let climbs =
+            segments.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
+        let climbs = climbs.split(['/', ';']).any(|part| part == ".." || part == ".");
         ensure!(!climbs && !path.contains('@'), "{wire:?}");
         ensure!(wire.header("host") == Some(host), "{wire:?}");
         let hosts = wire.headers.iter().filter(|(name, _)| name == "host").count();

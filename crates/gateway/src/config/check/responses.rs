@@ -42,7 +42,7 @@ impl Check<'_> {
 
     /// What a rule covers is covered before it is stored, so for those too who read it out of the store.
     fn warn_of_covered(&mut self, place: Place, route: &Route, targets: &[Target]) {
-        for (name, part) in route.to.iter().zip(&route.parts).filter(|(_, part)| part.audience.is_there()) {
+        for (name, _) in route.to.iter().zip(&route.parts).filter(|(_, part)| part.audience.is_there()) {
             let target = targets.iter().find(|target| target.name == *name);
             if target.is_some_and(|target| !target.redact.body.is_empty()) {
                 let message =

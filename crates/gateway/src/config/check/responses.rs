@@ -42,9 +42,10 @@ impl Check<'_> {
 
     /// What a rule covers is covered before it is stored, so for those too who read it out of the store.
     fn warn_of_covered(&mut self, place: Place, route: &Route, targets: &[Target]) {
-        for (name, _) in route.to.iter().zip(&route.parts).filter(|(_, part)| part.audience.is_there()) {
+        for (name, part) in route.to.iter().zip(&route.parts) {
+            let is_read = part.audience.is_there() || route.primary_target() == Some(name);
             let target = targets.iter().find(|target| target.name == *name);
-            if target.is_some_and(|target| !target.redact.body.is_empty()) {
+            if is_read && target.is_some_and(|target| !target.redact.body.is_empty()) {
                 let message =
                     format!("`redact` covers parts of what `{name}` answers, for those too who read it here");
                 let help = "an answer that is no JSON they get as ***; name places that nobody reads, for other targets only";

@@ -459,3 +459,18 @@ fn encrypted_secrets_are_opened_with_the_key_of_the_environment_or_of_the_file()
     );
     assert_eq!(good(&format!("{elsewhere}{text}")).targets[0].url, "https://example.com/s3cret");
 }
+
+#[test]
+fn a_rule_for_an_answer_that_others_read_is_warned_of() {
+    let warned = |route: &str, target: &str| {
+        let targets = format!(
+            "out: {{ url: https://example.com/, redact: {{ body: [/card] }} }}\n  next: {{ url: https://example.com/{target} }}"
+        );
+        let text =
+            format!("routes:\n  in: {{ accept: POST /in, to: [out, next]{route} }}\ntargets:\n  {targets}\n");
+        good(&text).warnings.to_string().contains("`redact` covers parts of what `out` answers")
+    };
+    assert!(!warned("", ""));
+    assert!(warned(", primary: out", ""));
+    assert!(warned(", after: { next: out }", ", body: '$responses.out.body'"));
+}

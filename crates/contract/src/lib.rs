@@ -11,6 +11,7 @@ pub mod entropy;
 pub mod expression;
 pub mod field;
 pub mod group;
+pub mod history;
 pub mod id;
 pub mod limits;
 pub mod line;

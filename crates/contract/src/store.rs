@@ -4,6 +4,7 @@
 //! commit; one bad item never fails its neighbours. `tests/it` of `stores` is the exact specification.
 
 use crate::delivery::{Attempt, Death, Delivery, ShapeId, Standing};
+use crate::history::{Append, Appended, Span, Stretch};
 pub use crate::id::Position;
 use crate::line::{Line, Lines, Priority};
 pub use crate::moved::Moved;
@@ -46,6 +47,13 @@ pub trait Store: Send + Sync {
 
     /// Does what a person asks for.
     fn change(&self, change: Change) -> Answer<'_, Changed>;
+
+    /// Gives messages that were accepted before one more delivery each: one answer per item, in order.
+    fn append(&self, batch: Vec<Append>) -> Answer<'_, Vec<Appended>>;
+
+    /// Messages of the past after a place, in order of position: at most `limit`, fewer when they are large or when many others lie
+    /// between. What was committed before the call is not passed over.
+    fn history(&self, span: Span, after: Option<Position>, limit: usize) -> Answer<'_, Stretch>;
 
     /// One ticket.
     fn ticket(&self, tenant: &Name, id: MessageId) -> Answer<'_, Found<Ticket>>;
@@ -277,6 +285,8 @@ pub enum Scope {
     Shape(ShapeId),
     /// Progress of a redrive, by its id.
     Redrive(MessageId),
+    /// Progress of a replay, by its id.
+    Replay(MessageId),
 }
 
 /// The kinds of [`Scope`].
@@ -288,6 +298,8 @@ pub enum ScopeKind {
     Shape,
     /// [`Scope::Redrive`]
     Redrive,
+    /// [`Scope::Replay`]
+    Replay,
 }
 
 /// State with its version.

@@ -61,7 +61,11 @@ impl Engine {
                 targets: own,
             })
         });
-        let routes = routes.collect();
+        let routes: Vec<Arc<Route>> = routes.collect();
+        let mut known = self.routes.lock();
+        known.retain(|route| route.strong_count() > 0);
+        known.extend(routes.iter().map(Arc::downgrade));
+        drop(known);
         self.wake.wake();
         Ok(routes)
     }

@@ -12,7 +12,8 @@ pub(crate) struct Done {
     pub(crate) settlement: Settlement,
     pub(crate) lane: Arc<Lane>,
     pub(crate) message: MessageId,
-    pub(crate) received: Timestamp,
+    /// None for a replay: how long it took since then says nothing.
+    pub(crate) received: Option<Timestamp>,
     pub(crate) deadline: Option<Timestamp>,
     /// Somebody waits for its ticket.
     pub(crate) awaited: bool,
@@ -34,6 +35,7 @@ impl Done {
         let settlement =
             Settlement { position: lease.position, delivery: lease.delivery.id, attempt, standing };
         let Message { id: message, received, .. } = *lease.message;
+        let received = Some(received).filter(|_| lease.delivery.duty.replay().is_none());
         let deadline = lease.deadline();
         Self { settlement, lane: Arc::clone(lane), message, received, deadline, awaited: false, line }
     }

@@ -34,6 +34,13 @@ pub struct Route {
     pub(crate) rays: Vec<Ray>,
 }
 
+impl Route {
+    /// Whether its messages go to this target.
+    pub(crate) fn brings_to(&self, target: &Name) -> bool {
+        self.rays.iter().any(|ray| ray.lane.name == *target && ray.part.duty.brings_message())
+    }
+}
+
 /// One way out of a route.
 pub(crate) struct Ray {
     pub(crate) lane: Arc<Lane>,

@@ -59,7 +59,8 @@ impl Engine {
             self.deadlines.note(Some(now));
         }
         if standing.is_final() {
-            let (message, delivery, standing, age) = (*message, *delivery, *standing, now.since(*received));
+            let (message, delivery, standing, age) =
+                (*message, *delivery, *standing, Some(now.since(*received)));
             self.tell(&Happened::Settled { message, delivery, target, standing, age });
         }
         self.watch.changed(*message);
@@ -80,7 +81,8 @@ fn tell(engine: &Engine, done: &Done, settled: Settled, now: Timestamp) {
         engine.put_on_disk(&done.lane, done.line, at);
         engine.deadlines.note(done.deadline);
     }
-    let (message, target, age) = (done.message, &done.lane.name, now.since(done.received));
+    let (message, target, age) =
+        (done.message, &done.lane.name, done.received.map(|received| now.since(received)));
     engine.tell(&Happened::Settled { message, delivery, target, standing, age });
     engine.watch.changed(done.message);
 }

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod ago;
 mod answers;
 mod check;
 mod client;
@@ -9,6 +10,7 @@ mod demo;
 mod header;
 pub mod mock;
 mod payload;
+mod replay;
 mod schema;
 mod screen;
 mod send;
@@ -19,6 +21,7 @@ mod ticket;
 mod try_out;
 mod verify;
 
+use ago::time_or_ago;
 use clap::{Parser, Subcommand};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -48,6 +51,7 @@ enum Command {
     Ticket(ticket::Show),
     Tail(tail::Tail),
     Dead(dead::Dead),
+    Replay(replay::Replay),
     Target(target::Target),
     Mock(mock::Mock),
     Schema(schema::Schema),
@@ -98,6 +102,7 @@ impl Command {
             Self::Ticket(ticket) => client()?.block_on(ticket.run()),
             Self::Tail(tail) => client()?.block_on(tail.run()),
             Self::Dead(dead) => client()?.block_on(dead.run()),
+            Self::Replay(replay) => client()?.block_on(replay.run()),
             Self::Target(target) => client()?.block_on(target.run()),
             Self::Mock(mock) => client()?.block_on(mock.run()),
             Self::Schema(schema) => schema.run(),

@@ -123,6 +123,7 @@ async fn fate(
         revision: 0,
         attempt: 1,
         suspect: Suspicion::Clear,
+        replay: None,
         at: message.received,
         message: Arc::clone(message),
         body: body.unwrap_or_else(|| message.body.clone()),

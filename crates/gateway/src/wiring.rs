@@ -138,7 +138,7 @@ fn ways(route: &config::Route, targets: &[config::Target]) -> Vec<Way> {
 
 impl Report for Wiring {
     fn report(&self, ticket: &Ticket) -> Bytes {
-        let own = ticket.deliveries.iter().filter(|ray| ray.part.duty != Duty::Callback);
+        let own = ticket.deliveries.iter().filter(|ray| ray.part.duty.is_of_group());
         let ticket = Ticket { deliveries: own.cloned().collect(), ..ticket.clone() };
         // Plain data with string keys: it always has a JSON form.
         serde_json::to_vec(&TicketView::new(&ticket, &|_| None)).unwrap_or_default().into()

@@ -8,6 +8,7 @@
 
 mod accept;
 mod admit;
+mod append;
 mod batch;
 mod carry;
 mod catalog;
@@ -24,6 +25,7 @@ mod group;
 mod head;
 mod heal;
 mod health;
+mod history;
 mod hot;
 mod inline;
 mod ledger;

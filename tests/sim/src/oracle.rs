@@ -269,6 +269,7 @@ impl Book {
             Duty::Required | Duty::Optional => format!("{n}→t{}", ray.target),
             Duty::Undo(of) => format!("{n}→t{} (undo {of})", ray.target),
             Duty::Callback => format!("{n}→t{} (callback)", ray.target),
+            Duty::Replay(of) => format!("{n}→t{} (replay {of})", ray.target),
         }
     }
 

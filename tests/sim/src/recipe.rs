@@ -138,7 +138,7 @@ impl Recipe {
         let ways = all.iter().filter(|way| stays(way)).map(|way| {
             let duty = match way.part.duty {
                 Duty::Undo(of) => Duty::Undo(place(&of).unwrap_or_default()),
-                Duty::Required | Duty::Optional | Duty::Callback => way.part.duty,
+                Duty::Required | Duty::Optional | Duty::Callback | Duty::Replay(_) => way.part.duty,
             };
             let after = way.part.after.iter().filter_map(place).collect();
             WayRecipe { target: way.target, part: Part { duty, after } }

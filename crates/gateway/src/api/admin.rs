@@ -1,7 +1,8 @@
-//! The admin door: targets, dead letters, redrives, the live tail, health and metrics.
+//! The admin door: targets, dead letters, redrives, replays, the live tail, health and metrics.
 
 mod dead;
 pub(crate) mod edit;
+mod replays;
 mod targets;
 
 use super::front::Front;
@@ -51,6 +52,9 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/dead/discard", post(dead::discard))
         .route("/v1/dead/{delivery}", get(dead::show).patch(dead::edit))
         .route("/v1/redrives/{id}", get(dead::progress))
+        .route("/v1/replays", get(replays::list).post(replays::begin))
+        .route("/v1/replays/{id}", get(replays::show))
+        .route("/v1/replays/{id}/cancel", post(replays::cancel))
         .fallback(async |uri: Uri| nowhere::at_admin(uri.path()))
         .method_not_allowed_fallback(async || nowhere::wrong_method())
         .layer(map_response(errors_are_problems))

@@ -147,6 +147,7 @@ impl<'a> RayView<'a> {
             Duty::Optional => (Some("optional"), None),
             Duty::Undo(of) => (Some("undo"), target(of)),
             Duty::Callback => (Some("callback"), None),
+            Duty::Replay(_) => (Some("replay"), None),
         };
         Self {
             id: ray.id,

@@ -132,6 +132,47 @@ pub(super) struct Redrive {
     pub(super) done: bool,
 }
 
+/// How far a replay is.
+#[derive(Debug, Deserialize)]
+pub(super) struct Replay {
+    pub(super) id: String,
+    pub(super) state: String,
+    pub(super) filter: ReplayFilter,
+    pub(super) to: String,
+    pub(super) began: Moment,
+    pub(super) share: f64,
+    pub(super) counts: ReplayCounts,
+    pub(super) failure: Option<String>,
+}
+
+/// Whose messages a replay sends.
+#[derive(Debug, Deserialize)]
+pub(super) struct ReplayFilter {
+    pub(super) route: String,
+}
+
+/// What a replay has done.
+#[derive(Debug, Deserialize)]
+pub(super) struct ReplayCounts {
+    pub(super) sent: u64,
+    pub(super) present: u64,
+    pub(super) skipped: u64,
+    pub(super) failed: u64,
+}
+
+/// What a replay would do.
+#[derive(Debug, Deserialize)]
+pub(super) struct DryReplay {
+    pub(super) matches: u64,
+    pub(super) counts: ReplayCounts,
+}
+
+/// All replays.
+#[derive(Debug, Deserialize)]
+pub(super) struct Replays {
+    pub(super) replays: Vec<Replay>,
+}
+
 /// All targets.
 #[derive(Debug, Deserialize)]
 pub(super) struct Targets {

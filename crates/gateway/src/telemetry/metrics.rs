@@ -46,6 +46,7 @@ pub struct Metrics {
     oldest_due: Family<Target, Gauge<f64, AtomicU64>>,
     held: Family<TargetReason, Gauge>,
     breaker: Family<TargetTurn, Counter>,
+    replayed: Family<TargetOutcome, Counter>,
     ready: Gauge,
     hot: ArcSwap<HashMap<Name, Hot>>,
 }
@@ -145,6 +146,7 @@ impl Default for Metrics {
             oldest_due: Family::default(),
             held: Family::default(),
             breaker: Family::default(),
+            replayed: Family::default(),
             ready: Gauge::default(),
             hot: ArcSwap::default(),
         };
@@ -211,6 +213,11 @@ impl Metrics {
             "breaker",
             "Turns of breakers: opened, ramping (a first call has succeeded), closed",
             self.breaker.clone(),
+        );
+        r.register(
+            "replayed",
+            "Messages that replays looked at, by what became of them",
+            self.replayed.clone(),
         );
         r.register("ready", "1 while messages can be kept", self.ready.clone());
     }
@@ -314,7 +321,9 @@ impl Listener for Metrics {
             }
             Happened::Settled { target, standing: Standing::Delivered, age, .. } => self.hot(target, |hot| {
                 hot.delivered.inc();
-                hot.delivery_seconds.observe(age.as_secs_f64());
+                if let Some(age) = age {
+                    hot.delivery_seconds.observe(age.as_secs_f64());
+                }
             }),
             Happened::Settled { target, standing, .. } => {
                 let Some(outcome) = outcome(*standing) else { return };
@@ -345,7 +354,13 @@ impl Listener for Metrics {
                 let labels = TargetTurn { target: Label((*target).clone()), turn: turn.word() };
                 self.breaker.get_or_create(&labels).inc();
             }
-            Happened::Held { .. } | Happened::Turned(_) => {}
+            Happened::Replayed { replay, step } => {
+                for (outcome, count) in step.outcomes() {
+                    let labels = TargetOutcome { target: Label(replay.order.to.clone()), outcome };
+                    self.replayed.get_or_create(&labels).inc_by(count);
+                }
+            }
+            Happened::Held { .. } | Happened::Turned(_) | Happened::Replay { .. } => {}
         }
     }
 }

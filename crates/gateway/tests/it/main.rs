@@ -20,6 +20,7 @@ mod live;
 mod program;
 mod reference;
 mod reload;
+mod replay;
 mod shaping;
 mod tables;
 mod terms;

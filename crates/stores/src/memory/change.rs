@@ -2,7 +2,7 @@
 
 use super::state::{Entry, Kept, Spot, State};
 use crate::sqlite::matches;
-use contract::delivery::Standing;
+use contract::delivery::{Attempt, Standing};
 use contract::query::{Change, Changed, Cursor, Delivered, Detail, Filter, Page, Row};
 use contract::store::{Pruned, Retention};
 use contract::ticket::{Found, Ray, Ticket};
@@ -150,17 +150,7 @@ impl State {
         if kept.message.tenant != *tenant {
             return Found::Unknown;
         }
-        let ray = |(ordinal, entry): (u16, &Entry)| Ray {
-            id: kept.message.first.at(ordinal),
-            target: entry.start.target.clone(),
-            part: entry.start.part.clone(),
-            standing: entry.standing,
-            run: entry.run,
-            attempts: entry.history.clone(),
-        };
-        let deliveries = (0..).zip(&kept.entries).map(ray).collect();
-        let (route, received) = (kept.message.route.clone(), kept.message.received);
-        Found::Here(Ticket { id, route, received, rule: kept.rule, deliveries })
+        Found::Here(ticket(kept, |entry| entry.history.clone()))
     }
 
     pub(super) fn detail(&self, tenant: &Name, id: DeliveryId) -> Found<Detail> {
@@ -233,6 +223,21 @@ impl State {
         pruned.oldest = messages.values().map(|kept| kept.message.id.made()).min();
         pruned
     }
+}
+
+/// With the attempts that `attempts` gives for each delivery.
+pub(super) fn ticket(kept: &Kept, attempts: impl Fn(&Entry) -> Vec<Attempt>) -> Ticket {
+    let ray = |(ordinal, entry): (u16, &Entry)| Ray {
+        id: kept.message.first.at(ordinal),
+        target: entry.start.target.clone(),
+        part: entry.start.part.clone(),
+        standing: entry.standing,
+        run: entry.run,
+        attempts: attempts(entry),
+    };
+    let deliveries = (0..).zip(&kept.entries).map(ray).collect();
+    let (route, received) = (kept.message.route.clone(), kept.message.received);
+    Ticket { id: kept.message.id, route, received, rule: kept.rule, deliveries }
 }
 
 fn row(kept: &Kept, ordinal: u16, entry: &Entry) -> Row {

@@ -320,7 +320,7 @@ impl State {
         self.index(spot);
     }
 
-    fn index(&mut self, spot: Spot) {
+    pub(super) fn index(&mut self, spot: Spot) {
         let Some((tenant, entry)) = self.with_tenant(spot) else { return };
         let lane = (tenant.clone(), entry.start.target.clone());
         let key = self.key_of(&tenant, &entry.start).filter(|_| !entry.standing.is_final());
@@ -391,7 +391,7 @@ impl Entry {
         self.history.push(attempt.clone());
     }
 
-    fn new(start: Start, standing: Standing, received: Timestamp) -> Self {
+    pub(super) fn new(start: Start, standing: Standing, received: Timestamp) -> Self {
         let history: Vec<Attempt> = start.fault.as_deref().cloned().into_iter().collect();
         Self {
             start,

@@ -63,6 +63,7 @@ impl<'a> Batch<'a> {
             Work::Renew(_) => Reply::Renewed(Renewed::Fenced),
             Work::Expire(now) => Reply::Expired(self.expire(*now)?),
             Work::Change(change) => Reply::Changed(self.change(change)?),
+            Work::Append(batch) => Reply::Appended(self.append(batch)?),
             Work::Backlog => Reply::Backlog(self.backlog()?),
             Work::Bury(messages) => {
                 messages.iter().try_for_each(|position| self.bury_if_damaged(*position))?;

@@ -1,13 +1,13 @@
 //! The packed, versioned forms of an attempt and of what a message started with.
 
 use bytes::Bytes;
-use contract::Timestamp;
 use contract::delivery::{
     Attempt, AttemptResult, Capture, CaptureEnd, ErrorClass, ShapeId, Suspicion, Timings,
 };
 use contract::limits;
 use contract::part::{Duty, Part, Rule};
 use contract::store::OrderKey;
+use contract::{MessageId, Timestamp};
 use std::time::Duration;
 
 const VERSION: u8 = 1;
@@ -21,13 +21,14 @@ const REQUIRED: u8 = 0;
 const OPTIONAL: u8 = 1;
 const UNDO: u8 = 2;
 const CALLBACK: u8 = 3;
+const REPLAY: u8 = 4;
 const SUSPECT: u8 = 1;
 const HAS_NEXT: u8 = 2;
 const ANSWERED: u8 = 4;
 const HAS_CLASS: u8 = 8;
 const HAS_TYPE: u8 = 16;
 
-/// How one delivery of a message began: kept with the message, never changed.
+/// How one delivery of a message began: kept with the message, never changed. A replay adds another at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Beginning {
     pub(super) lane: u32,
@@ -91,6 +92,10 @@ fn pack_part(part: &Part, into: &mut Vec<u8>) {
             put(into, u64::from(of));
         }
         Duty::Callback => into.push(CALLBACK),
+        Duty::Replay(of) => {
+            into.push(REPLAY);
+            into.extend_from_slice(&of.to_bits().to_le_bytes());
+        }
     }
     put(into, part.after.len() as u64);
     for before in &part.after {
@@ -104,6 +109,7 @@ fn unpack_part(from: &mut Reader<'_>) -> Option<Part> {
         OPTIONAL => Duty::Optional,
         UNDO => Duty::Undo(u16::try_from(from.number()?).ok()?),
         CALLBACK => Duty::Callback,
+        REPLAY => Duty::Replay(MessageId::from_bits(u128::from_le_bytes(from.bytes(16)?.try_into().ok()?))),
         _ => return None,
     };
     let count = from.number()?;
@@ -356,6 +362,7 @@ mod tests {
             parted(Duty::Optional, &[]),
             parted(Duty::Undo(200), &[]),
             parted(Duty::Callback, &[]),
+            parted(Duty::Replay(MessageId::from_bits(u128::MAX - 7)), &[]),
         ];
         for rule in [Rule::All, Rule::Quorum(2)] {
             let all = Beginnings { rule, each: each.clone() };

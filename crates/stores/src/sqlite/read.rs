@@ -7,6 +7,7 @@ use super::place::{Number, Spot};
 use super::slice::{Row, Slice};
 use super::trouble::{Result, Stumble, Trouble};
 use super::work::{Query, Reply};
+use contract::delivery::Attempt;
 use contract::query::{self, Detail};
 use contract::ticket::{Found, Ray, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
@@ -28,6 +29,7 @@ impl Shelf<'_> {
                 Reply::List(self.list(tenant, filter, *after, *limit)?)
             }
             Query::Detail(tenant, id) => Reply::Detail(Box::new(self.detail(tenant, *id)?)),
+            Query::History(span, after, limit) => Reply::History(self.history(span, *after, *limit)?),
             Query::State(scope) => Reply::State(catalog::state(self.catalog, scope)?),
             Query::States(kind) => Reply::States(catalog::states(self.catalog, *kind)?),
         })
@@ -38,7 +40,7 @@ impl Shelf<'_> {
             tenant,
             id.made(),
             |slice| slice.head_by_id(id),
-            |slice, head| self.read_ticket(slice, head),
+            |slice, head| self.read_ticket(slice, head, Slice::attempts),
         )
     }
 
@@ -71,11 +73,17 @@ impl Shelf<'_> {
         Ok(if gone { Found::Gone } else { Found::Unknown })
     }
 
-    fn read_ticket(&self, slice: &Slice, head: &Head) -> Result<Ticket> {
+    /// With the attempts that `attempts` gives for each delivery that has some.
+    pub(super) fn read_ticket(
+        &self,
+        slice: &Slice,
+        head: &Head,
+        attempts: impl Fn(&Slice, Spot) -> Result<Vec<Attempt>>,
+    ) -> Result<Ticket> {
         let mut deliveries = Vec::with_capacity(head.beginnings.len());
         for (ordinal, beginning) in (0..).zip(&head.beginnings) {
             let row = self.row_or_implied(slice, head, ordinal)?;
-            let attempts = if row.kept == 0 { Vec::new() } else { slice.attempts(row.spot)? };
+            let attempts = if row.kept == 0 { Vec::new() } else { attempts(slice, row.spot)? };
             deliveries.push(Ray {
                 id: head.first.at(ordinal),
                 target: self.names.target(row.lane)?,
@@ -113,12 +121,7 @@ impl Shelf<'_> {
         Ok(Row::new(spot, beginning.lane, Code::Leased))
     }
 
-    pub(super) fn list_row(
-        &self,
-        head: &Head,
-        row: &Row,
-        last: Option<contract::delivery::Attempt>,
-    ) -> Result<query::Row> {
+    pub(super) fn list_row(&self, head: &Head, row: &Row, last: Option<Attempt>) -> Result<query::Row> {
         Ok(query::Row {
             id: head.first.at(row.spot.ordinal()),
             message: head.id,

@@ -190,6 +190,12 @@ impl Slice {
         (position.0 - if self.number == Number::CARRIED { 0 } else { self.number.base() }).cast_signed()
     }
 
+    /// The last row that is not after this place.
+    pub(super) fn row_until(&self, position: Position) -> i64 {
+        let base = if self.number == Number::CARRIED { 0 } else { self.number.base() };
+        position.0.saturating_sub(base).cast_signed()
+    }
+
     pub(super) fn position(&self, row: i64) -> Position {
         Position(row.cast_unsigned() + self.number.base())
     }

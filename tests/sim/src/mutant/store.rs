@@ -3,11 +3,12 @@
 use super::Mutant;
 use bytes::Bytes;
 use contract::delivery::{Death, Standing, Suspicion};
+use contract::history::{Append, Appended, Span, Stretch};
 use contract::part::{Duty, Rule};
 use contract::query::{Change, Changed, Cursor, Delivered, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Lease, Pruned, Readiness, Renewed,
-    Retention, Scope, ScopeKind, Session, Settled, Settlement, Settles, Store, Versioned,
+    Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Lease, Position, Pruned, Readiness,
+    Renewed, Retention, Scope, ScopeKind, Session, Settled, Settlement, Settles, Store, Versioned,
 };
 use contract::ticket::{Found, Ray, Ticket};
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
@@ -61,7 +62,7 @@ impl MutantStore {
                 Duty::Undo(_) if self.is(Mutant::HastyUndo) => {
                     start.standing = Standing::Due(accept.message.received);
                 }
-                Duty::Required | Duty::Optional | Duty::Undo(_) | Duty::Callback => {}
+                Duty::Required | Duty::Optional | Duty::Undo(_) | Duty::Callback | Duty::Replay(_) => {}
             }
         }
         if self.is(Mutant::LostDelivery) && accept.deliveries.len() > 1 {
@@ -213,6 +214,14 @@ impl Store for MutantStore {
 
     fn backlog(&self) -> Answer<'_, Vec<Backlog>> {
         self.store.backlog()
+    }
+
+    fn append(&self, batch: Vec<Append>) -> Answer<'_, Vec<Appended>> {
+        self.store.append(batch)
+    }
+
+    fn history(&self, span: Span, after: Option<Position>, limit: usize) -> Answer<'_, Stretch> {
+        self.store.history(span, after, limit)
     }
 
     fn state(&self, scope: Scope) -> Answer<'_, Option<Versioned>> {

@@ -9,6 +9,8 @@ mod held;
 mod hindered;
 mod lines;
 mod linger;
+mod mortal;
+mod replay;
 mod small;
 
 use sim::{Keep, Mutant, run, run_many};

@@ -159,13 +159,19 @@ impl Small {
             may_answer: Semaphore::new(0),
             called: call,
         });
-        let route = configure(&engine, &hand, None, breaker).await;
+        let route = configure(&engine, &hand, &[crm()], None, breaker).await;
         Self { engine, hand, called, settled, route }
     }
 
     /// Another configuration, which shapes the body like this.
     pub(crate) async fn shape(&mut self, id: Option<u64>) {
-        self.route = configure(&self.engine, &self.hand, id, None).await;
+        self.route = configure(&self.engine, &self.hand, &[crm()], id, None).await;
+    }
+
+    /// Another configuration, in which the route goes to these targets; gives the route as it was.
+    pub(crate) async fn route_to(&mut self, targets: &[Name]) -> Arc<engine::route::Route> {
+        let route = configure(&self.engine, &self.hand, targets, None, None).await;
+        std::mem::replace(&mut self.route, route)
     }
 
     pub(crate) async fn send(&self) -> Receipt {
@@ -174,9 +180,14 @@ impl Small {
 
     /// With a deadline so far away.
     pub(crate) async fn send_within(&self, time: Option<Duration>) -> Receipt {
+        self.send_by(&self.route, time).await
+    }
+
+    /// By the route of another configuration.
+    pub(crate) async fn send_by(&self, route: &Arc<engine::route::Route>, time: Option<Duration>) -> Receipt {
         let offer = Offer {
             tenant: tenant(),
-            route: Arc::clone(&self.route),
+            route: Arc::clone(route),
             headers: Headers::default(),
             body: Bytes::from_static(b"{}"),
             once: None,
@@ -204,13 +215,14 @@ impl Small {
 async fn configure(
     engine: &Arc<Engine>,
     hand: &Arc<Hand>,
+    to: &[Name],
     shape: Option<u64>,
     breaker: Option<breaker::Policy>,
 ) -> Arc<engine::route::Route> {
     let shape =
         shape.map(|id| Shape { id: ShapeId(id), text: format!("shape {id}").into(), mould: Arc::new(Same) });
-    let target = TargetPlan {
-        name: crm(),
+    let target = |name: &Name| TargetPlan {
+        name: name.clone(),
         retry: Policy::try_new(Schedule::List(vec![Duration::ZERO, Duration::from_secs(5)]), 0.0).unwrap(),
         statuses: Statuses::default(),
         breaker,
@@ -220,19 +232,23 @@ async fn configure(
         concurrency: Limit::Fixed(if breaker.is_some() { 8 } else { 1 }),
         rate: None,
         when: None,
-        shape,
+        shape: shape.clone(),
         target: Arc::<Hand>::clone(hand),
     };
     let name = Name::try_new("signup").unwrap();
     let route = RoutePlan {
         name,
-        to: vec![Way::to(crm())],
+        to: to.iter().cloned().map(Way::to).collect(),
         rule: Rule::All,
         deadline: None,
         priority: Priority::Normal,
         key: None,
     };
-    engine.apply(Plan { routes: vec![route], targets: vec![target] }).await.unwrap().remove(0)
+    engine
+        .apply(Plan { routes: vec![route], targets: to.iter().map(target).collect() })
+        .await
+        .unwrap()
+        .remove(0)
 }
 
 pub(crate) fn tenant() -> Name {

@@ -1,11 +1,10 @@
 //! Which dead deliveries a command is about.
 
 use crate::cli::client::encode;
-use crate::config::units;
-use crate::doors::SystemClock;
+use crate::cli::time_or_ago;
 use clap::Args;
-use contract::{Clock, DeliveryId, Name};
-use jiff::{SignedDuration, Timestamp};
+use contract::{DeliveryId, Name};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Every option that is given must match.
@@ -18,7 +17,7 @@ pub(super) struct Filter {
     #[arg(short, long, value_name = "NAME", value_parser = Name::try_new)]
     route: Option<Name>,
     /// Only messages accepted since then: a time such as 2026-11-23T10:00:00Z, or how long ago, such as 2h
-    #[arg(short, long, value_name = "TIME|DURATION", value_parser = since)]
+    #[arg(short, long, value_name = "TIME|DURATION", value_parser = time_or_ago)]
     since: Option<Timestamp>,
     /// Only with this reason (`exhausted`, `refused`…), error class (`timeout_total`…) or status
     #[arg(short, long, value_name = "WORD")]
@@ -71,35 +70,9 @@ impl Selection {
     }
 }
 
-/// A time, or a time ago.
-fn since(text: &str) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse() {
-        return Ok(time);
-    }
-    let wrong = |_| {
-        "it is neither a time such as 2026-11-23T10:00:00Z nor a duration such as 90m, 2h or 7d".to_owned()
-    };
-    let ago = units::duration(text).map_err(wrong)?;
-    let now = i64::try_from(SystemClock::new().now().as_micros()).unwrap_or(i64::MAX);
-    let ago = SignedDuration::try_from(ago).unwrap_or(SignedDuration::MAX);
-    Ok(Timestamp::from_microsecond(now)
-        .unwrap_or(Timestamp::MAX)
-        .saturating_sub(ago)
-        .unwrap_or(Timestamp::MIN))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn since_is_a_time_or_a_time_ago() {
-        assert_eq!(since("2026-11-23T10:00:00Z").unwrap().to_string(), "2026-11-23T10:00:00Z");
-        let (two_hours, one_hour) = (since("2h").unwrap(), since("1h").unwrap());
-        assert!(two_hours < one_hour);
-        assert!(since("yesterday").is_err());
-        assert!(since("2").is_err());
-    }
 
     #[test]
     fn a_filter_is_a_query_or_the_body_of_an_order() {

@@ -1,7 +1,7 @@
 //! Going back to messages that were accepted: reading them in the order of their commits, and giving them one more delivery.
 
 use crate::id::Position;
-use crate::store::{OrderKey, Start};
+use crate::start::{OrderKey, Start};
 use crate::ticket::Ticket;
 use crate::{DeliveryId, Message, MessageId, Name, Timestamp};
 use std::sync::Arc;

@@ -23,6 +23,7 @@ pub mod params;
 pub mod part;
 pub mod query;
 pub mod secret;
+pub mod start;
 pub mod store;
 pub mod target;
 pub mod ticket;

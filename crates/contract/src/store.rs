@@ -6,10 +6,11 @@
 use crate::delivery::{Attempt, Death, Delivery, ShapeId, Standing};
 use crate::history::{Append, Appended, Span, Stretch};
 pub use crate::id::Position;
-use crate::line::{Line, Lines, Priority};
+use crate::line::{Line, Lines};
 pub use crate::moved::Moved;
-use crate::part::{Part, Rule};
+use crate::part::Rule;
 use crate::query::{Change, Changed, Cursor, Detail, Edit, Filter, Page};
+pub use crate::start::{OrderKey, Start};
 use crate::ticket::{Found, Ticket};
 use crate::{DeliveryId, Message, MessageId, Name, Promise, Timestamp};
 use bytes::Bytes;
@@ -102,29 +103,6 @@ pub struct Accept {
     /// When the message has succeeded.
     pub rule: Rule,
 }
-
-/// How a delivery begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Start {
-    /// Where it goes.
-    pub target: Name,
-    /// `Leased` only if the lane has room; the store makes it `Due` when an earlier delivery of its key is unfinished.
-    pub standing: Standing,
-    /// Deliveries to one target with one key go in order of position.
-    pub key: Option<OrderKey>,
-    /// The shape pinned now.
-    pub shape: Option<ShapeId>,
-    /// How urgent it is.
-    pub priority: Priority,
-    /// Why it is dead at once, kept as its first attempt; only with a standing of `Dead`.
-    pub fault: Option<Box<Attempt>>,
-    /// Its part in the message's group; what waits begins as `Waiting`.
-    pub part: Part,
-}
-
-/// An order key: 1 to [`crate::limits::ORDER_KEY_BYTES_MAX`] bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OrderKey(pub Arc<str>);
 
 /// What makes a message a repeat of an earlier one: an `Idempotency-Key`, or what the route takes for one. Scoped to tenant, route and caller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ use crate::hosts::Hosts;
 use crate::offer::Offered;
 use crate::plan::{Compile, Report};
 use crate::policy::hold::Reason;
-use crate::replay::Running;
+use crate::replay::running::Running;
 use crate::route::Route;
 use crate::wake::Wake;
 use crate::watch::Watch;

@@ -2,7 +2,7 @@
 
 use crate::policy::breaker::Turn;
 use crate::policy::hold::{Hold, Reason};
-use crate::replay::{Counts, Replay};
+use crate::replay::progress::{Counts, Replay};
 use contract::delivery::{Attempt, ErrorClass, Standing};
 use contract::store::{Commit, Readiness};
 use contract::{DeliveryId, Message, MessageId, Name};

@@ -10,103 +10,23 @@
 //! per replay: so a step that is done twice after a crash adds nothing twice.
 
 mod judge;
+pub(crate) mod progress;
 mod run;
+pub(crate) mod running;
+
+pub(crate) use progress::ended;
+pub use progress::{Counts, Order, Replay, State, Take};
 
 use crate::engine::Engine;
 use crate::happened::Happened;
 use crate::plan::TargetPlan;
 use crate::route::Route;
 use contract::store::{Fault, Scope, ScopeKind};
-use contract::{MessageId, Name, Timestamp, limits};
+use contract::{MessageId, Name, limits};
 use judge::{Judged, judge};
-use serde::{Deserialize, Serialize};
+use running::Running;
 use std::sync::{Arc, Weak};
 use tokio::sync::watch;
-
-/// What a replay is asked to do.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Order {
-    /// Messages of this route.
-    pub route: Name,
-    /// Where they go.
-    pub to: Name,
-    /// Accepted at or after, in microseconds since the Unix epoch.
-    pub from: Option<Timestamp>,
-    /// Accepted before. None, once it has begun: up to where the route goes to the target by itself.
-    pub until: Option<Timestamp>,
-    /// Which of them.
-    pub take: Take,
-    /// Deliveries per second.
-    pub rate: f64,
-}
-
-/// Which messages of a span are replayed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Take {
-    /// Every one.
-    All,
-    /// Those that have no delivery to the target, whatever became of it. One that a filter skipped does not count.
-    Missing,
-}
-
-/// A replay and how far it is. Goes to disk as JSON: fields are only ever added, with a default.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Replay {
-    /// Its id, which its deliveries carry.
-    pub id: MessageId,
-    /// What it does.
-    pub order: Order,
-    /// When it began.
-    pub began: Timestamp,
-    /// When it ended.
-    pub ended: Option<Timestamp>,
-    /// Whether it goes on.
-    pub state: State,
-    /// What it has done.
-    pub counts: Counts,
-    /// Why the last message that failed did.
-    pub failure: Option<String>,
-    /// When the first message of the span was accepted, and the last one so far.
-    pub reached: Option<(Timestamp, Timestamp)>,
-    /// The last place looked at.
-    after: Option<u64>,
-}
-
-/// Whether a replay goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// It does.
-    Running,
-    /// It has looked at everything.
-    Done,
-    /// A person has ended it.
-    Cancelled,
-}
-
-/// Messages of the span, by what became of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Looked at: the sum of the others.
-    pub scanned: u64,
-    /// Given one more delivery.
-    pub sent: u64,
-    /// They have a delivery to the target already.
-    pub present: u64,
-    /// The target's filter says no, or the message was cancelled, undone, or forgotten meanwhile.
-    pub skipped: u64,
-    /// Damaged, or the filter fails, or the message has as many deliveries as one may have.
-    pub failed: u64,
-}
-
-impl Counts {
-    /// Each outcome with its word, in order of the reference.
-    #[must_use]
-    pub const fn outcomes(&self) -> [(&'static str, u64); 4] {
-        [("sent", self.sent), ("present", self.present), ("skipped", self.skipped), ("failed", self.failed)]
-    }
-}
 
 /// Why a replay was not begun.
 #[derive(Debug, thiserror::Error)]
@@ -120,12 +40,6 @@ pub enum NotBegun {
     /// The store's.
     #[error(transparent)]
     Store(#[from] Fault),
-}
-
-/// A replay that runs in this process. When its task ends, nobody listens to `cancel` any more.
-pub(crate) struct Running {
-    id: MessageId,
-    cancel: watch::Sender<bool>,
 }
 
 impl Engine {
@@ -143,17 +57,8 @@ impl Engine {
             None if order.take == Take::All || !self.goes_to(&order.route, &order.to) => Some(began),
             until => until,
         };
-        let replay = Replay {
-            id: MessageId::new(began, &*self.doors.entropy),
-            order: Order { until, ..order },
-            began,
-            ended: None,
-            state: State::Running,
-            counts: Counts::default(),
-            failure: None,
-            reached: None,
-            after: None,
-        };
+        let id = MessageId::new(began, &*self.doors.entropy);
+        let replay = Replay::new(id, Order { until, ..order }, began);
         let Some(cancel) = self.admit_replay(replay.id) else { return Err(NotBegun::TooMany) };
         let (engine, tenant) = (Arc::clone(self), tenant.clone());
         // A client that hangs up must not leave one on disk that nobody runs.
@@ -280,9 +185,4 @@ impl Engine {
         let routes = self.routes.lock();
         routes.iter().filter_map(Weak::upgrade).filter(|route| route.name == *name).collect()
     }
-}
-
-/// When a replay that is kept ended; none: it goes on, or cannot be read.
-pub(crate) fn ended(kept: &[u8]) -> Option<Timestamp> {
-    serde_json::from_slice::<Replay>(kept).ok()?.ended
 }

@@ -1,6 +1,6 @@
 //! What a replay does with one message.
 
-use super::{Order, Take};
+use super::progress::{Order, Take};
 use crate::plan::TargetPlan;
 use crate::route::{Wanted, wanted};
 use crate::status::{self, State};

@@ -1,7 +1,7 @@
 //! The task of one replay: step by step, until it has looked at everything, is cancelled, or the engine stops.
 
 use super::judge::{Judged, judge};
-use super::{Counts, Replay, State, Take};
+use super::progress::{Counts, Replay, State, Take};
 use crate::dispatch::lane::Lane;
 use crate::engine::Engine;
 use crate::happened::Happened;
@@ -186,22 +186,6 @@ fn append(
         Take::Missing => Unless::Present,
     };
     Append { tenant: tenant.clone(), position: past.position, message: past.id, start, unless }
-}
-
-impl Replay {
-    fn note(&mut self, look: &Stretch, step: Counts) {
-        self.after = look.reached.map(|place| place.0);
-        let all = &mut self.counts;
-        all.scanned += step.scanned;
-        all.sent += step.sent;
-        all.present += step.present;
-        all.skipped += step.skipped;
-        all.failed += step.failed;
-        if let (Some(first), Some(last)) = (look.messages.first(), look.messages.last()) {
-            let first = self.reached.map_or(first.received, |(first, _)| first);
-            self.reached = Some((first, last.received));
-        }
-    }
 }
 
 /// Messages of one step.

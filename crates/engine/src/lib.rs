@@ -20,6 +20,7 @@ pub mod policy;
 pub mod probe;
 pub mod redrive;
 pub mod replay;
+mod responses;
 pub mod route;
 mod settle;
 pub mod shape;

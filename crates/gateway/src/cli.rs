@@ -7,9 +7,12 @@ mod client;
 mod completions;
 mod dead;
 mod demo;
+mod explain;
 mod header;
+mod load;
 pub mod mock;
 mod payload;
+mod presets;
 mod replay;
 mod schema;
 mod screen;
@@ -54,6 +57,7 @@ enum Command {
     Replay(replay::Replay),
     Target(target::Target),
     Mock(mock::Mock),
+    Presets(presets::Presets),
     Schema(schema::Schema),
     Completions(completions::Completions),
     Demo(demo::Demo),
@@ -105,6 +109,7 @@ impl Command {
             Self::Replay(replay) => client()?.block_on(replay.run()),
             Self::Target(target) => client()?.block_on(target.run()),
             Self::Mock(mock) => client()?.block_on(mock.run()),
+            Self::Presets(presets) => presets.run(),
             Self::Schema(schema) => schema.run(),
             Self::Completions(completions) => completions.run(),
             Self::Demo(demo) => server(None)?.block_on(demo.run()),

@@ -90,7 +90,7 @@ mod tests {
         let ray = |(target, duty, standing): &(&str, Duty, Standing)| Ray {
             id: DeliveryId::from_bits(0),
             target: Name::try_new(target).unwrap(),
-            part: Part { duty: *duty, after: Vec::new() },
+            part: Part { duty: *duty, ..Part::default() },
             standing: *standing,
             run: 1,
             attempts: Vec::new(),

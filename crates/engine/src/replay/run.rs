@@ -179,7 +179,7 @@ fn append(
         shape: plan.shape.as_ref().map(|shape| shape.id),
         priority: LINE.priority,
         fault: None,
-        part: Part { duty: Duty::Replay(replay.id), after: Vec::new() },
+        part: Part { duty: Duty::Replay(replay.id), ..Part::default() },
     };
     let unless = match replay.order.take {
         Take::All => Unless::Repeated,

@@ -148,7 +148,7 @@ async fn a_damaged_message_of_the_past_is_named_and_gets_no_delivery() {
     let sound: Vec<bool> = look.messages.iter().map(|past| past.content.is_some()).collect();
     assert_eq!(sound, [true, false, false]);
     for ((message, position), sound) in kept.iter().zip(sound) {
-        let part = Part { duty: Duty::Replay(MessageId::from_bits(1)), after: Vec::new() };
+        let part = Part { duty: Duty::Replay(MessageId::from_bits(1)), ..Part::default() };
         let start = Start { part, ..due("search", world.now()) };
         let unless = Unless::Present;
         let append = Append { tenant: tenant(), position: *position, message: message.id, start, unless };

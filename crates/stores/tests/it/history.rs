@@ -20,7 +20,7 @@ fn span() -> Span {
 
 /// One more delivery of a message to a target, due at once.
 fn more(message: &Message, position: Position, target: &str, unless: Unless) -> Append {
-    let part = Part { duty: Duty::Replay(REPLAY), after: Vec::new() };
+    let part = Part { duty: Duty::Replay(REPLAY), ..Part::default() };
     let start = Start { part, priority: Priority::Low, ..due(target, message.received) };
     Append { tenant: tenant(), position, message: message.id, start, unless }
 }
@@ -153,7 +153,7 @@ on_every_store! {
         let other = MessageId::from_bits(REPLAY.to_bits() + 1);
         let by = |replay: MessageId, target: &str, unless: Unless| {
             let item = more(&message, position, target, unless);
-            let part = Part { duty: Duty::Replay(replay), after: Vec::new() };
+            let part = Part { duty: Duty::Replay(replay), ..Part::default() };
             Append { start: Start { part, ..item.start }, ..item }
         };
         // It is on its way to the first, whatever will come of it.
@@ -204,7 +204,7 @@ on_every_store! {
     async fn it_changes_nothing_for_its_group(world: World) {
         let callback = Start {
             standing: Standing::Waiting,
-            part: Part { duty: Duty::Callback, after: Vec::new() },
+            part: Part { duty: Duty::Callback, ..Part::default() },
             ..leased("shop")
         };
         let (message, position) = world.keep(vec![leased("crm"), callback]).await;

@@ -3,6 +3,7 @@
 
 mod backlog;
 mod breaker;
+mod crowd;
 mod forget;
 mod hang_up;
 mod held;
@@ -11,7 +12,11 @@ mod lines;
 mod linger;
 mod mortal;
 mod replay;
+mod restart;
 mod small;
+mod stories;
+mod told;
+mod town;
 
 use sim::{Keep, Mutant, run, run_many};
 

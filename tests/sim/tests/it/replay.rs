@@ -147,7 +147,7 @@ async fn a_message_that_is_on_its_way_under_the_old_configuration_is_not_passed_
     world.wait(SECOND * 20).await;
     let replay = only(&world).await.unwrap();
     assert_eq!((replay.state, replay.order.until), (State::Running, None), "somebody still works by it");
-    let late = world.send_by(&old, None).await;
+    let late = world.send_by(&old).await;
     assert_eq!(rays(&world, late.id, &search()).await, []);
     drop(old);
     world.wait(SECOND * 5).await;

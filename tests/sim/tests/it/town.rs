@@ -8,7 +8,7 @@ use connectors::http::{Dial, HttpTarget, Settings as HttpSettings};
 use contract::delivery::Standing;
 use contract::line::Priority;
 use contract::message::Headers;
-use contract::part::Rule;
+use contract::part::{Caller, Rule};
 use contract::store::Store;
 use contract::{Clock, DeliveryId, Entropy, Name, Promise, Timestamp};
 use engine::happened::{Happened, Listener};
@@ -246,6 +246,7 @@ impl Town {
         let route = |route: &str, to: &[House]| RoutePlan {
             name: name(route),
             to: to.iter().map(|house| Way::to(name(house.name))).collect(),
+            primary: None,
             rule: Rule::All,
             deadline: None,
             priority: Priority::Normal,
@@ -291,6 +292,7 @@ impl Town {
             deadline: None,
             not_before: None,
             priority: None,
+            caller: Caller::Away,
         };
         self.engine.accept(offer).await.unwrap()
     }

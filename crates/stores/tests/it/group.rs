@@ -230,7 +230,7 @@ on_every_store! {
     async fn what_waits_survives_a_crash_and_a_poisoned_one_fails_it(world: World) {
         let mut world = world;
         let (message, _) = world.keep(vec![leased("crm"), after("mailing", &[0])]).await;
-        for _ in 0..contract::limits::ORPHANED_MAX {
+        for _ in 0..limits::ORPHANED_MAX {
             assert_eq!(world.standings(message.id).await[1], Standing::Waiting);
             world.crash().await;
             world.claim("crm", 9).await;
@@ -362,7 +362,7 @@ on_every_store! {
         let mut world = world;
         let undo = waiting("release", Duty::Undo(0), &[]);
         let (message, _) = world.keep(vec![leased("stock"), leased("payment"), undo]).await;
-        for _ in 0..contract::limits::ORPHANED_MAX {
+        for _ in 0..limits::ORPHANED_MAX {
             world.crash().await;
             world.claim("stock", 9).await;
             world.claim("payment", 9).await;

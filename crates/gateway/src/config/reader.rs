@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::fmt;
 
 /// Values of one list, and entries of one mapping of names. The checks compare each with each.
-pub(crate) const ENTRIES_MAX: usize = 1000;
+const ENTRIES_MAX: usize = 1000;
 
 /// Reads the value at a place.
 #[derive(Clone, Copy)]

@@ -11,7 +11,6 @@ use super::{Place, Scalar, Source, Stem, Step, Tree, Value};
 use crate::config::findings::Findings;
 use crate::config::interpolate::Origin;
 use crate::config::preset::{Preset, Variable};
-use crate::config::reader::ENTRIES_MAX;
 use crate::config::suggest::nearest;
 
 /// Keys of a mapping that exclude each other: that of the nearest layer stands.
@@ -57,10 +56,6 @@ impl Tree {
     pub(crate) fn layer(&mut self, findings: &mut Findings) {
         let defaults = self.defaults(findings);
         let Some((_, targets)) = self.entry(Self::ROOT, "targets") else { return };
-        // More of them are refused when they are read: they need no presets.
-        if self.entries(targets).len() > ENTRIES_MAX {
-            return;
-        }
         let mut layered = Vec::with_capacity(self.entries(targets).len());
         for (key, target) in self.entries(targets).to_vec() {
             let whole = match self.value(target) {

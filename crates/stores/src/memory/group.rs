@@ -83,6 +83,10 @@ impl State {
                     entry.standing = Standing::Waiting;
                 }
                 (entry.run, entry.attempts, entry.orphaned) = (entry.run + 1, 0, 0);
+                if entry.start.part.duty == Duty::Callback {
+                    // It was written for the run before.
+                    (entry.revision, entry.edit) = (0, None);
+                }
             });
         }
     }

@@ -5,7 +5,7 @@ use contract::line::{Line, Lines, Turn};
 use contract::part::{Duty, Rule};
 use contract::query::Edit;
 use contract::store::{
-    Accept, Accepted, Ask, Backlog, Claimed, Expired, Fault, Lease, Moved, Position, Scope, Session, Settled,
+    Accept, Accepted, Ask, Claimed, Expired, Fault, Lease, Moved, Position, Scope, Session, Settled,
     Settlement, Start, Versioned,
 };
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp, limits};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// A delivery's place: its message's position and its ordinal.
 pub(super) type Spot = (u64, u16);
-type Lane = (Name, Name);
+pub(super) type Lane = (Name, Name);
 type Key = (Name, Name, Arc<str>);
 type OnceKey = (Name, Name, String, String);
 
@@ -110,6 +110,9 @@ impl State {
             let same = Accepted::Same { id: kept.message.id, first: kept.message.first, targets };
             return if first == fingerprint { same } else { Accepted::Conflict };
         }
+        if message.deadline.is_some_and(|deadline| deadline <= message.received) {
+            return Accepted::NeverSent;
+        }
         if self.crowded {
             return Accepted::Full;
         }
@@ -191,6 +194,7 @@ impl State {
             revision: entry.revision,
             suspect: entry.suspect,
             duty: entry.start.part.duty,
+            audience: entry.start.part.audience,
             priority: entry.start.priority,
         };
         let message = Arc::clone(&kept.message);
@@ -220,6 +224,7 @@ impl State {
         let freed =
             self.entry(spot).is_some_and(|entry| entry.start.key.is_some() && entry.standing.is_final());
         match (ends, freed) {
+            _ if outdated => Settled::TakenBack,
             (true, _) => Settled::Cancelled,
             (false, true) => Settled::Freed,
             (false, false) => Settled::Recorded,
@@ -256,38 +261,6 @@ impl State {
             delivery: message.first.at(spot.1),
             standing: self.entry(spot)?.standing,
         })
-    }
-
-    pub(super) fn backlog(&self) -> Vec<Backlog> {
-        let mut lanes: BTreeMap<Lane, Backlog> = BTreeMap::new();
-        for kept in self.messages.values() {
-            for entry in &kept.entries {
-                let (tenant, target) = (kept.message.tenant.clone(), entry.start.target.clone());
-                let none = Backlog {
-                    tenant: tenant.clone(),
-                    target: target.clone(),
-                    waiting: 0,
-                    oldest_due: None,
-                    dead: 0,
-                };
-                match entry.standing {
-                    Standing::Due(at) => {
-                        let lane = lanes.entry((tenant, target)).or_insert(none);
-                        lane.waiting += 1;
-                        lane.oldest_due = lane.oldest_due.into_iter().chain([at]).min();
-                    }
-                    Standing::Dead(_) => lanes.entry((tenant, target)).or_insert(none).dead += 1,
-                    Standing::Leased
-                    | Standing::Delivered
-                    | Standing::Cancelled
-                    | Standing::Expired
-                    | Standing::Skipped
-                    | Standing::Waiting
-                    | Standing::Unmet => {}
-                }
-            }
-        }
-        lanes.into_values().collect()
     }
 
     pub(super) fn entry(&self, spot: Spot) -> Option<&Entry> {

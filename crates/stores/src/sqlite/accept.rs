@@ -48,6 +48,9 @@ impl Batch<'_> {
                 Ok(Accepted::Conflict)
             };
         }
+        if message.deadline.is_some_and(|deadline| deadline <= message.received) {
+            return Ok(Accepted::NeverSent);
+        }
         if self.admission == Admission::Closed {
             return Ok(Accepted::Full);
         }

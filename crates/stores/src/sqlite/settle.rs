@@ -51,6 +51,7 @@ impl Batch<'_> {
         }
         let freed = before.key.is_some() && after.key.is_none();
         Ok(match (ends, freed) {
+            _ if outdated => Settled::TakenBack,
             (true, _) => Settled::Cancelled,
             (false, true) => Settled::Freed,
             (false, false) => Settled::Recorded,

@@ -6,7 +6,8 @@ use connectors::presets::ALL;
 use contract::delivery::Suspicion;
 use contract::message::Headers;
 use contract::mould::Head;
-use contract::target::{Call, Form, Outcome, Parcel};
+use contract::part::Audience;
+use contract::target::{Call, Form, Keep, Outcome, Parcel};
 use contract::{Clock, Message, Name};
 use engine::plan::TargetPlan;
 use engine::verdict::{Effect, Facts, Proven, Refused, Verdict, judge};
@@ -184,6 +185,7 @@ async fn delivered(config: &Config, vendor: &Vendor, mock: &Mock) -> (Outcome, T
         body,
         form: Form::Untouched,
         head: Head::default(),
+        keep: Keep::default(),
     };
     let outcome = plan.target.deliver(&Call { parcels: vec![parcel] }).await.remove(0);
     (outcome, plan)
@@ -199,6 +201,8 @@ fn comes_to(outcome: &Outcome, plan: &TargetPlan) -> String {
         proven: Proven::Yes,
         probes: 0,
         refused: Refused::Never,
+        audience: Audience::default(),
+        told_until: None,
         now,
         random: 0,
     };

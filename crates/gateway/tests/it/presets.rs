@@ -144,8 +144,8 @@ fn read(stream: &mut impl Read) -> Option<Seen> {
 
 fn vendor(name: &str) -> Vendor {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/presets/{name}.yaml"));
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
+    let text = std::fs::read_to_string(&path).expect(name);
+    serde_saphyr::from_str(&text).expect(name)
 }
 
 fn configured(name: &str, vendor: &Vendor) -> Config {
@@ -153,7 +153,7 @@ fn configured(name: &str, vendor: &Vendor) -> Config {
         "routes: {{ in: {{ accept: POST /in, to: api }} }}\ntargets:\n  api: {{ uses: {name}, {} }}\n",
         vendor.own
     );
-    let config = config::parse(&text, "fanlight.yaml", &Account).unwrap_or_else(|report| panic!("{report}"));
+    let config = config::parse(&text, "fanlight.yaml", &Account).expect(name);
     assert!(config.warnings.is_empty(), "{name}: {}", config.warnings);
     config
 }

@@ -179,7 +179,7 @@ impl HttpTarget {
         let began = self.clock.tick();
         let mut watch = Stopwatch::start(began);
         let write = |version| request(&client.to, parcel, token, version);
-        match client.send(&write, client.deadline(began), &mut watch).await {
+        match client.send(&write, client.bounds(began, parcel.keep), &mut watch).await {
             // Only a proxy says so.
             Ok(reply)
                 if reply.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED && client.to.via.is_some() =>

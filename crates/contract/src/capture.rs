@@ -1,17 +1,37 @@
-//! The beginning of an answer's body, as an attempt keeps it.
+//! An answer, as an attempt keeps it: the beginning of its body, or all of it where somebody reads it.
 
+use crate::limits;
+use crate::message::Headers;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// The beginning of an answer's body, bounded by [`crate::limits::CAPTURE_BYTES_MAX`].
+/// The beginning of an answer's body, bounded by [`limits::CAPTURE_BYTES_MAX`]; where somebody reads the answer
+/// ([`Audience`](crate::part::Audience)), all of it, bounded by [`limits::ANSWER_BYTES_MAX`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capture {
     /// The answer's `content-type`, if any.
     pub content_type: Option<String>,
+    /// The answer's own headers, where somebody reads them.
+    pub headers: Headers,
     /// The bytes, decompressed.
     pub body: Bytes,
     /// How the capture ended.
     pub end: CaptureEnd,
+}
+
+impl Capture {
+    /// As much of it as is kept where nobody reads it.
+    #[must_use]
+    pub fn beginning(mut self) -> Self {
+        self.headers = Headers::default();
+        if self.body.len() > limits::CAPTURE_BYTES_MAX {
+            // Copied: what is left would hold all of it in memory.
+            self.body =
+                Bytes::copy_from_slice(self.body.get(..limits::CAPTURE_BYTES_MAX).unwrap_or_default());
+            self.end = CaptureEnd::Truncated;
+        }
+        self
+    }
 }
 
 /// How a capture ended. Codes are part of the schema.

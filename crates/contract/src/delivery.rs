@@ -13,7 +13,7 @@
 
 pub use crate::capture::{Capture, CaptureEnd};
 use crate::line::{Line, Priority, Turn};
-use crate::part::Duty;
+use crate::part::{Audience, Duty};
 use crate::{DeliveryId, Name, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -76,11 +76,13 @@ pub enum Death {
     Corrupt = 6,
     /// The target said `webhook-delivery: abort-message`.
     Aborted = 7,
+    /// Its answer says yes, but whoever needs the answer cannot read it: too long, or no JSON.
+    Unreadable = 8,
 }
 
 impl Death {
     /// Every reason, in order of code.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Exhausted,
         Self::Refused,
         Self::Gone,
@@ -88,6 +90,7 @@ impl Death {
         Self::Poison,
         Self::Corrupt,
         Self::Aborted,
+        Self::Unreadable,
     ];
 
     /// Back from the code that a store kept.
@@ -107,6 +110,7 @@ impl Death {
             Self::Poison => "poison",
             Self::Corrupt => "corrupt",
             Self::Aborted => "aborted",
+            Self::Unreadable => "unreadable",
         }
     }
 }
@@ -135,6 +139,8 @@ pub struct Delivery {
     pub suspect: Suspicion,
     /// What it is to its message.
     pub duty: Duty,
+    /// Who reads its answer.
+    pub audience: Audience,
     /// How urgent it is.
     pub priority: Priority,
 }
@@ -296,11 +302,13 @@ pub enum ErrorClass {
     LocalAuth = 16,
     /// Own side: the proxy cannot be reached, or refuses.
     LocalProxy = 17,
+    /// A success whose body somebody needs and cannot read: broken, too long, or no JSON.
+    BadBody = 18,
 }
 
 impl ErrorClass {
     /// Every class, in order of code.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::DnsError,
         Self::ConnectionRefused,
         Self::ConnectionReset,
@@ -318,6 +326,7 @@ impl ErrorClass {
         Self::LocalCorrupt,
         Self::LocalAuth,
         Self::LocalProxy,
+        Self::BadBody,
     ];
 
     /// Back from the code that a store kept.
@@ -347,6 +356,7 @@ impl ErrorClass {
             Self::LocalCorrupt => "local_corrupt",
             Self::LocalAuth => "local_auth",
             Self::LocalProxy => "local_proxy",
+            Self::BadBody => "bad_body",
         }
     }
 

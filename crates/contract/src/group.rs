@@ -272,8 +272,10 @@ mod tests {
     const LATER: Standing = Due(Timestamp::NEVER);
 
     fn moved(rule: Rule, group: &[(Duty, &[u16], Standing)]) -> Vec<(u16, Move)> {
-        let parts: Vec<Part> =
-            group.iter().map(|(duty, after, _)| Part { duty: *duty, after: after.to_vec() }).collect();
+        let parts: Vec<Part> = group
+            .iter()
+            .map(|(duty, after, _)| Part { duty: *duty, after: after.to_vec(), ..Part::default() })
+            .collect();
         let members: Vec<Member<'_>> = (1..)
             .zip(group.iter().zip(&parts))
             .map(|(second, ((.., standing), part))| Member {
@@ -370,7 +372,7 @@ mod tests {
         let parts = [
             Part::default(),
             Part { after: vec![0], ..Part::default() },
-            Part { duty: Callback, after: Vec::new() },
+            Part { duty: Callback, ..Part::default() },
         ];
         let members: Vec<_> = parts
             .iter()
@@ -394,7 +396,7 @@ mod tests {
     #[test]
     fn what_would_stay_half_done_gets_no_other_run() {
         let duties = [Required, Required, Undo(0)];
-        let parts = duties.map(|duty| Part { duty, after: Vec::new() });
+        let parts = duties.map(|duty| Part { duty, ..Part::default() });
         let may = |standings: [Standing; 3]| {
             let each = parts.iter().zip(standings);
             let members: Vec<_> =
@@ -424,7 +426,7 @@ mod tests {
         let count = u16::try_from(duties.len()).unwrap();
         let part = |(ordinal, duty): (u16, &u8)| match duty {
             0 => Part::default(),
-            1 => Part { duty: Optional, after: Vec::new() },
+            1 => Part { duty: Optional, ..Part::default() },
             // Only what the message wants for itself is waited for.
             2 => Part {
                 duty: Required,
@@ -434,9 +436,10 @@ mod tests {
                     .filter(|(_, duty)| **duty < 3)
                     .map(|(one, _)| one)
                     .collect(),
+                ..Part::default()
             },
-            3 => Part { duty: Callback, after: Vec::new() },
-            _ => Part { duty: Undo(u16::from(*duty) % count), after: Vec::new() },
+            3 => Part { duty: Callback, ..Part::default() },
+            _ => Part { duty: Undo(u16::from(*duty) % count), ..Part::default() },
         };
         let parts: Vec<Part> = (0..).zip(duties).map(part).collect();
         let mut standings: Vec<Standing> =

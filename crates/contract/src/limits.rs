@@ -30,6 +30,10 @@ pub const ERROR_CODE_BYTES_MAX: usize = 128;
 pub const RENDERED_BYTES_MAX: usize = 8 * 1024;
 /// Bytes kept of an API's answer.
 pub const CAPTURE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes kept of an API's answer where another delivery or the caller reads it. What is longer is a failure.
+pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// The wait for a primary target's answer, unless its route says otherwise.
+pub const PRIMARY_WAIT_DEFAULT: Duration = Duration::from_secs(30);
 /// Items in one `POST /v1/messages/batch`.
 pub const BATCH_ITEMS_MAX: usize = 1000;
 /// Requests that may wait for a commit at once; beyond it the answer is 503.

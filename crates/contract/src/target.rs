@@ -47,6 +47,18 @@ pub struct Parcel {
     pub form: Form,
     /// The path and headers that the target's templates made of the message.
     pub head: Head,
+    /// How much of the answer is kept.
+    pub keep: Keep,
+}
+
+/// How much of an answer is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// The beginning of the body, for people.
+    #[default]
+    Beginning,
+    /// The body up to [`crate::limits::ANSWER_BYTES_MAX`] and its headers: somebody reads them.
+    Whole,
 }
 
 /// Whether a body is passed on or made.

@@ -55,6 +55,7 @@ impl Engine {
                 key: route.key,
                 rule: route.rule,
                 waits,
+                primary: route.primary,
                 rays: rays.collect(),
                 targets: own,
             })

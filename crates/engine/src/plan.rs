@@ -30,6 +30,8 @@ pub struct RoutePlan {
     pub to: Vec<Way>,
     /// When a message has succeeded.
     pub rule: Rule,
+    /// The ordinal of the target whose answer the caller gets; the others wait for it.
+    pub primary: Option<u16>,
     /// No attempt later than this after accept.
     pub deadline: Option<Duration>,
     /// Of its messages, unless one says otherwise.

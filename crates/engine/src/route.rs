@@ -8,7 +8,7 @@ use contract::delivery::{Attempt, AttemptResult, Death, ErrorClass, ShapeId, Sta
 use contract::expression::{Expression, Fault};
 use contract::group::{self, Member, Move};
 use contract::line::Priority;
-use contract::part::{Duty, Part, Rule};
+use contract::part::{Audience, Caller, Duty, Part, Rule};
 use contract::store::{OrderKey, Start};
 use contract::{Entropy, Message, Name, Timestamp, limits};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub struct Route {
     pub(crate) rule: Rule,
     /// Some delivery waits for others.
     pub(crate) waits: bool,
+    /// The ordinal of the target whose answer the caller gets.
+    pub(crate) primary: Option<u16>,
     /// The names of the targets that messages are for, in order of ordinal.
     pub(crate) targets: Arc<[Name]>,
     /// One per target, in order of ordinal.
@@ -49,6 +51,19 @@ pub(crate) struct Wish {
     pub(crate) priority: Priority,
     /// No attempt before this moment.
     pub(crate) not_before: Option<Timestamp>,
+    /// Whether the caller waits for the primary's answer.
+    pub(crate) caller: Caller,
+}
+
+impl Route {
+    /// Who reads the answer to a delivery of a message.
+    pub(crate) fn audience(&self, ordinal: u16, ray: &Ray, caller: Caller) -> Audience {
+        if self.primary == Some(ordinal) {
+            Audience { caller, ..ray.part.audience }
+        } else {
+            ray.part.audience
+        }
+    }
 }
 
 /// Decides how each delivery of the message begins. `Leased` here is a wish: the lane and the store may say no.
@@ -67,7 +82,7 @@ pub(crate) async fn starts(
         None => Ok(own),
     };
     let mut starts = Vec::with_capacity(route.rays.len());
-    for ray in &route.rays {
+    for (ray, ordinal) in route.rays.iter().zip(0u16..) {
         let wanted = match (&key, &ray.when) {
             (Err(fault), _) => Err(("key", fault.clone())),
             (Ok(_), Some(when)) => {
@@ -85,7 +100,7 @@ pub(crate) async fn starts(
             }
         };
         let key = key.as_ref().ok().and_then(Clone::clone).filter(|_| ray.part.is_main());
-        let mut part = ray.part.clone();
+        let mut part = Part { audience: route.audience(ordinal, ray, wish.caller), ..ray.part.clone() };
         if let (Duty::Undo(of), Standing::Skipped) = (&mut part.duty, standing) {
             // Its filter's no is for good, whatever run comes.
             *of = u16::try_from(starts.len()).unwrap_or(u16::MAX);
@@ -255,6 +270,7 @@ mod tests {
             key: None,
             rule: Rule::All,
             waits: false,
+            primary: None,
             targets: Arc::new([name("crm")]),
             rays: vec![ray],
         }
@@ -334,7 +350,7 @@ mod tests {
     #[tokio::test]
     async fn a_group_that_is_broken_before_it_begins_ends_at_once() {
         let ray =
-            |duty, when| Ray { part: Part { duty, after: Vec::new() }, when, ..to(&[0]).rays.remove(0) };
+            |duty, when| Ray { part: Part { duty, ..Part::default() }, when, ..to(&[0]).rays.remove(0) };
         let raise: Arc<dyn Expression> = Arc::new(Raise);
         let rays = vec![
             ray(Duty::Required, Some(raise)),
@@ -351,10 +367,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn only_the_primary_is_told_that_its_caller_waits() {
+        let rays = vec![to(&[0]).rays.remove(0), to(&[0]).rays.remove(0)];
+        let route = Route { primary: Some(1), rays, ..to(&[0]) };
+        for caller in [Caller::Away, Caller::Waits { seconds: 30 }] {
+            let (wish, entropy) = (Wish { caller, ..Wish::default() }, Counter(AtomicU64::new(0)));
+            let begun = starts(&route, &message(), None, wish, &entropy).await.unwrap();
+            let callers: Vec<_> = begun.iter().map(|start| start.part.audience.caller).collect();
+            assert_eq!(callers, [Caller::Away, caller]);
+        }
+    }
+
+    #[tokio::test]
     async fn an_undo_that_its_filter_left_out_undoes_nothing_in_no_run() {
         let no: Arc<dyn Expression> = Arc::new(Says("false"));
         let ray =
-            |duty, when| Ray { part: Part { duty, after: Vec::new() }, when, ..to(&[0]).rays.remove(0) };
+            |duty, when| Ray { part: Part { duty, ..Part::default() }, when, ..to(&[0]).rays.remove(0) };
         let rays = vec![
             ray(Duty::Required, None),
             ray(Duty::Required, None),

@@ -33,8 +33,8 @@ pub use preset::{Preset, Source};
 pub use reference::{reference, schema};
 pub use report::{PROBLEMS_MAX, Problem, Report, Severity};
 pub use settings::{
-    Config, Dedupe, DedupeBy, Limits, Log, LogFormat, LogLevel, Private, Route, StoreLocation, Target,
-    Timeouts,
+    Config, Dedupe, DedupeBy, Failure, Limits, Log, LogFormat, LogLevel, Primary, Private, Route,
+    StoreLocation, Target, Timeouts,
 };
 
 use check::Check;

@@ -53,6 +53,11 @@ pub trait Bend: Send + Sync {
         store.change(change)
     }
 
+    /// [`Store::ticket`]
+    fn ticket<'a>(&'a self, store: &'a dyn Store, tenant: &Name, id: MessageId) -> Answer<'a, Found<Ticket>> {
+        store.ticket(tenant, id)
+    }
+
     /// [`Store::put_state`]
     fn put_state<'a>(
         &'a self,
@@ -96,7 +101,7 @@ impl<B: Bend> Store for Bent<B> {
         self.bend.change(&*self.store, change)
     }
     fn ticket(&self, tenant: &Name, id: MessageId) -> Answer<'_, Found<Ticket>> {
-        self.store.ticket(tenant, id)
+        self.bend.ticket(&*self.store, tenant, id)
     }
     fn list(&self, tenant: &Name, filter: Filter, after: Option<Cursor>, limit: usize) -> Answer<'_, Page> {
         self.store.list(tenant, filter, after, limit)

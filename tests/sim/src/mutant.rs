@@ -67,6 +67,8 @@ mutants! {
     HastyDependent: "what waits for others is leased at accept",
     HastyUndo: "an undo is due before anything has failed",
     StaleReport: "each run of a callback has the same Idempotency-Key",
+    ForgottenCaller: "nobody is told that the caller waits for the primary's answer",
+    AnotherAnswer: "a delivery reads another answer than was given",
     IgnoredFilter: "filters are dropped",
     DoubleSend: "an attempt is sent twice",
     StaleKey: "an edited delivery keeps its Idempotency-Key",

@@ -109,6 +109,8 @@ pub(crate) struct Ray {
     lease: Option<Lease>,
     /// The life in which an attempt of this run was answered with success.
     succeeded: Option<u32>,
+    /// What that answer said.
+    said: Bytes,
     /// The life in which its credentials were refused, until it ends.
     refused: Option<u32>,
     /// Its filter said no.

@@ -93,6 +93,9 @@ feats! {
     CalledAgain: "a callback tells of another run",
     OutdatedCallback: "a callback is in flight when another run begins",
     CrashBetween: "crash between the end of a delivery and the start of the next",
+    Told: "a failure is the caller's answer and not tried again",
+    Unreadable: "a success is none because its answer is read",
+    Quoted: "what others were answered is sent",
     WallJump: "the wall clock jumps",
 }
 

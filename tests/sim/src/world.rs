@@ -90,7 +90,11 @@ impl World {
             })
         });
         let apis = apis.collect();
-        let shapes = recipe.targets.iter().map(|_| random.chance(40).then_some(1)).collect();
+        let shapes = recipe
+            .targets
+            .iter()
+            .map(|_| random.chance(40).then(|| random.pick(&[1, 2]).copied().unwrap_or(1)))
+            .collect();
         oracle.book().generations.push(Generation { shapes, ..Generation::default() });
         let entropy = Arc::new(random.fork());
         let (ear, steps) = (Arc::default(), recipe.steps);

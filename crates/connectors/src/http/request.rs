@@ -180,6 +180,7 @@ mod tests {
     use super::*;
     use crate::http::settings::Settings;
     use contract::mould::{Head, Path};
+    use contract::target::Keep;
     use contract::{Message, MessageId, Name, Timestamp};
     use std::sync::Arc;
 
@@ -206,6 +207,7 @@ mod tests {
             message: Arc::new(message),
             form,
             head: Head::default(),
+            keep: Keep::default(),
         }
     }
 

@@ -6,12 +6,13 @@ use super::problem::{
     UNSUPPORTED_MEDIA_TYPE,
 };
 use super::terms::{Terms, Written, Wrong};
-use super::{body, dedupe, once, prefer, tickets};
+use super::{body, dedupe, once, prefer, primary, tickets};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use contract::field::{Owner, owner};
 use contract::message::Headers;
+use contract::part::Caller;
 use contract::store::{Once, OrderKey};
 use contract::{Name, limits, params};
 use engine::happened::Refusal;
@@ -27,6 +28,7 @@ pub(super) struct Wish {
     pub(super) once: Option<Once>,
     pub(super) key: Option<OrderKey>,
     pub(super) terms: Terms,
+    pub(super) caller: Caller,
 }
 
 /// The hint when to look at a ticket, and when to send a refused request again.
@@ -55,8 +57,14 @@ where
     let terms =
         Written::from_headers(&parts.headers).and_then(|written| written.read(front.engine.clock().now()));
     let terms = terms.map_err(|wrong| not_granted(&wrong))?;
-    let receipt = take(front, &entry.route, Wish { headers, body, once, key: None, terms }).await?;
-    answer(front, &receipt, prefer::wait(&parts.headers)).await
+    let caller = entry.primary.as_ref().map_or(Caller::Away, |primary| primary.caller);
+    let wish = Wish { headers, body, once, key: None, terms, caller };
+    let receipt = take(front, &entry.route, wish).await?;
+    match &entry.primary {
+        // Boxed: it is large, and every request would carry its size.
+        Some(primary) => Ok(Box::pin(primary::answer(front, primary, &receipt)).await),
+        None => answer(front, &receipt, prefer::wait(&parts.headers)).await,
+    }
 }
 
 /// Makes the message durable.
@@ -76,6 +84,7 @@ pub(super) async fn take(
         deadline,
         not_before,
         priority,
+        caller: wish.caller,
     };
     front.engine.accept(offer).await.map_err(refused)
 }
@@ -101,7 +110,7 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-fn accepted(json: String) -> Response {
+pub(super) fn accepted(json: String) -> Response {
     let mut response = Response::new(Body::from(json));
     *response.status_mut() = StatusCode::ACCEPTED;
     let headers = response.headers_mut();

@@ -1,6 +1,7 @@
 //! What the handlers of the front door share: the engine and the routes as configured now.
 
 use super::dedupe::Dedupe;
+use super::primary::Primary;
 use crate::config::event_type::TypePattern;
 use crate::config::media::ContentTypes;
 use crate::config::pattern::Routes;
@@ -32,6 +33,8 @@ pub struct Entry {
     pub dedupe: Option<Dedupe>,
     /// What becomes of the parameters of the path.
     pub params: Params,
+    /// Whose answer the caller gets; none: the ticket.
+    pub primary: Option<Primary>,
 }
 
 /// Whether the parameters of a path are kept with its message.

@@ -3,7 +3,7 @@
 use contract::delivery::{Attempt, AttemptResult, Capture, CaptureEnd, Standing, Suspicion, Timings};
 use contract::part::Duty;
 use contract::ticket::{Ray, Ticket};
-use contract::{DeliveryId, MessageId, Name, Timestamp};
+use contract::{DeliveryId, MessageId, Name, Timestamp, limits};
 use engine::Engine;
 use engine::policy::hold::Reason;
 use engine::status::{self, Phase, State};
@@ -210,8 +210,15 @@ impl<'a> AttemptView<'a> {
             AttemptResult::Failed { detail, .. } => (Some(detail.as_str()), None),
             AttemptResult::Answered { capture, .. } => {
                 let content_type = capture.content_type.as_deref();
-                let body = String::from_utf8_lossy(&capture.body);
-                (None, Some(ResponseView { content_type, body, capture: capture.end }))
+                // What is kept whole for those who read it is shown as any other.
+                let shown = capture.body.get(..limits::CAPTURE_BYTES_MAX);
+                let end = if shown.is_some_and(|shown| shown.len() < capture.body.len()) {
+                    CaptureEnd::Truncated
+                } else {
+                    capture.end
+                };
+                let body = String::from_utf8_lossy(shown.unwrap_or(&capture.body));
+                (None, Some(ResponseView { content_type, body, capture: end }))
             }
         };
         Self {

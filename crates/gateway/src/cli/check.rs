@@ -92,6 +92,7 @@ fn route_json(route: &Route) -> Value {
     let after: Map<_, _> =
         waits.map(|(target, part)| (target.to_string(), json!(befores(route, part)))).collect();
     tell(&mut told, "after", Some(after).filter(|after| !after.is_empty()));
+    tell(&mut told, "primary", route.primary_target().map(Name::to_string));
     tell(&mut told, "callback", route.callback.as_ref().map(Name::to_string));
     told
 }
@@ -111,6 +112,9 @@ fn befores<'r>(route: &'r Route, part: &Part) -> Vec<&'r str> {
 /// What else a target is in its route.
 fn place(route: &Route, part: &Part, target: Option<&Target>) -> String {
     let mut words = Vec::new();
+    if target.is_some_and(|target| route.primary_target() == Some(&target.name)) {
+        words.push("primary".to_owned());
+    }
     if part.duty == Duty::Optional {
         words.push("optional".to_owned());
     }

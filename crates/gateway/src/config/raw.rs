@@ -13,7 +13,7 @@ pub(crate) use target::{
 use super::field::{Either, Entries, Field, One, Several, Written};
 use super::form::{Accept, Count, DedupeBy, Way};
 use super::media::MediaRange;
-use super::settings::{LogFormat, LogLevel, StoreLocation};
+use super::settings::{LogFormat, LogLevel, StoreLocation, Switch};
 use super::units::ByteSize;
 use crate::config::event_type::TypePattern;
 use contract::Name;
@@ -124,12 +124,27 @@ pub(crate) struct Route {
     pub optional: Field<Several<Name>>,
     /// Which targets wait for which: `{ mailing: crm }` sends to `mailing` once `crm` was delivered. When `crm` fails, `mailing` is skipped, and that counts as failed.
     pub after: Field<Entries<Name, Several<Name>>>,
+    /// The target whose answer the caller gets: a name, or more. It goes first, the others of `to` wait for its success, and when it fails nothing else is sent.
+    pub primary: Field<Either<Name, Primary>>,
     /// A target that is told when everything has ended: it gets the ticket as JSON.
     pub callback: One<Name>,
     /// jq: the order key of a message. To each target, messages with the same key go one after the other, in the order they came.
     pub key: One<Program>,
     /// Which messages are taken for repeats although their callers do not say so.
     pub dedupe: Field<Dedupe>,
+}
+
+/// The target whose answer the caller gets.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["target"]))]
+pub(crate) struct Primary {
+    /// One of `to`.
+    pub target: One<Name>,
+    /// How long the caller waits for the answer, 1s to 60s; then it gets 202 with its ticket.
+    pub wait: One<Duration>,
+    /// `off`: the first failure within `wait` is the caller's answer, and the end. `on`: it is tried again by the target's `retry` while the caller waits, and after.
+    pub retry: One<Switch>,
 }
 
 /// Which messages are taken for repeats: a repeat is answered with the ticket of the first one, and not delivered again. The caller's own `Idempotency-Key`, and `source` and `id` of a CloudEvent, count first.
@@ -178,6 +193,12 @@ impl Default for Limits {
     }
 }
 
+impl Default for Primary {
+    fn default() -> Self {
+        Self { target: Field::Absent, wait: Written::default("30s"), retry: Written::default("off") }
+    }
+}
+
 impl Default for Dedupe {
     fn default() -> Self {
         Self { by: Written::default("content"), window: Written::default("10m") }
@@ -209,6 +230,7 @@ impl Default for Route {
             complete: Written::default("all"),
             optional: Field::Absent,
             after: Field::Absent,
+            primary: Field::Absent,
             callback: Field::Absent,
             key: Field::Absent,
             dedupe: Field::Absent,

@@ -12,10 +12,10 @@ use connectors::http::sign::key::Key;
 use connectors::http::{Auth, Identity, Proxy};
 use contract::Name;
 use contract::line::Priority;
-use contract::part::{Part, Rule};
+use contract::part::{self, Part, Rule};
 use contract::store::Retention;
 use engine::policy::{breaker, concurrency, rate, retry, statuses::Statuses};
-use expressions::{Program, Template};
+use expressions::{Blueprint, Program, Template};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::fmt;
 use std::net::SocketAddr;
@@ -123,6 +123,8 @@ pub struct Route {
     pub parts: Vec<Part>,
     /// When a message has succeeded.
     pub rule: Rule,
+    /// Whose answer the caller gets.
+    pub primary: Option<Primary>,
     /// Who is told when everything has ended.
     pub callback: Option<Name>,
     /// Bytes of a message's body.
@@ -139,6 +141,26 @@ pub struct Route {
     pub key: Option<Program>,
     /// What is taken for a repeat; none: only what its caller says is one.
     pub dedupe: Option<Dedupe>,
+}
+
+/// The target whose answer the caller gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Primary {
+    /// Its place in [`Route::to`].
+    pub ordinal: u16,
+    /// How long the caller waits for it.
+    pub wait: Duration,
+    /// What becomes of a failure while the caller waits.
+    pub failure: Failure,
+}
+
+/// What becomes of a failure while the caller waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It is the caller's answer.
+    IsTold,
+    /// It is tried again by the target's schedule.
+    IsTriedAgain,
 }
 
 /// Which messages are taken for repeats.
@@ -256,6 +278,31 @@ impl fmt::Debug for Target {
             .field("url", url)
             .field("headers", headers)
             .finish_non_exhaustive()
+    }
+}
+
+impl Route {
+    /// The name of the target whose answer the caller gets.
+    #[must_use]
+    pub fn primary_target(&self) -> Option<&Name> {
+        self.to.get(usize::from(self.primary.as_ref()?.ordinal))
+    }
+
+    /// The places of all that one of [`Self::to`] waits for, directly or through others.
+    #[must_use]
+    pub fn before(&self, index: usize) -> Vec<usize> {
+        let parts: Vec<&Part> = self.parts.iter().collect();
+        let ordinal = u16::try_from(index).unwrap_or(u16::MAX);
+        part::before(&parts, ordinal).into_iter().map(usize::from).collect()
+    }
+}
+
+impl Target {
+    /// What a message is made into for it.
+    #[must_use]
+    pub fn blueprint(&self) -> Blueprint {
+        let headers = self.made.iter().map(|(name, template)| (name.as_str().to_owned(), template.clone()));
+        Blueprint { body: self.body.clone(), path: self.path.clone(), headers: headers.collect() }
     }
 }
 

@@ -114,6 +114,22 @@ fn check_shows_who_waits_who_undoes_and_who_is_told() {
 }
 
 #[test]
+fn check_shows_whose_answer_the_caller_gets() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "routes: {order: {accept: POST /orders, to: [stock, pay], primary: stock}}\n\
+                targets:\n  stock: {url: 'https://stock.example.com'}\n  pay: {url: 'https://pay.example.com'}\n";
+    std::fs::write(folder.path().join("fanlight.yaml"), text).unwrap();
+    let check = |arguments: &[&str]| {
+        let all: Vec<&str> = ["check"].iter().chain(arguments).copied().collect();
+        String::from_utf8(program::command(&all).current_dir(folder.path()).output().unwrap().stdout).unwrap()
+    };
+    let told = check(&[]);
+    assert!(told.contains("stock (primary) ") && told.contains("pay (after stock) "), "{told}");
+    let json: serde_json::Value = serde_json::from_str(&check(&["--json"])).unwrap();
+    assert_eq!(json["routes"][0]["primary"], "stock");
+}
+
+#[test]
 fn a_target_is_explained_without_its_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let text = "defaults: {timeout: 30s}\nroutes: {pay: {accept: POST /pay, to: pay}}\n\

@@ -78,6 +78,27 @@ fn what_would_be_dead_says_why_and_fails() {
 }
 
 #[test]
+fn what_depends_on_an_answer_is_shown_with_one_and_asks_for_it_without() {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    let text = r#"
+routes: { order: { accept: POST /orders, to: [crm, mail], after: { mail: crm } } }
+targets:
+  crm: { url: "https://crm.example.com/" }
+  mail: { url: "https://mail.example.com/{{ responses.crm.body.id }}", body: "{id, customer: $responses.crm.body.id}" }
+"#;
+    file.write_all(text.as_bytes()).expect("written");
+    let config = file.path().to_str().expect("text");
+    let order = ["try", "order", "--data", r#"{"id":7}"#, "--config", config];
+    let told = program::run(&order).ok();
+    assert!(told.contains("mail  held: reads the answer of crm; give --response crm=FILE"), "{told}");
+    let told = program::run(&[&order[..], &["--response", r#"crm={"id":17}"#, "--json"]].concat()).json();
+    assert_eq!(told["targets"][1]["url"], "https://mail.example.com/17");
+    assert_eq!(told["targets"][1]["body"], r#"{"id":7,"customer":17}"#);
+    let wrong = program::run(&[&order[..], &["--response", "shop={}"]].concat()).failed(2);
+    assert!(wrong.contains("the route does not send to `shop`; it sends to: crm, mail"), "{wrong}");
+}
+
+#[test]
 fn what_proves_who_calls_is_shown_as_far_as_it_is_no_secret() {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     let text = r#"

@@ -194,6 +194,7 @@ impl State {
             revision: entry.revision,
             suspect: entry.suspect,
             duty: entry.start.part.duty,
+            audience: entry.start.part.audience,
             priority: entry.start.priority,
         };
         let message = Arc::clone(&kept.message);

@@ -1,12 +1,12 @@
 //! Groups: who waits for whom, what is undone, who is told; all in the commit of the end that causes it.
 
 use crate::world::{World, due, keyed, leased, name, on_every_store, tenant};
-use contract::delivery::{Death, Standing};
+use contract::delivery::{Attempt, AttemptResult, Capture, CaptureEnd, Death, Standing};
 use contract::message::Headers;
-use contract::part::{Duty, Part, Rule};
+use contract::part::{Audience, Caller, Duty, Part, Reads, Rule};
 use contract::query::{Change, Delivered, Edit};
 use contract::store::{Accept, Accepted, Position, Settlement, Settles, Start};
-use contract::{DeliveryId, Message, Name};
+use contract::{DeliveryId, Message, Name, limits};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,11 @@ fn after(target: &str, after: &[u16]) -> Start {
 }
 
 fn waiting(target: &str, duty: Duty, after: &[u16]) -> Start {
-    Start { standing: Standing::Waiting, part: Part { duty, after: after.to_vec() }, ..leased(target) }
+    Start {
+        standing: Standing::Waiting,
+        part: Part { duty, after: after.to_vec(), ..Part::default() },
+        ..leased(target)
+    }
 }
 
 async fn end(world: &World, position: Position, delivery: DeliveryId, standing: Standing) -> Settles {
@@ -50,6 +54,39 @@ async fn saga(world: &World) -> (Arc<Message>, Position) {
 }
 
 on_every_store! {
+    async fn an_answer_that_is_read_is_kept_whole_and_its_readers_are_known_to_every_lease(world: World) {
+        let audience = Audience { others: Reads::Body, caller: Caller::Waits { seconds: 30 } };
+        let crm = Start { part: Part { audience, ..Part::default() }, ..due("crm", world.now()) };
+        let mut world = world;
+        let (message, position) = world.keep(vec![crm, after("mailing", &[0])]).await;
+        let lease = world.claim("crm", 1).await.leases.remove(0);
+        assert_eq!(lease.delivery.audience, audience);
+        world.crash().await;
+        let lease = world.claim("crm", 1).await.leases.remove(0);
+        assert_eq!(lease.delivery.audience, audience);
+        let capture = Capture {
+            content_type: Some("application/json".to_owned()),
+            headers: Headers::from_pairs([("location", b"/users/7".as_slice()), ("x-odd", b"\xff".as_slice())]),
+            body: vec![b'7'; limits::ANSWER_BYTES_MAX].into(),
+            end: CaptureEnd::Complete,
+        };
+        let result = AttemptResult::Answered { status: 201, class: None, capture };
+        let attempt = Attempt { result, ..crate::world::attempt(1, 1, world.now()) };
+        let settlement = Settlement {
+            position,
+            delivery: lease.delivery.id,
+            attempt: Some(Arc::new(attempt.clone())),
+            standing: Standing::Delivered,
+        };
+        world.store().settle(world.session, vec![settlement]).await.unwrap();
+        world.crash().await;
+        let ticket = world.ticket(message.id).await;
+        assert_eq!(ticket.deliveries[0].attempts, [attempt]);
+        assert_eq!(ticket.deliveries[0].part.audience, audience);
+        let lease = world.claim("mailing", 1).await.leases.remove(0);
+        assert_eq!(lease.delivery.audience, Audience::default());
+    }
+
     async fn what_waits_for_others_is_due_when_they_are_delivered(world: World) {
         let (message, position) = world.keep(vec![leased("crm"), leased("tax"), after("mailing", &[0, 1])]).await;
         assert_eq!(claimed(&world, "mailing").await, 0);
@@ -115,7 +152,7 @@ on_every_store! {
     }
 
     async fn a_success_needs_no_undo_and_is_told_again_after_another_run(world: World) {
-        let optional = Start { part: Part { duty: Duty::Optional, after: vec![] }, ..leased("search") };
+        let optional = Start { part: Part { duty: Duty::Optional, ..Part::default() }, ..leased("search") };
         let starts = vec![leased("stock"), optional, waiting("release", Duty::Undo(0), &[]), waiting("shop", Duty::Callback, &[])];
         let (message, position) = world.keep(starts).await;
         end(&world, position, message.first.at(1), REFUSED).await;

@@ -30,7 +30,7 @@ targets:
 "routes": {"a": {"accept": "ANY /", "to": "t"}}, "targets": {"t": {"url": "http://127.0.0.1:1"}}}"#,
     br#"defaults: {timeout: 9s, retry: {jitter: 5%}, headers: {x-a: b}, breaker: {consecutive: 3}, rate: {limit: 9/s, burst: 2}, proxy: none}
 routes:
-  a: {accept: POST /a, to: [t, u, v], complete: 2, optional: v, after: {u: t}, callback: w, priority: high, dedupe: {by: .id, window: 1h}}
+  a: {accept: POST /a, to: [t, u, v], complete: 2, optional: v, after: {u: t}, primary: {target: t, wait: 9s, retry: on}, callback: w, priority: high, dedupe: {by: .id, window: 1h}}
 targets:
   t: {uses: stripe, with: {key: "${TOKEN}"}, path: "/v1/{{ body.id }}", undo: w, concurrency: adaptive}
   u: {url: https://u.example.com, auth: {oauth2: {token_url: https://u.example.com/t, client_id: me, client_secret: "${TOKEN}", scopes: [a]}, methods: POST, paths: /a/*}, sign: {secrets: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}}
@@ -71,6 +71,9 @@ pub(super) const WORDS: &[&[u8]] = &[
     b"rate",
     b"breaker",
     b"complete",
+    b"primary",
+    b"$responses.t.body",
+    b"{{ responses.t.status }}",
     b"after",
     b"undo",
     b"callback",

@@ -3,7 +3,7 @@
 use super::Mutant;
 use crate::bent::Bend;
 use bytes::Bytes;
-use contract::delivery::{Death, Standing, Suspicion};
+use contract::delivery::{AttemptResult, Death, Standing, Suspicion};
 use contract::line::Priority;
 use contract::part::{Duty, Rule};
 use contract::query::{Change, Changed, Delivered};
@@ -11,7 +11,7 @@ use contract::store::{
     Accept, Accepted, Answer, Ask, Claimed, Expired, Fault, Lease, Moved, Scope, Session, Settled,
     Settlement, Settles, Store,
 };
-use contract::ticket::{Found, Ray};
+use contract::ticket::{Found, Ray, Ticket};
 use contract::{Message, MessageId, Name, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -192,6 +192,25 @@ impl Bend for StoreBug {
             };
             self.lose_moves(&mut changed.moved);
             Ok(changed)
+        })
+    }
+
+    fn ticket<'a>(&'a self, store: &'a dyn Store, tenant: &Name, id: MessageId) -> Answer<'a, Found<Ticket>> {
+        if !self.is(Mutant::AnotherAnswer) {
+            return store.ticket(tenant, id);
+        }
+        let tenant = tenant.clone();
+        Box::pin(async move {
+            let mut found = store.ticket(&tenant, id).await?;
+            if let Found::Here(ticket) = &mut found {
+                let attempts = ticket.deliveries.iter_mut().flat_map(|ray| &mut ray.attempts);
+                for attempt in attempts {
+                    if let AttemptResult::Answered { capture, .. } = &mut attempt.result {
+                        capture.body = Bytes::from_static(b"{\"said\":0}");
+                    }
+                }
+            }
+            Ok(found)
         })
     }
 

@@ -95,7 +95,7 @@ impl Held {
     /// What the end of an attempt makes of the hold; `probe` is the earliest time of a probe. Gives what it reached.
     fn after(&mut self, seen: Seen, now: Timestamp, probe: Timestamp) -> Option<Feat> {
         let (kind, wait, word) = match seen {
-            Seen::Answered { status, wait, word } => {
+            Seen::Answered { status, wait, word, .. } => {
                 (kind(status), wait.filter(|wait| !wait.is_zero()), word)
             }
             Seen::Broken(_) => (Kind::Again, None, None),

@@ -6,9 +6,10 @@ use crate::language;
 use crate::reach::Feat;
 use crate::recipe::{Keeping, Letter, TargetRecipe, WayRecipe};
 use crate::rule::Rule;
+use bytes::Bytes;
 use contract::delivery::{Death, Standing};
 use contract::part;
-use contract::part::Duty;
+use contract::part::{Caller, Duty};
 use contract::store::{Accept, Accepted, Start};
 use contract::{Clock, DeliveryId, Message, MessageId, Tick, Timestamp};
 use engine::happened::Refusal;
@@ -158,7 +159,11 @@ impl Book {
         let Some(generation) = number.and_then(|number| self.generations.get(number)).cloned() else {
             return;
         };
-        let ways = self.recipe.ways(letter.route, &generation);
+        let mut ways = self.recipe.ways(letter.route, &generation);
+        let primary = self.recipe.primary(letter.route, &generation);
+        if let Some(way) = primary.and_then(|primary| ways.get_mut(usize::from(primary))) {
+            way.part.audience.caller = letter.caller;
+        }
         let quorum = self.recipe.routes.get(letter.route).and_then(|route| route.quorum);
         let names = ways.iter().filter_map(|way| self.recipe.targets.get(way.target));
         let names = names.map(|target| &target.name);
@@ -268,6 +273,16 @@ impl Book {
 }
 
 impl Kept {
+    /// Until when a failure is the caller's answer.
+    pub(super) fn told_until(&self, ray: &Ray) -> Option<Timestamp> {
+        match ray.part.audience.caller {
+            Caller::Waits { seconds } if seconds > 0 && ray.run == 1 => {
+                Some(self.received + Duration::from_secs(seconds.into()))
+            }
+            Caller::Waits { .. } | Caller::Away => None,
+        }
+    }
+
     /// How many deliveries the message is for.
     fn own(&self) -> usize {
         self.rays.iter().filter(|ray| matches!(ray.part.duty, Duty::Required | Duty::Optional)).count()
@@ -295,6 +310,7 @@ fn begin(target: usize, start: &Start, demoted: bool, message: &Message, since: 
         suspect: false,
         lease,
         succeeded: None,
+        said: Bytes::new(),
         refused: None,
         unwanted: standing == Standing::Skipped,
         let_go: None,

@@ -120,8 +120,9 @@ impl Book {
     fn check_fate(&mut self, id: DeliveryId, settlement: &Settlement, deadline: Option<Timestamp>) {
         let word = self.word(id);
         let recipe = std::sync::Arc::clone(&self.recipe);
-        let Some((_, _, ray)) = self.find(id) else { return };
+        let Some((_, kept, ray)) = self.find(id) else { return };
         let Some(target) = recipe.targets.get(ray.target) else { return };
+        let told_until = kept.told_until(ray);
         let Some(lease) = &ray.lease else { return };
         let (run, made) = (lease.run, lease.made + 1);
         let standing = settlement.standing;
@@ -144,12 +145,23 @@ impl Book {
                     proven: end.proven,
                     probes: end.probes,
                     again: end.again,
+                    audience: ray.part.audience,
+                    told: told_until.is_some_and(|until| end.at <= until),
                 };
                 let attempt = settlement.attempt.as_ref();
                 let right = attempt.is_some_and(|attempt| attempt.number == made && attempt.run == run);
                 (fate::fits(standing, end.seen, &case), right)
             }
         };
+        let told = lease.end.as_ref().is_some_and(|end| told_until.is_some_and(|until| end.at <= until));
+        if told && standing == Standing::Dead(Death::Exhausted) {
+            self.reached.note(Feat::Told);
+        }
+        if standing == Standing::Dead(Death::Unreadable) {
+            self.reached.note(Feat::Unreadable);
+        }
+        let Some((_, _, ray)) = self.find(id) else { return };
+        let Some(lease) = &ray.lease else { return };
         let end = lease.end.as_ref().map(|end| (end.seen, end.at, end.proven, end.probes));
         let seen = || format!("{word} ended its attempt {made} as {end:?} and is {standing:?}");
         self.check(Rule::Judged, fits, seen);

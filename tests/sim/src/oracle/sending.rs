@@ -1,14 +1,15 @@
 //! What is sent: attempts as they leave, requests as they arrive.
 
-use super::{Book, End, Seen};
+use super::{Book, End, Ray, Seen};
 use crate::language;
 use crate::reach::Feat;
 use crate::rule::Rule;
 use bytes::Bytes;
 use contract::delivery::{ErrorClass, Standing, Suspicion};
-use contract::part::Duty;
+use contract::part::{self, Duty, Part};
 use contract::target::{Outcome, Parcel};
-use contract::{Clock, DeliveryId, Timestamp, limits};
+use contract::{Clock, DeliveryId, Name, Timestamp, limits};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A request as an API sees it.
@@ -108,8 +109,11 @@ impl Book {
             if refused && !again {
                 ray.refused = Some(life);
             }
-            if seen.is_success() {
+            if seen.delivers(ray.part.audience) {
                 ray.succeeded = Some(life);
+                if let Outcome::Answered(reply) = outcome {
+                    ray.said = reply.capture.body.clone();
+                }
             }
             if let Some(lease) = &mut ray.lease {
                 lease.end = Some(End { seen, at, proven, probes, again });
@@ -170,8 +174,14 @@ impl Book {
         let Some(letter) = self.letters.get(&n) else { return };
         let told = ray.report.as_ref().filter(|_| ray.part.duty == Duty::Callback);
         let content = told.unwrap_or(&letter.body);
+        let heard = self.heard(id);
+        let quotes = ray.edited.is_none() && ray.shape.is_some_and(language::quotes);
         let expected = match (&ray.edited, ray.shape) {
             (Some(edited), _) => edited.clone(),
+            (None, Some(version)) if quotes => {
+                let said = heard.iter().map(|(name, said)| (name.as_str(), said.as_ref()));
+                language::quote(version, said, content)
+            }
             (None, Some(version)) => language::wrap(version, content),
             (None, None) => content.clone(),
         };
@@ -181,10 +191,24 @@ impl Book {
         if old {
             self.reached.note(Feat::OldShape);
         }
+        if quotes && !heard.is_empty() {
+            self.reached.note(Feat::Quoted);
+        }
         let word = self.word(id);
         self.check(Rule::Faithful, same, || {
             format!("{word} is sent with another body: {body:?}, not {expected:?}")
         });
+    }
+
+    /// What those before a delivery were answered, by name.
+    fn heard(&self, id: DeliveryId) -> BTreeMap<Name, Bytes> {
+        let Some((_, kept, _)) = self.find(id) else { return BTreeMap::new() };
+        let parts: Vec<&Part> = kept.rays.iter().map(|ray| &ray.part).collect();
+        let before = part::before(&parts, id.ordinal()).into_iter();
+        let rays = before.filter_map(|one| kept.rays.get(usize::from(one)));
+        let delivered = rays.filter(|ray| ray.standing == Standing::Delivered);
+        let named = |ray: &Ray| Some((self.recipe.targets.get(ray.target)?.name.clone(), ray.said.clone()));
+        delivered.filter_map(named).collect()
     }
 
     /// No earlier one of the key is unfinished, unless it was revived after this one was leased.
@@ -216,7 +240,7 @@ impl Book {
     pub(super) fn check_turn(&mut self, id: DeliveryId) {
         let Some((_, kept, ray)) = self.find(id) else { return };
         let Some(key) = &ray.key else { return };
-        let of_key = |one: &super::Ray| one.target == ray.target && one.key.as_ref() == Some(key);
+        let of_key = |one: &Ray| one.target == ray.target && one.key.as_ref() == Some(key);
         let before = self.rays().find(|(other, message, one)| {
             let earlier = message.position < kept.position && !one.standing.is_final();
             let leased = one.standing == Standing::Leased;

@@ -7,7 +7,7 @@ use contract::expression::{Expression, Fault};
 use contract::line::Priority;
 use contract::message::Headers;
 use contract::mould::Mould;
-use contract::part::Rule;
+use contract::part::{Caller, Rule};
 use contract::store::{Retention, Store};
 use contract::target::{Call, Hints, Outcome, Reply, Target};
 use contract::ticket::{Found, Ticket};
@@ -210,6 +210,7 @@ impl Small {
             deadline: None,
             not_before: None,
             priority: None,
+            caller: Caller::Away,
         }
     }
 
@@ -254,6 +255,7 @@ async fn configure(
         name,
         to: vec![Way::to(crm())],
         rule: Rule::All,
+        primary: None,
         deadline: None,
         priority: Priority::Normal,
         key: None,

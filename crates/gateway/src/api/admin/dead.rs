@@ -325,7 +325,7 @@ async fn sent_now(admin: &Admin, detail: &Detail, wish: &Wish) -> Result<(Header
         return Ok((headers.clone(), body.clone()));
     }
     let Some(shape) = detail.shape else { return Ok((headers.clone(), body.clone())) };
-    let shaped = admin.front.engine.shaped(shape, body.clone()).await.map_err(|wrong| {
+    let shaped = admin.front.engine.shaped(shape, &detail.message, detail.row.id).await.map_err(|wrong| {
         Problem::new(INVALID_REQUEST, format!("{wrong}; give a body with the headers, it is sent as it is"))
     })?;
     Ok(shaped.map_or_else(|| (headers.clone(), body.clone()), |body| (edit::for_shaped(headers), body)))

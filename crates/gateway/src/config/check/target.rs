@@ -59,6 +59,7 @@ impl Check<'_> {
         let when = self.one(&raw.when);
         let body = self.one(&raw.body);
         self.warn_unbounded(&raw.when, when.as_ref());
+        self.refuse_responses(&raw.when, when.as_ref());
         self.warn_unbounded(&raw.body, body.as_ref());
         let (mut headers, made) = self.headers(&raw.headers);
         self.content_type(raw, &mut headers);

@@ -141,8 +141,10 @@ impl Dial for Streets {
     }
 
     fn connect(&self, to: SocketAddr) -> Promise<'_, io::Result<Line>> {
-        let IpAddr::V4(address) = to.ip() else { panic!("it was never given") };
-        let number = usize::from(address.octets()[3]);
+        let number = match to.ip() {
+            IpAddr::V4(address) => usize::from(address.octets()[3]),
+            IpAddr::V6(_) => return Box::pin(async { Err(io::ErrorKind::AddrNotAvailable.into()) }),
+        };
         let house = &self.houses[number];
         if house.is_away(self.clock.now()) {
             return Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) });

@@ -2,6 +2,7 @@
 
 use crate::delivery::{Attempt, ShapeId, Standing};
 use crate::moved::Moved;
+use crate::order::{Parked, Parking};
 use crate::{DeliveryId, Message, MessageId, Name, Timestamp};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     /// Whose [`crate::delivery::Death::word`] or last [`crate::delivery::ErrorClass::word`] is this, or whose last status is this number.
     pub error: Option<String>,
+    /// That keep an order key.
+    pub parked: Option<Parking>,
 }
 
 /// A place in a list: the last row seen. Opaque on the wire.
@@ -42,6 +45,8 @@ pub struct Row {
     pub run: u32,
     /// The last attempt, if one was made.
     pub last: Option<Attempt>,
+    /// The order key that it keeps although it is dead.
+    pub parked: Option<Parked>,
 }
 
 /// A page of rows in order of [`DeliveryId`].
@@ -112,6 +117,13 @@ pub enum Change {
     },
     /// Ends dead deliveries for good: they become `Cancelled` and may be forgotten.
     Discard {
+        /// Whose deliveries.
+        tenant: Name,
+        /// The deliveries.
+        deliveries: Vec<DeliveryId>,
+    },
+    /// Takes from dead deliveries the order key that they keep: what waits for it goes. They stay dead.
+    Release {
         /// Whose deliveries.
         tenant: Name,
         /// The deliveries.

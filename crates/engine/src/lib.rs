@@ -19,6 +19,7 @@ pub mod plan;
 pub mod policy;
 pub mod probe;
 pub mod redrive;
+mod release;
 pub mod route;
 mod settle;
 pub mod shape;

@@ -3,6 +3,7 @@
 //! A redrive of many is a row of small state: its progress survives a crash and goes on at the next start.
 
 use crate::engine::Engine;
+use contract::order::Parking;
 use contract::query::{Change, Cursor, Filter};
 use contract::store::{Fault, Scope, ScopeKind};
 use contract::{DeliveryId, MessageId, Name, Timestamp, limits};
@@ -44,12 +45,14 @@ pub struct Selection {
     pub since: Option<Timestamp>,
     /// With this reason, error class or status.
     pub error: Option<String>,
+    /// That keep an order key.
+    pub parked: Option<Parking>,
 }
 
 impl From<Selection> for Filter {
     fn from(selection: Selection) -> Self {
-        let Selection { target, route, since, error } = selection;
-        Self { target, route, since, error }
+        let Selection { target, route, since, error, parked } = selection;
+        Self { target, route, since, error, parked }
     }
 }
 

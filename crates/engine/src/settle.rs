@@ -71,7 +71,7 @@ fn tell(engine: &Engine, done: &Done, settled: Settled, now: Timestamp) {
     let standing = match settled {
         Settled::Fenced => return engine.tell(&Happened::Fenced { delivery }),
         Settled::Cancelled => Standing::Cancelled,
-        Settled::Recorded | Settled::Freed => standing,
+        Settled::Recorded | Settled::Freed | Settled::Parked => standing,
     };
     if matches!(settled, Settled::Freed | Settled::Cancelled) {
         engine.put_somewhere(&done.lane, now);
@@ -82,5 +82,8 @@ fn tell(engine: &Engine, done: &Done, settled: Settled, now: Timestamp) {
     }
     let (message, target, age) = (done.message, &done.lane.name, now.since(done.received));
     engine.tell(&Happened::Settled { message, delivery, target, standing, age });
+    if settled == Settled::Parked {
+        engine.tell(&Happened::Parked { message, delivery, target });
+    }
     engine.watch.changed(done.message);
 }

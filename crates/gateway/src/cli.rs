@@ -7,6 +7,7 @@ mod completions;
 mod dead;
 mod demo;
 mod header;
+mod key;
 pub mod mock;
 mod payload;
 mod schema;
@@ -48,6 +49,7 @@ enum Command {
     Ticket(ticket::Show),
     Tail(tail::Tail),
     Dead(dead::Dead),
+    Key(key::Key),
     Target(target::Target),
     Mock(mock::Mock),
     Schema(schema::Schema),
@@ -98,6 +100,7 @@ impl Command {
             Self::Ticket(ticket) => client()?.block_on(ticket.run()),
             Self::Tail(tail) => client()?.block_on(tail.run()),
             Self::Dead(dead) => client()?.block_on(dead.run()),
+            Self::Key(key) => client()?.block_on(key.run()),
             Self::Target(target) => client()?.block_on(target.run()),
             Self::Mock(mock) => client()?.block_on(mock.run()),
             Self::Schema(schema) => schema.run(),

@@ -2,6 +2,7 @@
 
 use contract::delivery::{Attempt, Death, Delivery, Standing, Suspicion};
 use contract::line::{Line, Lines, Turn};
+use contract::order::KeyFate;
 use contract::part::{Duty, Rule};
 use contract::query::Edit;
 use contract::store::{
@@ -26,7 +27,7 @@ pub(super) struct State {
     due: BTreeMap<Lane, BTreeSet<(Timestamp, Spot)>>,
     /// What waits and has a deadline.
     deadlines: BTreeSet<(Timestamp, Spot)>,
-    /// Unfinished deliveries of each order key.
+    /// The deliveries that hold each order key.
     keys: BTreeMap<Key, BTreeSet<Spot>>,
     pub(super) once: HashMap<OnceKey, (u128, u64, Timestamp)>,
     newest: u64,
@@ -50,6 +51,7 @@ pub(super) struct Kept {
 pub(super) struct Entry {
     pub(super) start: Start,
     pub(super) standing: Standing,
+    pub(super) key_fate: KeyFate,
     pub(super) attempts: u32,
     pub(super) run: u32,
     pub(super) revision: u32,
@@ -203,26 +205,31 @@ impl State {
         if self.alive != Some(session) || !leased || one.standing == Standing::Leased {
             return Settled::Fenced;
         }
+        let held = self.entry(spot).is_some_and(Entry::holds_key);
         let outdated = self.entry(spot).is_some_and(Entry::is_outdated);
         let ends = !outdated
             && self.entry(spot).is_some_and(|entry| entry.ending)
             && matches!(one.standing, Standing::Due(_));
         self.alter(spot, wall, |entry| {
             entry.standing = if ends { Standing::Cancelled } else { one.standing };
+            if one.key_fate == KeyFate::Freed {
+                entry.key_fate = KeyFate::Freed;
+            }
             if let Some(attempt) = &one.attempt {
                 entry.record(attempt);
             }
             if outdated {
                 (entry.standing, entry.attempts, entry.ending) = (Standing::Waiting, 0, false);
+                entry.key_fate = KeyFate::Kept;
             }
         });
         self.regroup(spot.0, wall);
-        let freed =
-            self.entry(spot).is_some_and(|entry| entry.start.key.is_some() && entry.standing.is_final());
-        match (ends, freed) {
-            (true, _) => Settled::Cancelled,
-            (false, true) => Settled::Freed,
-            (false, false) => Settled::Recorded,
+        let freed = held && !self.entry(spot).is_some_and(Entry::holds_key);
+        match () {
+            () if ends => Settled::Cancelled,
+            () if freed => Settled::Freed,
+            () if self.entry(spot).is_some_and(Entry::is_parked) => Settled::Parked,
+            () => Settled::Recorded,
         }
     }
 
@@ -269,6 +276,7 @@ impl State {
                     waiting: 0,
                     oldest_due: None,
                     dead: 0,
+                    parked: 0,
                 };
                 match entry.standing {
                     Standing::Due(at) => {
@@ -276,7 +284,11 @@ impl State {
                         lane.waiting += 1;
                         lane.oldest_due = lane.oldest_due.into_iter().chain([at]).min();
                     }
-                    Standing::Dead(_) => lanes.entry((tenant, target)).or_insert(none).dead += 1,
+                    Standing::Dead(_) => {
+                        let lane = lanes.entry((tenant, target)).or_insert(none);
+                        lane.dead += 1;
+                        lane.parked += u64::from(entry.is_parked());
+                    }
                     Standing::Leased
                     | Standing::Delivered
                     | Standing::Cancelled
@@ -323,7 +335,7 @@ impl State {
     fn index(&mut self, spot: Spot) {
         let Some((tenant, entry)) = self.with_tenant(spot) else { return };
         let lane = (tenant.clone(), entry.start.target.clone());
-        let key = self.key_of(&tenant, &entry.start).filter(|_| !entry.standing.is_final());
+        let key = self.key_of(&tenant, &entry.start).filter(|_| entry.holds_key());
         if let Standing::Due(at) = entry.standing {
             self.due.entry(lane).or_default().insert((at, spot));
             let own = self.deadline(spot).filter(|_| entry.start.part.is_main());
@@ -366,16 +378,37 @@ impl State {
         Some((tenant.clone(), start.target.clone(), Arc::clone(&key.0)))
     }
 
-    /// Whether a delivery has no key, or is the earliest unfinished one of it and none of it is leased.
+    /// Whether a delivery holds no key, or is the earliest that holds it and none of it is leased.
     fn is_head(&self, spot: Spot) -> bool {
-        let key = self.with_tenant(spot).and_then(|(tenant, entry)| self.key_of(&tenant, &entry.start));
-        let Some(spots) = key.and_then(|key| self.keys.get(&key)) else { return true };
+        self.before(spot).is_none()
+    }
+
+    /// The one that goes before a delivery: of its key, the one in flight; where there is none, the earliest.
+    pub(super) fn before(&self, spot: Spot) -> Option<Spot> {
+        let spots = self.of_key(spot)?;
         let leased = |spot: &Spot| self.entry(*spot).is_some_and(|entry| entry.standing == Standing::Leased);
-        spots.first() == Some(&spot) && !spots.iter().any(leased)
+        let first = spots.iter().find(|spot| leased(spot)).or_else(|| spots.first());
+        first.copied().filter(|first| *first != spot)
+    }
+
+    /// Those that hold the key that a delivery holds.
+    pub(super) fn of_key(&self, spot: Spot) -> Option<&BTreeSet<Spot>> {
+        let (tenant, entry) = self.with_tenant(spot).filter(|(_, entry)| entry.holds_key())?;
+        self.keys.get(&self.key_of(&tenant, &entry.start)?)
     }
 }
 
 impl Entry {
+    /// While it is unfinished, unless it has let go of it, and while it is dead and parked.
+    pub(super) fn holds_key(&self) -> bool {
+        let may = !self.standing.is_final() || matches!(self.standing, Standing::Dead(_));
+        may && self.start.key.is_some() && self.key_fate == KeyFate::Kept
+    }
+
+    pub(super) fn is_parked(&self) -> bool {
+        self.holds_key() && matches!(self.standing, Standing::Dead(_))
+    }
+
     /// A callback in flight that tells of a run before this one.
     fn is_outdated(&self) -> bool {
         self.ending && self.start.part.duty == Duty::Callback
@@ -393,7 +426,9 @@ impl Entry {
 
     fn new(start: Start, standing: Standing, received: Timestamp) -> Self {
         let history: Vec<Attempt> = start.fault.as_deref().cloned().into_iter().collect();
+        let dead = matches!(standing, Standing::Dead(_));
         Self {
+            key_fate: if dead { start.key_fate } else { KeyFate::Kept },
             start,
             standing,
             attempts: u32::from(!history.is_empty()),

@@ -41,8 +41,20 @@ impl<'a> Batch<'a> {
                         let mut after = before.clone();
                         self.stand(slice, &mut after, Standing::Cancelled)?;
                         self.update(slice, &before, &after)?;
+                        self.let_go(&before)?;
                         self.note(&mut changed, *delivery, before.lane)?;
                         self.retell(slice, &head, delivery.ordinal())?;
+                    }
+                }
+            }
+            Change::Release { tenant, deliveries } => {
+                for delivery in deliveries {
+                    if let Some((slice, _, before)) = self.dead_row(tenant, *delivery)?
+                        && before.is_parked()
+                    {
+                        self.update(slice, &before, &Row { key: None, ..before.clone() })?;
+                        self.let_go(&before)?;
+                        self.note(&mut changed, *delivery, before.lane)?;
                     }
                 }
             }
@@ -80,9 +92,7 @@ impl<'a> Batch<'a> {
                 self.stand(slice, &mut after, Standing::Cancelled)?;
                 self.update(slice, &before, &after)?;
                 self.note(changed, id, before.lane)?;
-                if let Some(key) = &before.key {
-                    self.rearrange(before.lane, key)?;
-                }
+                self.let_go(&before)?;
             } else if before.code == Code::Leased {
                 self.update(slice, &before, &Row { ending: true, ..before.clone() })?;
             }
@@ -120,6 +130,11 @@ impl<'a> Batch<'a> {
             Some(key) => self.rearrange(after.lane, key),
             None => Ok(()),
         }
+    }
+
+    /// What follows for the others of its key when a row does not hold it any more.
+    fn let_go(&mut self, before: &Row) -> Result<()> {
+        before.key.as_ref().map_or(Ok(()), |key| self.rearrange(before.lane, key))
     }
 
     fn note(&self, changed: &mut Changed, id: DeliveryId, lane: u32) -> Result<()> {

@@ -56,6 +56,9 @@ impl Shelf<'_> {
                 break;
             }
             last_rank = row.rank;
+            if filter.parked.is_some() && !row.is_parked() {
+                continue;
+            }
             let Some(listed) = shown(self.listed(slice, tenant, &row), slice)?.flatten() else { continue };
             if after.is_some_and(|Cursor(seen)| listed.id <= seen) {
                 continue;
@@ -99,10 +102,11 @@ fn shown<T>(row: Result<T>, slice: &Slice) -> Result<Option<T>> {
 
 /// Whether a dead delivery is one that the filter means.
 pub(crate) fn matches(filter: &Filter, row: &query::Row) -> bool {
-    let Filter { target, route, since, error } = filter;
+    let Filter { target, route, since, error, parked } = filter;
     target.as_ref().is_none_or(|target| *target == row.target)
         && route.as_ref().is_none_or(|route| *route == row.route)
         && since.is_none_or(|since| row.received >= since)
+        && parked.as_ref().is_none_or(|wanted| wanted.takes(row.parked.as_ref().map(|parked| &parked.key)))
         && error.as_ref().is_none_or(|error| failed_by(error, row.standing, row.last.as_ref()))
 }
 

@@ -58,7 +58,7 @@ pub(super) struct Row {
     pub(super) at: Option<Timestamp>,
     /// The high half of the first delivery's id while it is dead: the order of lists.
     pub(super) rank: Option<i64>,
-    /// Its order key while it is unfinished.
+    /// Its order key while it holds it.
     pub(super) key: Option<String>,
     /// Cancelled while in flight: not tried again.
     pub(super) ending: bool,
@@ -87,6 +87,11 @@ impl Row {
             deadline: None,
             priority: Priority::Normal,
         }
+    }
+
+    /// Whether it is dead and keeps its order key.
+    pub(super) fn is_parked(&self) -> bool {
+        self.code == Code::Dead && self.key.is_some()
     }
 
     pub(super) fn standing(&self) -> Result<Standing> {

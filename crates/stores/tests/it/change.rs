@@ -4,6 +4,7 @@ use crate::world::{World, attempt, due, leased, name, on_every_store, tenant};
 use bytes::Bytes;
 use contract::delivery::{Death, Standing};
 use contract::message::Headers;
+use contract::order::KeyFate;
 use contract::query::{Change, Delivered, Edit};
 use contract::store::{Settled, Settlement};
 use contract::ticket::Found;
@@ -72,7 +73,7 @@ on_every_store! {
         assert_eq!((lease.edit, lease.delivery.revision), (Some(edit("second")), 2));
         assert_eq!((lease.delivery.run, lease.delivery.attempts), (2, 0));
         let again = Some(Arc::new(attempt(1, 2, world.now())));
-        let one = Settlement { position, delivery: message.first, attempt: again, standing: Standing::Delivered };
+        let one = Settlement { position, delivery: message.first, attempt: again, standing: Standing::Delivered, key_fate: KeyFate::Kept };
         world.store().settle(world.session, vec![one]).await.unwrap();
         let runs: Vec<u32> = world.ticket(message.id).await.deliveries[0].attempts.iter().map(|one| one.run).collect();
         assert_eq!(runs, [1, 2]);

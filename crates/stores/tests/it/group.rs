@@ -1,7 +1,8 @@
 //! Groups: who waits for whom, what is undone, who is told; all in the commit of the end that causes it.
 
-use crate::world::{World, due, keyed, leased, name, on_every_store, tenant};
+use crate::world::{World, due, if_blocking, keyed, leased, name, on_every_store, tenant};
 use contract::delivery::{Death, Standing};
+use contract::order::KeyFate;
 use contract::part::{Duty, Part, Rule};
 use contract::query::{Change, Delivered};
 use contract::store::{Accept, Accepted, Position, Settlement, Settles, Start};
@@ -22,7 +23,7 @@ fn waiting(target: &str, duty: Duty, after: &[u16]) -> Start {
 async fn end(world: &World, position: Position, delivery: DeliveryId, standing: Standing) -> Settles {
     let attempt = Some(Arc::new(crate::world::attempt(1, 1, world.now())));
     world.clock.advance(Duration::from_millis(1));
-    let one = Settlement { position, delivery, attempt, standing };
+    let one = Settlement { position, delivery, attempt, standing, key_fate: if_blocking(standing) };
     world.store().settle(world.session, vec![one]).await.unwrap()
 }
 
@@ -157,7 +158,7 @@ on_every_store! {
         for (delivered, undo) in [(Delivered::Stays, Standing::Skipped), (Delivered::IsUndone, Standing::Due(world.now()))] {
             let (message, position) = saga(&world).await;
             let attempt = Some(Arc::new(crate::world::attempt(1, 1, world.now())));
-            let one = Settlement { position, delivery: message.first, attempt, standing: Standing::Delivered };
+            let one = Settlement { position, delivery: message.first, attempt, standing: Standing::Delivered, key_fate: KeyFate::Kept };
             world.store().settle(world.session, vec![one]).await.unwrap();
             let unsent = vec![message.first.at(1), message.first.at(2)];
             let cancel = Change::Cancel { tenant: tenant(), message: message.id, unsent, delivered };

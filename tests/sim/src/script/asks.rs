@@ -5,6 +5,7 @@ use crate::mutant::Mutant;
 use crate::reach::Feat;
 use crate::recipe::Generation;
 use crate::rule::Rule;
+use contract::order::Parking;
 use contract::query::{Change, Delivered, Edit, Filter};
 use contract::{DeliveryId, Entropy, MessageId, Name};
 use engine::Engine;
@@ -131,8 +132,18 @@ impl Script {
 
     pub(super) async fn discard(&self, engine: &Arc<Engine>) {
         let Some(id) = self.some_dead(engine).await else { return };
-        let change = Change::Discard { tenant: Name::default_tenant(), deliveries: vec![id] };
-        self.expect(engine.store().change(change).await);
+        self.expect(engine.discard(&Name::default_tenant(), vec![id]).await);
+    }
+
+    /// Lets some parked keys go on.
+    pub(super) async fn release_keys(&self, engine: &Arc<Engine>, most: usize) {
+        let filter = Filter { parked: Some(Parking::Any), ..Filter::default() };
+        let Ok(page) = engine.store().list(&Name::default_tenant(), filter, None, most).await else { return };
+        let ids: Vec<DeliveryId> = page.rows.iter().map(|row| row.id).collect();
+        if !ids.is_empty() {
+            self.stage.network.scene.oracle.book().released.extend(&ids);
+            self.expect(engine.release(&Name::default_tenant(), ids).await);
+        }
     }
 
     pub(super) fn jump(&self) {

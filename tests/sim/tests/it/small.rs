@@ -219,6 +219,7 @@ async fn configure(
         host: None,
         concurrency: Limit::Fixed(if breaker.is_some() { 8 } else { 1 }),
         rate: None,
+        order: engine::policy::order::Policy::default(),
         when: None,
         shape,
         target: Arc::<Hand>::clone(hand),

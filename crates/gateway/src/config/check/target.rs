@@ -70,6 +70,7 @@ impl Check<'_> {
         let private = self.private(&raw.private);
         let proxy = self.proxy(&raw.proxy, proxy, private.as_ref());
         let breaker = self.breaker(&raw.breaker);
+        let order = self.one(&raw.order);
         let disable_after = self.disable_after(&raw.disable_after, breaker);
         let url_shown = raw.url.good().and_then(Written::place).map(|place| self.tree.written(place));
         let Url { base, path } = url?;
@@ -92,6 +93,7 @@ impl Check<'_> {
             concurrency: concurrency?,
             rate: rate?,
             breaker: breaker?,
+            order: order?,
             disable_after,
             ca,
             identity,

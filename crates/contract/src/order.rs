@@ -1,7 +1,11 @@
 //! Who holds an order key: of each key, one delivery at a time goes to a target.
 
-use crate::store::OrderKey;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// An order key: 1 to [`crate::limits::ORDER_KEY_BYTES_MAX`] bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OrderKey(pub Arc<str>);
 
 /// What becomes of a delivery's order key when it has failed. One that ended otherwise lets go of it, whatever this says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -8,6 +8,7 @@ pub use crate::id::Position;
 use crate::line::{Line, Lines, Priority};
 pub use crate::moved::Moved;
 use crate::order::KeyFate;
+pub use crate::order::OrderKey;
 use crate::part::{Part, Rule};
 use crate::query::{Change, Changed, Cursor, Detail, Edit, Filter, Page};
 use crate::ticket::{Found, Ticket};
@@ -117,10 +118,6 @@ pub struct Start {
     /// Its part in the message's group; what waits begins as `Waiting`.
     pub part: Part,
 }
-
-/// An order key: 1 to [`crate::limits::ORDER_KEY_BYTES_MAX`] bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OrderKey(pub Arc<str>);
 
 /// What makes a message a repeat of an earlier one: an `Idempotency-Key`, or what the route takes for one. Scoped to tenant, route and caller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -2,6 +2,7 @@
 
 mod change;
 mod group;
+mod order;
 mod state;
 
 use bytes::Bytes;

@@ -23,6 +23,7 @@ use contract::store::Readiness;
 use futures_util::stream::{self, Stream};
 use http::{StatusCode, Uri, header};
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -36,6 +37,10 @@ pub struct Admin {
     /// For `/v1/tail`.
     pub tail: Arc<Tail>,
 }
+
+/// Where a request to the admin door comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
 
 /// The admin door as one router.
 pub fn router(admin: Arc<Admin>) -> Router {

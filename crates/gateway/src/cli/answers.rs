@@ -132,7 +132,17 @@ pub(super) struct DeadDetail {
     pub(super) revision: u32,
     pub(super) message: Content,
     pub(super) edit: Option<Content>,
+    #[serde(default)]
+    pub(super) edits: Vec<Edited>,
     pub(super) attempts: Vec<Attempt>,
+}
+
+/// Who made an edit, and when.
+#[derive(Debug, Deserialize)]
+pub(super) struct Edited {
+    pub(super) revision: u32,
+    pub(super) at: Option<Moment>,
+    pub(super) by: Option<String>,
 }
 
 /// What is sent.
@@ -146,8 +156,18 @@ pub(super) struct Content {
 #[derive(Debug, Deserialize)]
 pub(super) struct Redrive {
     pub(super) id: String,
+    /// None: they are being counted.
+    pub(super) total: Option<u64>,
     pub(super) revived: u64,
     pub(super) done: bool,
+    pub(super) stopped: Option<Stopped>,
+}
+
+/// What ended a redrive early.
+#[derive(Debug, Deserialize)]
+pub(super) struct Stopped {
+    pub(super) delivery: String,
+    pub(super) reason: String,
 }
 
 /// All targets.

@@ -3,8 +3,8 @@
 use super::state::{Entry, Kept, Spot, State};
 use crate::sqlite::matches;
 use contract::delivery::Standing;
-use contract::order::{KeyFate, Parked};
-use contract::query::{Change, Changed, Cursor, Delivered, Detail, Filter, Page, Row};
+use contract::order::KeyFate;
+use contract::query::{Change, Changed, Cursor, Delivered, Detail, Edited, Filter, Page, Row};
 use contract::store::{Pruned, Retention};
 use contract::ticket::{Found, Ray, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp, limits};
@@ -17,10 +17,12 @@ impl State {
             Change::Cancel { tenant, message, unsent, delivered } => {
                 self.cancel(tenant, *message, (unsent, *delivered), wall, &mut changed)
             }
-            Change::Edit { tenant, delivery, edit } => {
+            Change::Edit { tenant, delivery, edit, by } => {
                 self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
                     entry.revision += 1;
                     entry.edit = Some(edit.clone());
+                    let (at, by) = (Some(wall), Some(by.clone()));
+                    entry.edits.push(Edited { revision: entry.revision, at, by });
                 })
             }
             Change::Revive { tenant, deliveries } => {
@@ -192,6 +194,7 @@ impl State {
             attempts: entry.history.clone(),
             revision: entry.revision,
             edit: entry.edit.clone(),
+            edits: entry.edits.clone(),
             shape: entry.start.shape,
         })
     }
@@ -208,9 +211,12 @@ impl State {
             .filter_map(|spot| Some((self.messages.get(&spot.0)?, spot.1, self.entry(spot)?)))
             .filter(|(kept, ..)| kept.message.tenant == *tenant)
             .map(|(kept, ordinal, entry)| self.row(kept, ordinal, entry))
-            .filter(|row| after.is_none_or(|Cursor(seen)| row.id > seen) && matches(filter, row))
+            .filter(|row| {
+                after.is_none_or(|Cursor(seen)| filter.sequence.compare(row.id, seen).is_gt())
+                    && matches(filter, row)
+            })
             .collect();
-        rows.sort_by_key(|row| row.id);
+        rows.sort_by(|one, other| filter.sequence.compare(one.id, other.id));
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next = if more { rows.last().map(|row| Cursor(row.id)) } else { None };
@@ -264,16 +270,5 @@ impl State {
             last: entry.history.last().cloned(),
             parked: self.spot(id).filter(|_| entry.is_parked()).and_then(|spot| self.parked(spot)),
         }
-    }
-
-    /// The order key that a dead delivery keeps, with what waits for it.
-    fn parked(&self, spot: Spot) -> Option<Parked> {
-        let key = self.entry(spot)?.start.key.clone()?;
-        let waits = |spot: &&Spot| {
-            self.entry(**spot).is_some_and(|entry| matches!(entry.standing, Standing::Due(_)))
-                && self.before(**spot).is_some()
-        };
-        let behind = self.of_key(spot)?.iter().filter(waits).count();
-        Some(Parked { key, behind: u64::try_from(behind).unwrap_or(u64::MAX) })
     }
 }

@@ -4,7 +4,7 @@ use contract::delivery::{Attempt, Death, Delivery, Standing, Suspicion};
 use contract::line::{Line, Lines, Turn};
 use contract::order::KeyFate;
 use contract::part::{Duty, Rule};
-use contract::query::Edit;
+use contract::query::{Edit, Edited};
 use contract::store::{
     Accept, Accepted, Ask, Backlog, Claimed, Expired, Fault, Lease, Moved, Position, Scope, Session, Settled,
     Settlement, Start, Versioned,
@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// A delivery's place: its message's position and its ordinal.
 pub(super) type Spot = (u64, u16);
 type Lane = (Name, Name);
-type Key = (Name, Name, Arc<str>);
+pub(super) type Key = (Name, Name, Arc<str>);
 type OnceKey = (Name, Name, String, String);
 
 #[derive(Default)]
@@ -28,7 +28,7 @@ pub(super) struct State {
     /// What waits and has a deadline.
     deadlines: BTreeSet<(Timestamp, Spot)>,
     /// The deliveries that hold each order key.
-    keys: BTreeMap<Key, BTreeSet<Spot>>,
+    pub(super) keys: BTreeMap<Key, BTreeSet<Spot>>,
     pub(super) once: HashMap<OnceKey, (u128, u64, Timestamp)>,
     newest: u64,
     sessions: u64,
@@ -58,6 +58,7 @@ pub(super) struct Entry {
     pub(super) orphaned: u32,
     pub(super) suspect: Suspicion,
     pub(super) edit: Option<Edit>,
+    pub(super) edits: Vec<Edited>,
     pub(super) history: Vec<Attempt>,
     pub(super) died: Timestamp,
     /// Cancelled while in flight: not tried again.
@@ -369,46 +370,12 @@ impl State {
         self.messages.get(&spot.0)?.message.deadline
     }
 
-    fn with_tenant(&self, spot: Spot) -> Option<(Name, Entry)> {
+    pub(super) fn with_tenant(&self, spot: Spot) -> Option<(Name, Entry)> {
         Some((self.messages.get(&spot.0)?.message.tenant.clone(), self.entry(spot)?.clone()))
-    }
-
-    fn key_of(&self, tenant: &Name, start: &Start) -> Option<Key> {
-        let key = start.key.as_ref()?;
-        Some((tenant.clone(), start.target.clone(), Arc::clone(&key.0)))
-    }
-
-    /// Whether a delivery holds no key, or is the earliest that holds it and none of it is leased.
-    fn is_head(&self, spot: Spot) -> bool {
-        self.before(spot).is_none()
-    }
-
-    /// The one that goes before a delivery: of its key, the one in flight; where there is none, the earliest.
-    pub(super) fn before(&self, spot: Spot) -> Option<Spot> {
-        let spots = self.of_key(spot)?;
-        let leased = |spot: &Spot| self.entry(*spot).is_some_and(|entry| entry.standing == Standing::Leased);
-        let first = spots.iter().find(|spot| leased(spot)).or_else(|| spots.first());
-        first.copied().filter(|first| *first != spot)
-    }
-
-    /// Those that hold the key that a delivery holds.
-    pub(super) fn of_key(&self, spot: Spot) -> Option<&BTreeSet<Spot>> {
-        let (tenant, entry) = self.with_tenant(spot).filter(|(_, entry)| entry.holds_key())?;
-        self.keys.get(&self.key_of(&tenant, &entry.start)?)
     }
 }
 
 impl Entry {
-    /// While it is unfinished, unless it has let go of it, and while it is dead and parked.
-    pub(super) fn holds_key(&self) -> bool {
-        let may = !self.standing.is_final() || matches!(self.standing, Standing::Dead(_));
-        may && self.start.key.is_some() && self.key_fate == KeyFate::Kept
-    }
-
-    pub(super) fn is_parked(&self) -> bool {
-        self.holds_key() && matches!(self.standing, Standing::Dead(_))
-    }
-
     /// A callback in flight that tells of a run before this one.
     fn is_outdated(&self) -> bool {
         self.ending && self.start.part.duty == Duty::Callback
@@ -437,6 +404,7 @@ impl Entry {
             orphaned: 0,
             suspect: Suspicion::Clear,
             edit: None,
+            edits: Vec::new(),
             history,
             died: received,
             ending: false,

@@ -241,6 +241,9 @@ impl Batch<'_> {
 fn holds(start: &Start) -> bool {
     match start.standing {
         Standing::Dead(_) => start.key_fate == KeyFate::Kept,
-        standing => !standing.is_final(),
+        Standing::Leased | Standing::Due(_) | Standing::Waiting => true,
+        Standing::Delivered | Standing::Cancelled | Standing::Expired | Standing::Skipped | Standing::Unmet => {
+            false
+        }
     }
 }

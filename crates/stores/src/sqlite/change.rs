@@ -2,9 +2,10 @@
 
 use super::batch::Batch;
 use super::code::Code;
+use super::edit::edit_checksum;
 use super::head::Head;
 use super::place::Spot;
-use super::slice::{Row, Slice, edit_checksum};
+use super::slice::{Row, Slice, micros};
 use super::trouble::Result;
 use contract::delivery::Standing;
 use contract::query::{Change, Changed, Delivered, Edit};
@@ -18,9 +19,9 @@ impl<'a> Batch<'a> {
             Change::Cancel { tenant, message, unsent, delivered } => {
                 self.cancel(tenant, *message, (unsent, *delivered), &mut changed)?
             }
-            Change::Edit { tenant, delivery, edit } => {
+            Change::Edit { tenant, delivery, edit, by } => {
                 if let Some((slice, _, before)) = self.dead_row(tenant, *delivery)? {
-                    self.edit(slice, &before, edit)?;
+                    self.edit(slice, &before, edit, by)?;
                     self.note(&mut changed, *delivery, before.lane)?;
                 }
             }
@@ -103,14 +104,15 @@ impl<'a> Batch<'a> {
         self.regroup(head.position)
     }
 
-    fn edit(&mut self, slice: &Slice, before: &Row, edit: &Edit) -> Result<()> {
+    fn edit(&mut self, slice: &Slice, before: &Row, edit: &Edit, by: &str) -> Result<()> {
         let after = Row { revision: before.revision + 1, ..before.clone() };
         let mut put = slice.file.prepare_cached(
-            "INSERT INTO edit(spot, revision, crc, headers, body) VALUES(?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO edit(spot, revision, crc, headers, body, at, author) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?;
         let headers = edit.headers.block().as_ref();
         let spot = slice.local(before.spot);
-        put.execute(params![spot, after.revision, edit_checksum(edit), headers, edit.body.as_ref()])?;
+        let (crc, at) = (edit_checksum(edit), micros(self.now()));
+        put.execute(params![spot, after.revision, crc, headers, edit.body.as_ref(), at, by])?;
         self.update(slice, before, &after)
     }
 

@@ -103,6 +103,7 @@ impl Shelf<'_> {
             attempts,
             revision: row.revision,
             edit,
+            edits: if row.revision == 0 { Vec::new() } else { slice.edits(row.spot)? },
             shape: head.beginnings.get(usize::from(ordinal)).and_then(|beginning| beginning.shape),
         })
     }

@@ -4,7 +4,7 @@ use crate::world::{Kind, Seeded, World, ask, attempt, keyed, leased, name, once,
 use contract::delivery::{Death, Standing};
 use contract::order::{KeyFate, Parking};
 use contract::part::{Duty, Part, Rule};
-use contract::query::{Change, Delivered, Filter};
+use contract::query::{Change, Delivered, Filter, Sequence};
 use contract::store::{Accept, Accepted, Moved, Position, Settled, Settlement, Start};
 use contract::{DeliveryId, Entropy, Message, Name, Timestamp};
 use std::collections::BTreeMap;
@@ -223,6 +223,7 @@ impl Pair {
                 tenant,
                 delivery,
                 edit: contract::query::Edit { body: message.body.clone(), headers: message.headers.clone() },
+                by: message.id.to_string(),
             },
             2 => Change::Revive { tenant, deliveries: vec![(delivery, self.now())] },
             3 => Change::Discard { tenant, deliveries: vec![delivery] },
@@ -275,7 +276,8 @@ impl Pair {
         assert_eq!(a.backlog().await.unwrap(), b.backlog().await.unwrap());
         if self.dice.below(4) == 0 {
             let parked = (self.dice.below(2) == 0).then_some(Parking::Any);
-            let filter = Filter { parked, ..Filter::default() };
+            let sequence = if self.dice.below(2) == 0 { Sequence::Oldest } else { Sequence::Newest };
+            let filter = Filter { parked, sequence, ..Filter::default() };
             let list = |limit| (tenant(), filter, None, limit);
             let (tenant, filter, after, limit) = list(usize::try_from(1 + self.dice.below(9)).unwrap());
             let page = a.list(&tenant, filter.clone(), after, limit).await.unwrap();

@@ -4,7 +4,7 @@ use crate::world::{World, attempt, due, leased, name, on_every_store, refused, t
 use contract::delivery::{Death, ShapeId, Standing};
 use contract::order::KeyFate;
 use contract::part::Rule;
-use contract::query::{Cursor, Filter};
+use contract::query::{Cursor, Filter, Sequence};
 use contract::store::{Accept, Accepted, Backlog, Retention, Settlement, Start};
 use contract::ticket::Found;
 use contract::{DeliveryId, Message, MessageId};
@@ -95,6 +95,18 @@ on_every_store! {
                 }
             }
             assert_eq!(seen, all, "pages of {limit}");
+            let newest = Filter { sequence: Sequence::Newest, ..Filter::default() };
+            let (mut seen, mut after): (Vec<DeliveryId>, Option<Cursor>) = (Vec::new(), None);
+            loop {
+                let page = world.store().list(&tenant(), newest.clone(), after, limit).await.unwrap();
+                seen.extend(page.rows.iter().map(|row| row.id));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            seen.reverse();
+            assert_eq!(seen, all, "pages of {limit}, newest first");
         }
     }
 

@@ -6,10 +6,10 @@ use crate::reach::Feat;
 use crate::recipe::Generation;
 use crate::rule::Rule;
 use contract::order::Parking;
-use contract::query::{Change, Delivered, Edit, Filter};
+use contract::query::{Change, Delivered, Edit, Filter, Sequence};
 use contract::{DeliveryId, Entropy, MessageId, Name};
 use engine::Engine;
-use engine::redrive::Selection;
+use engine::redrive::{Manner, OnError, Selection};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,8 +110,12 @@ impl Script {
         let target = self.stage.recipe.targets.get(self.some_target()).map(|target| target.name.clone());
         let selection =
             Selection { target: target.filter(|_| self.random.chance(50)), ..Selection::default() };
-        let rate = self.random.chance(50).then_some(0.5);
-        self.expect(engine.redrive(&Name::default_tenant(), selection, rate).await);
+        let manner = Manner {
+            rate: self.random.chance(50).then_some(0.5),
+            sequence: if self.random.chance(50) { Sequence::Oldest } else { Sequence::Newest },
+            on_error: if self.random.chance(40) { OnError::Stop } else { OnError::GoOn },
+        };
+        self.expect(engine.redrive(&Name::default_tenant(), selection, manner).await);
     }
 
     /// Gives a dead delivery another body and another run.
@@ -125,7 +129,7 @@ impl Script {
         // Each edit has a body of its own, so that one key with two bodies would be seen.
         let body = format!("{{\"n\":{n},\"edited\":{}}}", self.random.bits()).into();
         let edit = Edit { body, headers: detail.message.headers.clone() };
-        let change = Change::Edit { tenant: tenant.clone(), delivery: id, edit };
+        let change = Change::Edit { tenant: tenant.clone(), delivery: id, edit, by: "somebody".to_owned() };
         self.expect(engine.store().change(change).await);
         self.expect(engine.revive(&tenant, id).await);
     }

@@ -1,9 +1,10 @@
 //! Dead letters: list, show, edit, discard.
 
 use super::edit::{self, Wish};
-use super::{Admin, json, selection};
+use super::selection::{dead, look, not_dead};
+use super::{Admin, Peer, json, selection};
 use crate::api::body;
-use crate::api::problem::{GONE, INVALID_REQUEST, NOT_DEAD, NOT_FOUND, PAYLOAD_TOO_LARGE, Problem};
+use crate::api::problem::{INVALID_REQUEST, PAYLOAD_TOO_LARGE, Problem};
 use crate::api::tickets::internal;
 use crate::api::view::{AttemptView, Moment, reason};
 use axum::extract::rejection::QueryRejection;
@@ -13,8 +14,7 @@ use bytes::Bytes;
 use contract::delivery::Standing;
 use contract::message::Headers;
 use contract::order::{Parked, Parking};
-use contract::query::{Change, Cursor, Detail, Filter, Page, Row};
-use contract::ticket::Found;
+use contract::query::{Change, Cursor, Detail, Edited, Filter, Page, Row};
 use contract::{DeliveryId, Name, limits};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,10 @@ pub(super) struct ParkedView<'a> {
     behind: u64,
 }
 
+fn edited(edited: &Edited) -> Value {
+    value!({ "revision": edited.revision, "at": edited.at.map(Moment), "by": edited.by })
+}
+
 impl<'a> ParkedView<'a> {
     pub(super) fn new(parked: &'a Parked) -> Self {
         Self { key: &parked.key.0, behind: parked.behind }
@@ -75,6 +79,7 @@ pub(super) async fn list(
         since: selection::since(asked.since.as_deref())?,
         error: asked.error,
         parked: asked.key.map(Parking::Of),
+        ..Filter::default()
     };
     let page = page(&admin, filter, asked.after, asked.limit).await?;
     let rows: Vec<RowView<'_>> = page.rows.iter().map(RowView::new).collect();
@@ -123,12 +128,14 @@ pub(super) async fn edit(
     let wish = Wish::try_new(&parts.headers, patch)?;
     let (headers, body) = sent_now(&admin, &detail, &wish).await?;
     let edit = wish.edit(&headers, &body)?;
+    let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
+    let by = Wish::author(&parts.headers, peer)?;
     if edit.body.len() > most.max(body.len()) {
         let detail = format!("the edited body may have {most} bytes, as a message of its route may");
         return Err(Problem::new(PAYLOAD_TOO_LARGE, detail));
     }
     let tenant = Name::default_tenant();
-    let changed = admin.front.engine.store().change(Change::Edit { tenant, delivery, edit }).await;
+    let changed = admin.front.engine.store().change(Change::Edit { tenant, delivery, edit, by }).await;
     if changed.map_err(|fault| internal(&fault))?.deliveries.is_empty() {
         return Err(not_dead(delivery));
     }
@@ -150,23 +157,6 @@ pub(super) async fn discard(State(admin): State<Arc<Admin>>, request: Request) -
         return Err(not_dead(delivery));
     }
     json(StatusCode::OK, &value!({ "discarded": discarded }))
-}
-
-pub(super) async fn look(admin: &Admin, id: DeliveryId) -> Result<Detail, Problem> {
-    match admin.front.engine.store().detail(&Name::default_tenant(), id).await {
-        Ok(Found::Here(detail)) => Ok(detail),
-        Ok(Found::Gone) => Err(Problem::new(GONE, format!("{id} is older than retention"))),
-        Ok(Found::Unknown) => Err(Problem::new(NOT_FOUND, format!("there is no delivery {id}"))),
-        Err(fault) => Err(internal(&fault)),
-    }
-}
-
-pub(super) fn dead(detail: &Detail) -> Result<(), Problem> {
-    if matches!(detail.row.standing, Standing::Dead(_)) { Ok(()) } else { Err(not_dead(detail.row.id)) }
-}
-
-fn not_dead(id: DeliveryId) -> Problem {
-    Problem::new(NOT_DEAD, format!("{id} is not dead"))
 }
 
 /// What would be sent now: the latest edit, else the message. When only headers change nothing shapes the body later, so it is
@@ -199,6 +189,7 @@ fn shown(detail: &Detail) -> Value {
         .edit
         .as_ref()
         .map(|edit| value!({ "headers": headers(&edit.headers), "body": body(&edit.body) }));
+    let edits: Vec<Value> = detail.edits.iter().map(edited).collect();
     value!({
         "id": detail.row.id,
         "ticket": detail.row.message,
@@ -212,6 +203,7 @@ fn shown(detail: &Detail) -> Value {
         "revision": detail.revision,
         "message": { "headers": headers(&detail.message.headers), "body": body(&detail.message.body) },
         "edit": edit,
+        "edits": edits,
         "attempts": attempts,
     })
 }

@@ -1,7 +1,6 @@
 //! Redrives: another run for dead deliveries.
 
-use super::dead::{dead, look};
-use super::selection::{self, Chosen};
+use super::selection::{self, Chosen, dead, look};
 use super::{Admin, json};
 use crate::api::problem::{INVALID_REQUEST, NOT_FOUND, Problem, UNDONE};
 use crate::api::tickets::internal;
@@ -9,7 +8,7 @@ use crate::api::view::Moment;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use contract::Name;
-use engine::redrive::Redrive;
+use engine::redrive::{Manner, OnError, Redrive};
 use http::{StatusCode, header};
 use serde_json::{Value, json as value};
 use std::sync::Arc;
@@ -22,6 +21,8 @@ pub(super) async fn begin(State(admin): State<Arc<Admin>>, request: Request) -> 
     if order.rate.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
         return Err(Problem::new(INVALID_REQUEST, "`rate` is a number of deliveries per second above 0"));
     }
+    let on_error = if order.stop_on_error { OnError::Stop } else { OnError::GoOn };
+    let manner = Manner { rate: order.rate, sequence: order.order, on_error };
     match chosen {
         _ if order.dry_run => {
             json(StatusCode::OK, &value!({ "matches": selection::count(&admin, chosen).await? }))
@@ -38,8 +39,7 @@ pub(super) async fn begin(State(admin): State<Arc<Admin>>, request: Request) -> 
             json(StatusCode::ACCEPTED, &value!({ "revived": 1 }))
         }
         Chosen::Many(filter) => {
-            let redrive =
-                engine.redrive(&tenant, filter, order.rate).await.map_err(|fault| internal(&fault))?;
+            let redrive = engine.redrive(&tenant, filter, manner).await.map_err(|fault| internal(&fault))?;
             let mut response = json(StatusCode::ACCEPTED, &progress_view(&redrive))?;
             if let Ok(location) = http::HeaderValue::from_str(&format!("/v1/redrives/{}", redrive.id)) {
                 response.headers_mut().insert(header::LOCATION, location);
@@ -63,5 +63,15 @@ pub(super) async fn progress(
 }
 
 fn progress_view(redrive: &Redrive) -> Value {
-    value!({ "id": redrive.id, "began": Moment(redrive.began), "rate": redrive.rate, "revived": redrive.revived, "done": redrive.done })
+    value!({
+        "id": redrive.id,
+        "began": Moment(redrive.began),
+        "order": redrive.sequence,
+        "rate": redrive.rate,
+        "stop_on_error": redrive.on_error == OnError::Stop,
+        "total": redrive.total,
+        "revived": redrive.revived,
+        "done": redrive.done,
+        "stopped": redrive.stopped,
+    })
 }

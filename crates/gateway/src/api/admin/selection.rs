@@ -1,14 +1,14 @@
 //! Which dead deliveries an operator means.
 
 use super::Admin;
-use super::dead::{dead, look};
 use crate::api::body;
-use crate::api::problem::{DAMAGED, INVALID_REQUEST, Problem};
+use crate::api::problem::{DAMAGED, GONE, INVALID_REQUEST, NOT_DEAD, NOT_FOUND, Problem};
 use crate::api::tickets::internal;
 use axum::extract::Request;
-use contract::delivery::{Death, ErrorClass};
+use contract::delivery::{Death, ErrorClass, Standing};
 use contract::order::Parking;
-use contract::query::Filter;
+use contract::query::{Detail, Filter, Sequence};
+use contract::ticket::Found;
 use contract::{DeliveryId, Name, Timestamp, limits};
 use engine::redrive::Selection;
 use serde::Deserialize;
@@ -20,6 +20,11 @@ pub(super) struct Order {
     pub(super) delivery: Option<DeliveryId>,
     filter: Option<Wanted>,
     pub(super) rate: Option<f64>,
+    /// Which go first.
+    #[serde(default)]
+    pub(super) order: Sequence,
+    #[serde(default)]
+    pub(super) stop_on_error: bool,
     #[serde(default)]
     pub(super) dry_run: bool,
 }
@@ -142,4 +147,21 @@ pub(super) fn since(text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
         Problem::new(INVALID_REQUEST, format!("`since` is a time such as 2026-11-23T10:00:00Z, not {text:?}"))
     })?;
     Ok(Some(Timestamp::from_micros(u64::try_from(time.as_microsecond()).unwrap_or(0))))
+}
+
+pub(super) async fn look(admin: &Admin, id: DeliveryId) -> Result<Detail, Problem> {
+    match admin.front.engine.store().detail(&Name::default_tenant(), id).await {
+        Ok(Found::Here(detail)) => Ok(detail),
+        Ok(Found::Gone) => Err(Problem::new(GONE, format!("{id} is older than retention"))),
+        Ok(Found::Unknown) => Err(Problem::new(NOT_FOUND, format!("there is no delivery {id}"))),
+        Err(fault) => Err(internal(&fault)),
+    }
+}
+
+pub(super) fn dead(detail: &Detail) -> Result<(), Problem> {
+    if matches!(detail.row.standing, Standing::Dead(_)) { Ok(()) } else { Err(not_dead(detail.row.id)) }
+}
+
+pub(super) fn not_dead(id: DeliveryId) -> Problem {
+    Problem::new(NOT_DEAD, format!("{id} is not dead"))
 }

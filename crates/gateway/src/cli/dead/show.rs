@@ -53,6 +53,11 @@ pub(super) fn shown(detail: &DeadDetail) -> String {
         head.row([Cell::text("parks"), Cell::text(&format!("{} ({waiting})", parked.key))]);
     }
     head.row([Cell::text("run"), Cell::shown(detail.run)]);
+    for edited in &detail.edits {
+        let by = edited.by.as_deref().unwrap_or("somebody");
+        let at = edited.at.map_or_else(|| "at some time".to_owned(), |at| moment(at).to_string());
+        head.row([Cell::text(&format!("edit {}", edited.revision)), Cell::text(&format!("{at} by {by}"))]);
+    }
     let attempts = detail.attempts.iter().map(|attempt| (&*detail.target, attempt));
     let mut text = format!("{head}{}", ticket::attempts_table(detail.received, attempts));
     text.push_str(&content("message", &detail.message));

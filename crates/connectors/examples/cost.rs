@@ -17,7 +17,7 @@ use connectors::http::{HttpTarget, Settings};
 use contract::delivery::Suspicion;
 use contract::message::Headers;
 use contract::mould::Head;
-use contract::target::{Call, Form, Outcome, Parcel, Target};
+use contract::target::{Call, Form, Keep, Outcome, Parcel, Target};
 use contract::{Clock, DeliveryId, Message, MessageId, Name, Promise, Tick, Timestamp};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -152,6 +152,7 @@ impl Ours {
             message: Arc::new(message),
             form: Form::Untouched,
             head: Head::default(),
+            keep: Keep::default(),
         };
         Self { target: HttpTarget::new(settings, clock, dial), call: Call { parcels: vec![parcel] } }
     }

@@ -15,12 +15,14 @@ mod bell;
 pub mod capture;
 mod classify;
 mod client;
+pub mod code;
 mod connect;
 mod cover;
 mod destination;
 pub mod dial;
 mod exchange;
 mod fields;
+pub mod form;
 pub mod guard;
 pub mod hints;
 mod host;
@@ -48,14 +50,18 @@ pub use settings::Settings;
 pub use tls::{Fault as TlsFault, Identity, Roots};
 
 use auth::{Facts, OAuth2, Proof};
+use bytes::Bytes;
 use classify::Failure;
 use client::Client;
-use contract::delivery::{ErrorClass, Timings};
-use contract::target::{Call, Lasting, Outcome, Parcel, Target};
+use code::Codes;
+use contract::delivery::{Capture, ErrorClass, Timings};
+use contract::target::{Call, Form, Lasting, Outcome, Parcel, Target};
 use contract::{Clock, Promise};
 use cover::Cover;
 use destination::Destination;
+use form::{Encoding, NotAForm};
 use http::{Request, StatusCode, Version};
+use std::borrow::Cow;
 use std::sync::Arc;
 use stopwatch::Stopwatch;
 use tokens::{Token, Tokens};
@@ -73,7 +79,14 @@ struct Ready {
     /// Of a target whose credential is a token.
     tokens: Option<Tokens>,
     cover: Cover,
+    encoding: Encoding,
+    codes: Codes,
 }
+
+/// Why a call would never be made.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unsent(String);
 
 impl Settings {
     /// Whether a target can be made of these.
@@ -106,7 +119,13 @@ impl Ready {
             .oauth2()
             .map(|oauth2| Tokens::try_new(oauth2, settings, Arc::clone(clock), Arc::clone(dial)));
         let client = Client::new(to, settings, Arc::clone(clock), Arc::clone(dial));
-        Ok(Self { client, tokens: tokens.transpose()?, cover: Cover::new(settings) })
+        Ok(Self {
+            client,
+            tokens: tokens.transpose()?,
+            cover: Cover::new(settings),
+            encoding: settings.encoding,
+            codes: settings.codes.clone(),
+        })
     }
 }
 
@@ -118,26 +137,40 @@ impl HttpTarget {
         Self { ready: Ready::try_new(&settings, &clock, &dial), clock }
     }
 
-    /// The request that an attempt would send, with the whole URL, without sending it.
+    /// The request that an attempt would send, with the whole URL and its body, without sending it. What proves who calls stands there as
+    /// far as it is known without asking anybody; it is marked sensitive.
     ///
     /// # Errors
-    /// [`Fault`]: these settings never send anything.
-    pub fn request(&self, parcel: &Parcel) -> Result<Request<http_body_util::Full<bytes::Bytes>>, &Fault> {
-        self.ready.as_ref().map(|ready| request::compose(&ready.client.to, parcel, Version::HTTP_2))
+    /// [`Unsent`]: such a call would never be made.
+    pub fn request(&self, parcel: &Parcel) -> Result<Request<Bytes>, Unsent> {
+        let ready = self.ready.as_ref().map_err(|fault| Unsent(fault.to_string()))?;
+        let parcel = encoded(parcel, ready.encoding).map_err(|fault| Unsent(fault.to_string()))?;
+        let to = &ready.client.to;
+        let mut request = request::compose(to, &parcel, Version::HTTP_2);
+        let token = auth::unknown_token();
+        let facts = Facts { token: Some(&token), body: &parcel.body, at: parcel.at };
+        to.credential.prove(&mut request, &facts).map_err(|failure| Unsent(failure.cause))?;
+        Ok(request.map(|_| parcel.body.clone()))
     }
 
     async fn attempt(&self, parcel: &Parcel) -> Outcome {
-        match &self.ready {
-            Ok(ready @ Ready { tokens: None, .. }) => self.call(ready, parcel, None).await,
+        let own = |detail: String| Outcome::Own {
+            class: ErrorClass::LocalConfig,
+            lasting: Lasting::Lasting,
+            detail,
+        };
+        let ready = match &self.ready {
+            Ok(ready) => ready,
+            Err(fault) => return own(fault.to_string()),
+        };
+        let parcel = match encoded(parcel, ready.encoding) {
+            Ok(parcel) => parcel,
+            Err(fault) => return own(fault.to_string()),
+        };
+        match &ready.tokens {
+            None => self.call(ready, &parcel, None).await,
             // Boxed: it holds a call twice, and every call would carry its size.
-            Ok(ready @ Ready { tokens: Some(tokens), .. }) => {
-                Box::pin(self.call_with_token(ready, tokens, parcel)).await
-            }
-            Err(fault) => Outcome::Own {
-                class: ErrorClass::LocalConfig,
-                lasting: Lasting::Lasting,
-                detail: fault.to_string(),
-            },
+            Some(tokens) => Box::pin(self.call_with_token(ready, tokens, &parcel)).await,
         }
     }
 
@@ -146,7 +179,7 @@ impl HttpTarget {
         let began = self.clock.tick();
         let mut watch = Stopwatch::start(began);
         let write = |version| request(&client.to, parcel, token, version);
-        match client.send(&write, client.deadline(began), &mut watch).await {
+        match client.send(&write, client.bounds(began, parcel.keep), &mut watch).await {
             // Only a proxy says so.
             Ok(reply)
                 if reply.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED && client.to.via.is_some() =>
@@ -155,6 +188,7 @@ impl HttpTarget {
                     .outcome(&client.to.place, watch.read(self.clock.tick()))
             }
             Ok(mut reply) => {
+                reply.counts_as = ready.codes.counts_as(reply.status, &reply.capture);
                 cover.put_on(&mut reply, token.map(|token| &token.field));
                 Outcome::Answered(reply)
             }
@@ -177,6 +211,17 @@ impl HttpTarget {
         match tokens.instead_of(&token).await {
             Ok(newer) => self.call(ready, parcel, Some(&newer)).await,
             Err(failure) => own(failure),
+        }
+    }
+}
+
+/// The parcel as the target takes it: another form of the same body.
+fn encoded(parcel: &Parcel, encoding: Encoding) -> Result<Cow<'_, Parcel>, NotAForm> {
+    match encoding {
+        Encoding::Plain => Ok(Cow::Borrowed(parcel)),
+        Encoding::Form(lists) => {
+            let body = form::write(&parcel.body, lists)?;
+            Ok(Cow::Owned(Parcel { body, form: Form::Shaped, ..parcel.clone() }))
         }
     }
 }
@@ -205,5 +250,9 @@ impl Target for HttpTarget {
             }
             outcomes
         })
+    }
+
+    fn error_code(&self, of: &Capture) -> Option<String> {
+        self.ready.as_ref().ok()?.codes.read(of)
     }
 }

@@ -11,10 +11,10 @@
 //! ```
 //! `Leased` belongs to a session; when the session dies, the row counts as due and possibly sent.
 
+pub use crate::capture::{Capture, CaptureEnd};
 use crate::line::{Line, Priority, Turn};
-use crate::part::Duty;
+use crate::part::{Audience, Duty};
 use crate::{DeliveryId, Name, Timestamp};
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -76,11 +76,13 @@ pub enum Death {
     Corrupt = 6,
     /// The target said `webhook-delivery: abort-message`.
     Aborted = 7,
+    /// Its answer says yes, but whoever needs the answer cannot read it: too long, or no JSON.
+    Unreadable = 8,
 }
 
 impl Death {
     /// Every reason, in order of code.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Exhausted,
         Self::Refused,
         Self::Gone,
@@ -88,6 +90,7 @@ impl Death {
         Self::Poison,
         Self::Corrupt,
         Self::Aborted,
+        Self::Unreadable,
     ];
 
     /// Back from the code that a store kept.
@@ -107,6 +110,7 @@ impl Death {
             Self::Poison => "poison",
             Self::Corrupt => "corrupt",
             Self::Aborted => "aborted",
+            Self::Unreadable => "unreadable",
         }
     }
 }
@@ -135,6 +139,8 @@ pub struct Delivery {
     pub suspect: Suspicion,
     /// What it is to its message.
     pub duty: Duty,
+    /// Who reads its answer.
+    pub audience: Audience,
     /// How urgent it is.
     pub priority: Priority,
 }
@@ -257,47 +263,6 @@ impl Timings {
     }
 }
 
-/// The beginning of an answer's body, bounded by [`crate::limits::CAPTURE_BYTES_MAX`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Capture {
-    /// The answer's `content-type`, if any.
-    pub content_type: Option<String>,
-    /// The bytes, decompressed.
-    pub body: Bytes,
-    /// How the capture ended.
-    pub end: CaptureEnd,
-}
-
-/// How a capture ended. Codes are part of the schema.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[repr(u8)]
-pub enum CaptureEnd {
-    /// The whole body.
-    #[default]
-    Complete = 0,
-    /// Longer than the bound; the rest was dropped.
-    Truncated = 1,
-    /// The body did not come in time.
-    TimedOut = 2,
-    /// The connection broke, or the body could not be decoded.
-    Broken = 3,
-}
-
-impl CaptureEnd {
-    /// Back from the code that a store kept.
-    #[must_use]
-    pub const fn from_code(code: u8) -> Option<Self> {
-        match code {
-            0 => Some(Self::Complete),
-            1 => Some(Self::Truncated),
-            2 => Some(Self::TimedOut),
-            3 => Some(Self::Broken),
-            4.. => None,
-        }
-    }
-}
-
 /// What kind of failure an attempt had. Codes are part of the schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -337,11 +302,13 @@ pub enum ErrorClass {
     LocalAuth = 16,
     /// Own side: the proxy cannot be reached, or refuses.
     LocalProxy = 17,
+    /// A success whose body somebody needs and cannot read: broken, too long, or no JSON.
+    BadBody = 18,
 }
 
 impl ErrorClass {
     /// Every class, in order of code.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::DnsError,
         Self::ConnectionRefused,
         Self::ConnectionReset,
@@ -359,6 +326,7 @@ impl ErrorClass {
         Self::LocalCorrupt,
         Self::LocalAuth,
         Self::LocalProxy,
+        Self::BadBody,
     ];
 
     /// Back from the code that a store kept.
@@ -388,6 +356,7 @@ impl ErrorClass {
             Self::LocalCorrupt => "local_corrupt",
             Self::LocalAuth => "local_auth",
             Self::LocalProxy => "local_proxy",
+            Self::BadBody => "bad_body",
         }
     }
 

@@ -114,7 +114,8 @@ pub fn reopened(members: &[Member<'_>], revived: u16) -> Vec<u16> {
     loop {
         let is_back = |(ordinal, member): &(u16, &Member<'_>)| match member.part.duty {
             _ if back.contains(ordinal) => false,
-            Duty::Callback => member.standing != Standing::Waiting,
+            // One that is skipped has a filter that said no.
+            Duty::Callback => !matches!(member.standing, Standing::Waiting | Standing::Skipped),
             Duty::Required | Duty::Optional if member.standing == Standing::Unmet => {
                 member.part.after.iter().all(|one| back.contains(one) || !has_failed(members, *one))
             }
@@ -271,8 +272,10 @@ mod tests {
     const LATER: Standing = Due(Timestamp::NEVER);
 
     fn moved(rule: Rule, group: &[(Duty, &[u16], Standing)]) -> Vec<(u16, Move)> {
-        let parts: Vec<Part> =
-            group.iter().map(|(duty, after, _)| Part { duty: *duty, after: after.to_vec() }).collect();
+        let parts: Vec<Part> = group
+            .iter()
+            .map(|(duty, after, _)| Part { duty: *duty, after: after.to_vec(), ..Part::default() })
+            .collect();
         let members: Vec<Member<'_>> = (1..)
             .zip(group.iter().zip(&parts))
             .map(|(second, ((.., standing), part))| Member {
@@ -369,7 +372,7 @@ mod tests {
         let parts = [
             Part::default(),
             Part { after: vec![0], ..Part::default() },
-            Part { duty: Callback, after: Vec::new() },
+            Part { duty: Callback, ..Part::default() },
         ];
         let members: Vec<_> = parts
             .iter()
@@ -384,6 +387,8 @@ mod tests {
             assert_eq!(reopened(&telling, 0), [1, 2], "what it would tell is not so any more");
             assert_eq!((outdated(&telling, 0), outdated(&telling, 2)), (vec![2], vec![]));
         }
+        let left_out = [members[0], members[1], Member { standing: Skipped, ..members[2] }];
+        assert_eq!(reopened(&left_out, 0), [1], "its filter does not want it");
         let still_dead = [Member { standing: DEAD, ..members[0] }, members[1], members[2]];
         assert_eq!(reopened(&still_dead, 1), [2], "what it waits for has still failed");
     }
@@ -391,7 +396,7 @@ mod tests {
     #[test]
     fn what_would_stay_half_done_gets_no_other_run() {
         let duties = [Required, Required, Undo(0)];
-        let parts = duties.map(|duty| Part { duty, after: Vec::new() });
+        let parts = duties.map(|duty| Part { duty, ..Part::default() });
         let may = |standings: [Standing; 3]| {
             let each = parts.iter().zip(standings);
             let members: Vec<_> =
@@ -421,7 +426,7 @@ mod tests {
         let count = u16::try_from(duties.len()).unwrap();
         let part = |(ordinal, duty): (u16, &u8)| match duty {
             0 => Part::default(),
-            1 => Part { duty: Optional, after: Vec::new() },
+            1 => Part { duty: Optional, ..Part::default() },
             // Only what the message wants for itself is waited for.
             2 => Part {
                 duty: Required,
@@ -431,9 +436,10 @@ mod tests {
                     .filter(|(_, duty)| **duty < 3)
                     .map(|(one, _)| one)
                     .collect(),
+                ..Part::default()
             },
-            3 => Part { duty: Callback, after: Vec::new() },
-            _ => Part { duty: Undo(u16::from(*duty) % count), after: Vec::new() },
+            3 => Part { duty: Callback, ..Part::default() },
+            _ => Part { duty: Undo(u16::from(*duty) % count), ..Part::default() },
         };
         let parts: Vec<Part> = (0..).zip(duties).map(part).collect();
         let mut standings: Vec<Standing> =

@@ -5,6 +5,7 @@
 //! each other.
 #![warn(missing_docs)]
 
+pub mod capture;
 pub mod clock;
 pub mod delivery;
 pub mod entropy;

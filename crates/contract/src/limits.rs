@@ -26,10 +26,16 @@ pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 3600);
 pub const TEMPLATE_BYTES_MAX: usize = 4 * 1024;
 /// Steps of a template: more than any that is only a path or a header needs.
 pub const TEMPLATE_FUEL: u64 = 20_000;
+/// Bytes of an error code that an API names in its answer; what is longer is a text for people.
+pub const ERROR_CODE_BYTES_MAX: usize = 128;
 /// Bytes that a template gives, as a path with its query or as a header's value.
 pub const RENDERED_BYTES_MAX: usize = 8 * 1024;
 /// Bytes kept of an API's answer.
 pub const CAPTURE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes kept of an API's answer where another delivery or the caller reads it. What is longer is a failure.
+pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// The wait for a primary target's answer, unless its route says otherwise.
+pub const PRIMARY_WAIT_DEFAULT: Duration = Duration::from_secs(30);
 /// Items in one `POST /v1/messages/batch`.
 pub const BATCH_ITEMS_MAX: usize = 1000;
 /// Requests that may wait for a commit at once; beyond it the answer is 503.

@@ -2,9 +2,11 @@
 
 use crate::expression::{Expression, Fault};
 use crate::message::Headers;
+use crate::part::Reads;
 use crate::query::Edit;
 use crate::{DeliveryId, Message, Name, Promise, limits};
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,7 +16,10 @@ pub trait Mould: Send + Sync {
     ///
     /// # Errors
     /// [`Fault`]: what went wrong, in words for the person who wrote the expression.
-    fn body(&self, of: Bytes) -> Promise<'_, Result<Option<Bytes>, Fault>>;
+    fn body(&self, of: Bytes, responses: &Responses) -> Promise<'_, Result<Option<Bytes>, Fault>>;
+
+    /// What it reads of the answers of other deliveries.
+    fn reading(&self) -> &Reading;
 
     /// Where it goes, and with which headers of the target's own.
     ///
@@ -33,6 +38,73 @@ pub struct Original<'a> {
     pub delivery: DeliveryId,
     /// Where it goes.
     pub target: &'a Name,
+    /// What others were answered, as far as the shape reads it.
+    pub responses: &'a Responses,
+}
+
+/// What other deliveries of the message were answered, by target.
+pub type Responses = BTreeMap<Name, Response>;
+
+/// What a target answered, whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// Its headers, without those of the connection.
+    pub headers: Headers,
+    /// Its body, decompressed. JSON where the body is read.
+    pub body: Bytes,
+}
+
+/// What a shape reads of other deliveries' answers.
+///
+/// ```
+/// use contract::{mould::Reading, part::Reads};
+/// let mut reading = Reading::default();
+/// reading.add(Some("crm"), Reads::Body);
+/// assert_eq!((reading.of("crm"), reading.of("mailing")), (Reads::Body, Reads::Nothing));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    named: BTreeMap<String, Reads>,
+    /// Of targets whose names are not written there.
+    any: Reads,
+}
+
+impl Reading {
+    /// It reads this, too; none: of a target whose name is known only when it runs.
+    pub fn add(&mut self, target: Option<&str>, reads: Reads) {
+        let entry = match target {
+            Some(target) => self.named.entry(target.to_owned()).or_default(),
+            None => &mut self.any,
+        };
+        *entry = reads.max(*entry);
+    }
+
+    /// What it and another one read together.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        other.named.iter().for_each(|(target, reads)| self.add(Some(target), *reads));
+        self.add(None, other.any);
+        self
+    }
+
+    /// What it reads of this target's answer.
+    #[must_use]
+    pub fn of(&self, target: &str) -> Reads {
+        self.named.get(target).copied().unwrap_or_default().max(self.any)
+    }
+
+    /// Whether it reads nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.named.is_empty() && self.any == Reads::Nothing
+    }
+
+    /// The names that are written there.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        self.named.keys().map(String::as_str)
+    }
 }
 
 /// What is not the body.
@@ -46,8 +118,13 @@ pub struct Head {
 
 /// An expression is a mould of the body alone.
 impl<E: Expression> Mould for E {
-    fn body(&self, of: Bytes) -> Promise<'_, Result<Option<Bytes>, Fault>> {
+    fn body(&self, of: Bytes, _: &Responses) -> Promise<'_, Result<Option<Bytes>, Fault>> {
         Box::pin(async move { self.evaluate(of).await.map(Some) })
+    }
+
+    fn reading(&self) -> &Reading {
+        static NOTHING: Reading = Reading { named: BTreeMap::new(), any: Reads::Nothing };
+        &NOTHING
     }
 
     fn head(&self, _: &Original<'_>) -> Result<Head, Fault> {

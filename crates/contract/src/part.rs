@@ -23,10 +23,74 @@ pub enum Duty {
     Required,
     /// Nice to have: it never makes its message fail.
     Optional,
-    /// Goes only when the rule is broken and the delivery of this ordinal was delivered.
+    /// Goes only when the rule is broken and the delivery of this ordinal was delivered. With its own ordinal it undoes nothing, in no run:
+    /// its filter said no.
     Undo(u16),
     /// Goes when everything else has ended, and says how.
     Callback,
+}
+
+/// Who reads the answer to a delivery, beside people who look at its attempts: then it is kept whole, and one that cannot be read is a failure.
+///
+/// ```
+/// use contract::part::{Audience, Caller, Reads};
+/// assert!(!Audience::default().is_there());
+/// assert!(Audience { others: Reads::Head, caller: Caller::Away }.is_there());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Audience {
+    /// What deliveries of the same message that come later read of it.
+    pub others: Reads,
+    /// Whether the caller gets it.
+    pub caller: Caller,
+}
+
+/// What is read of an answer. Codes are part of the schema of stores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Reads {
+    /// Nothing.
+    #[default]
+    Nothing = 0,
+    /// Status and headers.
+    Head = 1,
+    /// The body too, which must be JSON.
+    Body = 2,
+}
+
+impl Reads {
+    /// Back from the code that a store kept.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Nothing),
+            1 => Some(Self::Head),
+            2 => Some(Self::Body),
+            3.. => None,
+        }
+    }
+}
+
+/// Whether the caller gets the answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Caller {
+    /// It has its ticket.
+    #[default]
+    Away,
+    /// It waits. In this many seconds after accept a failure is its answer, and so the end: it is not tried again. 0: failures are tried again
+    /// while it waits.
+    Waits {
+        /// The seconds.
+        seconds: u8,
+    },
+}
+
+impl Audience {
+    /// Whether anybody reads it.
+    #[must_use]
+    pub fn is_there(self) -> bool {
+        self != Self::default()
+    }
 }
 
 /// A delivery's part in its group, fixed at accept.
@@ -36,6 +100,37 @@ pub struct Part {
     pub duty: Duty,
     /// Ordinals of the deliveries that must be delivered first; those that their filter skipped are not waited for.
     pub after: Vec<u16>,
+    /// Who reads its answer.
+    pub audience: Audience,
+}
+
+/// Whom a delivery of a group comes after, directly or through others; an undo comes after what it undoes.
+///
+/// ```
+/// use contract::part::{Duty, Part, before};
+/// let after = |after: &[u16]| Part { after: after.to_vec(), ..Part::default() };
+/// let parts = [after(&[]), after(&[0]), after(&[1]), Part { duty: Duty::Undo(1), ..Part::default() }];
+/// let parts: Vec<&Part> = parts.iter().collect();
+/// assert_eq!(before(&parts, 2), [1, 0]);
+/// assert_eq!(before(&parts, 3), [1, 0]);
+/// ```
+#[must_use]
+pub fn before(parts: &[&Part], ordinal: u16) -> Vec<u16> {
+    let direct = |ordinal: u16| -> Vec<u16> {
+        match parts.get(usize::from(ordinal)) {
+            Some(Part { duty: Duty::Undo(of), .. }) => vec![*of],
+            Some(part) => part.after.clone(),
+            None => Vec::new(),
+        }
+    };
+    let (mut open, mut found) = (direct(ordinal), Vec::new());
+    while let Some(next) = open.pop() {
+        if !found.contains(&next) {
+            found.push(next);
+            open.extend(direct(next));
+        }
+    }
+    found
 }
 
 impl Part {

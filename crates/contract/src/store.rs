@@ -153,6 +153,8 @@ pub enum Accepted {
     },
     /// The key was seen with another request.
     Conflict,
+    /// It is no repeat, and its deadline is not after [`Message::received`]: nothing of it could be sent, and nothing was kept.
+    NeverSent,
     /// No room: the disk or the retention's bytes are full.
     Full,
 }
@@ -236,6 +238,9 @@ pub enum Settled {
     Parked,
     /// Recorded as `Cancelled` instead of `Due`: that was asked for while it was in flight.
     Cancelled,
+    /// Recorded, but not its end: its next run was asked for while it was in flight, and it waits for that one's turn, or has it
+    /// ([`Settles::moved`]).
+    TakenBack,
     /// The session is dead or does not hold the lease: another one has the delivery.
     Fenced,
 }

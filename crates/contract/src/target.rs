@@ -12,6 +12,11 @@ pub trait Target: Send + Sync {
     /// Sends the call within its own time-outs and reports one outcome per parcel, in the same order. Never panics, never
     /// retries after a byte was written, but for one 401 that another token may mend. Dropping the promise ends the attempt.
     fn deliver<'a>(&'a self, call: &'a Call) -> Promise<'a, Vec<Outcome>>;
+
+    /// The API's own word for what went wrong, in an answer of its; at most [`crate::limits::ERROR_CODE_BYTES_MAX`] bytes.
+    fn error_code(&self, _of: &Capture) -> Option<String> {
+        None
+    }
 }
 
 /// One request to a target: one parcel, or a batch of them.
@@ -42,6 +47,18 @@ pub struct Parcel {
     pub form: Form,
     /// The path and headers that the target's templates made of the message.
     pub head: Head,
+    /// How much of the answer is kept.
+    pub keep: Keep,
+}
+
+/// How much of an answer is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// The beginning of the body, for people.
+    #[default]
+    Beginning,
+    /// The body up to [`crate::limits::ANSWER_BYTES_MAX`] and its headers: somebody reads them.
+    Whole,
 }
 
 /// Whether a body is passed on or made.
@@ -103,6 +120,8 @@ pub enum Lasting {
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
+    /// The status that the answer counts as, where its body says something else.
+    pub counts_as: Option<u16>,
     /// What the answer's headers ask of the sender.
     pub hints: Hints,
     /// Where a 3xx points to.
@@ -111,6 +130,18 @@ pub struct Reply {
     pub capture: Capture,
     /// How long each phase took (`queue` is the caller's to fill).
     pub timings: Timings,
+}
+
+impl Reply {
+    /// The status by which the answer is judged. A 403 that says when to come back is about how many calls there were, not about who calls.
+    #[must_use]
+    pub fn counted(&self) -> u16 {
+        match (self.counts_as, self.status) {
+            (Some(status), _) => status,
+            (None, 403) if self.hints.wait.is_some() => 429,
+            (None, status) => status,
+        }
+    }
 }
 
 /// What an answer's headers ask of the sender.

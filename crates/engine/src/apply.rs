@@ -28,10 +28,8 @@ impl Engine {
             if target.breaker.is_none() && lane.hold().breaker.is_some() {
                 self.hold(&lane, |hold| hold.breaker = None);
             }
-            // A first configuration is no change.
-            if lane.plan().is_some_and(|old| old.credentials != target.credentials)
-                && lane.hold().auth.is_some()
-            {
+            // They may have changed while no process ran.
+            if lane.hold().refuses_others_than(target.credentials) {
                 self.hold(&lane, |hold| hold.look_now(now));
             }
             lane.set_plan(Some(Arc::clone(target)));
@@ -58,6 +56,7 @@ impl Engine {
                 key: route.key,
                 rule: route.rule,
                 waits,
+                primary: route.primary,
                 rays: rays.collect(),
                 targets: own,
             })

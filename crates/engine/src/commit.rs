@@ -38,8 +38,9 @@ pub(crate) async fn run(engine: Arc<Engine>, mut inbox: Inbox) {
                 return;
             }
         }
-        let (pending, ()) =
-            tokio::join!(settle::commit(&engine, &mut done), intake::commit(&engine, &mut offers));
+        // What is accepted is handed over first: if the store begins before it has seen both, the 202 does not wait for the other commit.
+        let ((), pending) =
+            tokio::join!(intake::commit(&engine, &mut offers), settle::commit(&engine, &mut done));
         timer = match pending {
             Pending::Nothing => None,
             // What stays leased is found by the next session.

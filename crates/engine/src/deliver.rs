@@ -1,10 +1,11 @@
 //! Makes one attempt of a delivery: shapes the message, calls the target, judges what happened.
 
-use crate::dispatch::lane::{self, Ended, Lane, Next};
+use crate::dispatch::lane::{self, After, Ended, Lane, Next};
 use crate::done::Done;
 use crate::engine::Engine;
 use crate::happened::Happened;
 use crate::plan::TargetPlan;
+use crate::policy::audience;
 use crate::policy::breaker::End;
 use crate::policy::concurrency::Sign;
 use crate::policy::statuses::Weight;
@@ -16,7 +17,7 @@ use contract::mould::{Head, Original};
 use contract::part::Duty;
 use contract::query::Edit;
 use contract::store::Lease;
-use contract::target::{Call, Form, Lasting, Outcome, Parcel};
+use contract::target::{Call, Form, Keep, Lasting, Outcome, Parcel};
 use contract::ticket::Found;
 use contract::{Message, Timestamp};
 use std::sync::Arc;
@@ -55,7 +56,10 @@ async fn courier(engine: Arc<Engine>, lane: Arc<Lane>, mut lease: Lease) {
         let bytes = lane::weight(&lease);
         let (done, sign) = carry(&engine, &lane, lease).await;
         engine.settle(done).await;
-        let next = lane.next(&Ended { bytes, sign }, engine.doors.clock.now());
+        let After { next, keep } = lane.next(&Ended { bytes, sign }, engine.doors.clock.now());
+        if keep {
+            engine.keep.wake();
+        }
         if next.wake {
             engine.wake.wake();
         }
@@ -88,8 +92,8 @@ async fn carry(engine: &Arc<Engine>, lane: &Arc<Lane>, lease: Lease) -> (Done, S
 /// What an outcome says about how busy the target is.
 fn sign(plan: &TargetPlan, outcome: &Outcome) -> Sign {
     match outcome {
-        Outcome::Answered(reply) if reply.status == TOO_MANY => Sign::TooMuch,
-        Outcome::Answered(reply) => match plan.statuses.weigh(reply.status) {
+        Outcome::Answered(reply) if reply.counted() == TOO_MANY => Sign::TooMuch,
+        Outcome::Answered(reply) => match plan.statuses.weigh(reply.counted()) {
             Weight::Success => Sign::Well(reply.timings.first_byte),
             Weight::Retry => Sign::Unwell,
             Weight::Gone | Weight::Refuse | Weight::Redirect | Weight::Auth => Sign::Nothing,
@@ -120,6 +124,7 @@ async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Times
         body,
         form,
         head,
+        keep: if lease.delivery.audience.is_there() { Keep::Whole } else { Keep::Beginning },
     };
     let outcomes = plan.target.deliver(&Call { parcels: vec![parcel] }).await;
     let none = || own(ErrorClass::LocalConfig, Lasting::Lasting, "the target gave no outcome");
@@ -182,10 +187,12 @@ async fn in_shape(
 ) -> Result<Content, ShapeError> {
     let Some(id) = lease.delivery.shape else { return Ok(content) };
     let edit = lease.edit.as_ref();
-    let original = Original { message, edit, delivery: lease.delivery.id, target: &lease.delivery.target };
-    content.head = engine.headed(id, &original).await?;
+    let mould = engine.shape(id).await?;
+    let (delivery, target) = (lease.delivery.id, &lease.delivery.target);
+    let responses = &engine.responses(message, delivery, mould.reading()).await?;
+    content.head = mould.head(&Original { message, edit, delivery, target, responses })?;
     if lease.edit.is_none()
-        && let Some(shaped) = engine.shaped(id, content.body.clone()).await?
+        && let Some(shaped) = mould.body(content.body.clone(), responses).await?
     {
         (content.body, content.form) = (shaped, Form::Shaped);
     }
@@ -202,6 +209,8 @@ fn judge(engine: &Engine, lane: &Lane, plan: &TargetPlan, lease: &Lease, outcome
         proven: if hold.proven { Proven::Yes } else { Proven::No },
         probes: hold.auth.map_or(0, |auth| auth.step),
         refused,
+        audience: lease.delivery.audience,
+        told_until: audience::told_until(&lease.delivery, lease.message.received),
         now: engine.doors.clock.now(),
         random: engine.doors.entropy.bits(),
     };
@@ -209,7 +218,7 @@ fn judge(engine: &Engine, lane: &Lane, plan: &TargetPlan, lease: &Lease, outcome
     let ends = judgement.verdict.standing().is_final();
     match outcome {
         _ if ends && refused == Refused::Before => lane.forget_refused(lease.delivery.id),
-        Outcome::Answered(reply) if !ends && plan.statuses.weigh(reply.status) == Weight::Auth => {
+        Outcome::Answered(reply) if !ends && plan.statuses.weigh(reply.counted()) == Weight::Auth => {
             lane.remember_refused(lease.delivery.id);
         }
         Outcome::Answered(_) | Outcome::Broken { .. } | Outcome::Own { .. } => {}
@@ -233,8 +242,8 @@ fn record(
     };
     let (timings, result) = match outcome {
         Outcome::Answered(reply) => {
-            let result =
-                AttemptResult::Answered { status: reply.status, class: judged.class, capture: reply.capture };
+            let capture = audience::kept(reply.capture, lease.delivery.audience, standing);
+            let result = AttemptResult::Answered { status: reply.status, class: judged.class, capture };
             (reply.timings, result)
         }
         Outcome::Broken { class, detail, timings, .. } => (timings, AttemptResult::Failed { class, detail }),

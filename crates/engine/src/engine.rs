@@ -12,7 +12,7 @@ use crate::policy::hold::Reason;
 use crate::wake::Wake;
 use crate::watch::Watch;
 use arc_swap::ArcSwap;
-use contract::delivery::ShapeId;
+use contract::delivery::{Capture, ShapeId};
 use contract::line::Line;
 use contract::mould::Mould;
 use contract::store::{Fault, Retention, Session, Store};
@@ -144,6 +144,13 @@ impl Engine {
         let lanes = self.all_lanes.load();
         let lane = lanes.iter().find(|lane| lane.name == *target);
         lane.map_or(Some(Reason::NoTarget), |lane| lane.reason(self.doors.clock.now()))
+    }
+
+    /// What a target calls the failure that it answered with, if it says so and is known.
+    #[must_use]
+    pub fn error_code(&self, target: &Name, answer: &Capture) -> Option<String> {
+        let lanes = self.all_lanes.load();
+        lanes.iter().find(|lane| lane.name == *target)?.plan()?.target.error_code(answer)
     }
 
     /// The store, for questions that need no rule.

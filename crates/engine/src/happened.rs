@@ -132,6 +132,8 @@ pub enum Refusal {
     Full,
     /// The key stands for another request.
     Conflict,
+    /// Its deadline is not after the time at which it may go first.
+    NeverSent,
     /// The store failed, or the process is stopping.
     Unavailable,
 }

@@ -88,7 +88,7 @@ impl Engine {
             }),
             Effect::HoldUntil(until) => self.hold(lane, |hold| throttle(hold, until)),
             Effect::AuthFailed { probe_at } => self.hold(lane, |hold| {
-                refuse_auth(hold, probe_at, now);
+                refuse_auth(hold, (probe_at, plan.credentials), now);
                 hold.disabled |= plan.disable_after.is_some_and(|limit| hold.has_failed_for(limit, now));
             }),
             Effect::Disable => self.hold(lane, |hold| hold.disabled = true),
@@ -147,9 +147,7 @@ impl Engine {
         let scope = Scope::Target(lane.tenant.clone(), lane.name.clone());
         loop {
             let version = self.doors.store.state(scope.clone()).await?.map_or(0, |kept| kept.version);
-            // A Hold is plain data: it always has a JSON form.
-            let value = serde_json::to_vec(&lane.hold_to_save()).unwrap_or_default();
-            if self.doors.store.put_state(scope.clone(), version, value.into()).await? {
+            if self.doors.store.put_state(scope.clone(), version, lane.to_save().into()).await? {
                 return Ok(());
             }
         }
@@ -168,10 +166,13 @@ fn throttle(hold: &mut Hold, until: Timestamp) {
 }
 
 /// Only a probe's failure is a step further: the others were under way when the first failed.
-fn refuse_auth(hold: &mut Hold, probe_at: Timestamp, now: Timestamp) {
+fn refuse_auth(hold: &mut Hold, (probe_at, refused): (Timestamp, u16), now: Timestamp) {
+    let credentials = Some(refused);
     hold.auth = match hold.auth.take() {
-        None => Some(Auth { step: 1, probe_at, since: Some(now) }),
-        Some(auth) if auth.probe_at <= now => Some(Auth { step: auth.step + 1, probe_at, ..auth }),
+        None => Some(Auth { step: 1, probe_at, since: Some(now), credentials }),
+        Some(auth) if auth.probe_at <= now => {
+            Some(Auth { step: auth.step + 1, probe_at, credentials, ..auth })
+        }
         Some(auth) => Some(auth),
     };
 }

@@ -7,6 +7,7 @@ use crate::route::{Ray, Route, Wish};
 use crate::{deliver, route};
 use contract::delivery::{Delivery, Standing, Suspicion};
 use contract::line::{Line, Priority, Turn};
+use contract::part::{Audience, Caller};
 use contract::store::{Accept, Accepted, Fault, Lease, Position, Start};
 use contract::{DeliveryId, Message, MessageId, Timestamp};
 use std::sync::Arc;
@@ -37,13 +38,21 @@ impl Engine {
         let now = self.doors.clock.now();
         let entropy = &*self.doors.entropy;
         let own = offer.route.deadline.map(|within| now + within);
+        let mut deadline = own.into_iter().chain(offer.deadline).min();
+        if deadline.is_some_and(|deadline| deadline <= offer.not_before.unwrap_or(now).max(now)) {
+            if offer.once.is_none() {
+                return Err(Refusal::NeverSent);
+            }
+            // It may repeat a message that could be sent: that has its ticket. The store keeps nothing with this deadline.
+            deadline = Some(now);
+        }
         let message = Arc::new(Message {
             id: MessageId::new(now, entropy),
             first: DeliveryId::base(now, entropy),
             tenant: offer.tenant,
             route: offer.route.name.clone(),
             received: now,
-            deadline: own.into_iter().chain(offer.deadline).min(),
+            deadline,
             headers: offer.headers,
             body: offer.body,
         });
@@ -52,7 +61,7 @@ impl Engine {
             &offer.route,
             &message,
             offer.key,
-            Wish { priority, not_before: offer.not_before },
+            Wish { priority, not_before: offer.not_before, caller: offer.caller },
             entropy,
         )
         .await?;
@@ -61,6 +70,7 @@ impl Engine {
             accept: Accept { message, deliveries, once: offer.once, rule: offer.route.rule },
             route: offer.route,
             priority,
+            caller: offer.caller,
             reply,
         });
         receipt.await.unwrap_or(Err(Refusal::Unavailable))
@@ -74,6 +84,7 @@ struct Waiting {
     standings: Vec<Standing>,
     route: Arc<Route>,
     priority: Priority,
+    caller: Caller,
 }
 
 /// Has the store keep what is offered, answers, and hands what is leased to the lanes.
@@ -84,9 +95,9 @@ pub(crate) async fn commit(engine: &Arc<Engine>, group: &mut Vec<Offered>) {
     let now = engine.doors.clock.now();
     let (mut waiting, mut replies) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
     let mut batch = Vec::with_capacity(group.len());
-    for Offered { mut accept, route, priority, reply } in group.drain(..) {
+    for Offered { mut accept, route, priority, caller, reply } in group.drain(..) {
         let standings = admit(&mut accept, &route, now);
-        waiting.push(Waiting { message: Arc::clone(&accept.message), standings, route, priority });
+        waiting.push(Waiting { message: Arc::clone(&accept.message), standings, route, priority, caller });
         replies.push(reply);
         batch.push(accept);
     }
@@ -100,7 +111,9 @@ pub(crate) async fn commit(engine: &Arc<Engine>, group: &mut Vec<Offered>) {
             for (waiting, answer) in waiting.iter().zip(&answers) {
                 match answer {
                     Accepted::New { position, demoted } => deliver_all(engine, waiting, *position, demoted),
-                    Accepted::Same { .. } | Accepted::Conflict | Accepted::Full => break_promises(waiting),
+                    Accepted::Same { .. } | Accepted::Conflict | Accepted::NeverSent | Accepted::Full => {
+                        break_promises(waiting);
+                    }
                 }
             }
         }
@@ -137,6 +150,7 @@ fn receipt(engine: &Engine, waiting: &Waiting, answer: &Accepted) -> Result<Rece
     let Waiting { message, standings, route, .. } = waiting;
     match answer {
         Accepted::Conflict => Err(Refusal::Conflict),
+        Accepted::NeverSent => Err(Refusal::NeverSent),
         Accepted::Full => Err(Refusal::Full),
         Accepted::Same { id, first, targets } => {
             let targets = targets.as_slice().into();
@@ -152,9 +166,10 @@ fn receipt(engine: &Engine, waiting: &Waiting, answer: &Accepted) -> Result<Rece
 
 /// Begins every delivery of a message that is durable now.
 fn deliver_all(engine: &Arc<Engine>, waiting: &Waiting, position: Position, demoted: &[u16]) {
-    let Waiting { message, standings, route, priority } = waiting;
+    let Waiting { message, standings, route, priority, caller } = waiting;
     for ((standing, ray), ordinal) in standings.iter().zip(&route.rays).zip(0u16..) {
-        let durable = Durable { message, position, id: message.first.at(ordinal), priority: *priority };
+        let (id, audience) = (message.first.at(ordinal), route.audience(ordinal, ray, *caller));
+        let durable = Durable { message, position, id, priority: *priority, audience };
         begin(engine, ray, durable, *standing, demoted.contains(&ordinal));
     }
     // Only now: a look at what waits that was under way before may not have seen it.
@@ -167,6 +182,7 @@ struct Durable<'a> {
     position: Position,
     id: DeliveryId,
     priority: Priority,
+    audience: Audience,
 }
 
 /// Where what was never tried waits.
@@ -176,7 +192,7 @@ const fn first(priority: Priority) -> Line {
 
 /// Hands a delivery to its lane if it is leased, and tells the lane if it is on disk.
 fn begin(engine: &Arc<Engine>, ray: &Ray, durable: Durable<'_>, standing: Standing, demoted: bool) {
-    let Durable { message, position, id, priority } = durable;
+    let Durable { message, position, id, priority, audience } = durable;
     match standing {
         Standing::Leased if demoted => {
             ray.lane.break_promise(message.body.len());
@@ -192,6 +208,7 @@ fn begin(engine: &Arc<Engine>, ray: &Ray, durable: Durable<'_>, standing: Standi
                 revision: 0,
                 suspect: Suspicion::Clear,
                 duty: ray.part.duty,
+                audience,
                 priority,
             };
             let lease = Lease { position, delivery, message: Arc::clone(message), edit: None };

@@ -20,6 +20,7 @@ pub mod policy;
 pub mod probe;
 pub mod redrive;
 mod release;
+mod responses;
 pub mod route;
 mod settle;
 pub mod shape;

@@ -5,6 +5,7 @@ use crate::route::Route;
 use bytes::Bytes;
 use contract::line::Priority;
 use contract::message::Headers;
+use contract::part::Caller;
 use contract::store::{Accept, Once, OrderKey};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct Offer {
     pub not_before: Option<Timestamp>,
     /// How urgent it is; none: as its route says.
     pub priority: Option<Priority>,
+    /// Whether the caller waits for the answer of the route's primary target, if it has one.
+    pub caller: Caller,
 }
 
 /// A durable message.
@@ -59,5 +62,6 @@ pub(crate) struct Offered {
     pub(crate) accept: Accept,
     pub(crate) route: Arc<Route>,
     pub(crate) priority: Priority,
+    pub(crate) caller: Caller,
     pub(crate) reply: oneshot::Sender<Result<Receipt, Refusal>>,
 }

@@ -30,6 +30,8 @@ pub struct RoutePlan {
     pub to: Vec<Way>,
     /// When a message has succeeded.
     pub rule: Rule,
+    /// The ordinal of the target whose answer the caller gets; the others wait for it.
+    pub primary: Option<u16>,
     /// No attempt later than this after accept.
     pub deadline: Option<Duration>,
     /// Of its messages, unless one says otherwise.
@@ -70,8 +72,8 @@ pub struct TargetPlan {
     pub breaker: Option<breaker::Policy>,
     /// It is disabled when it has failed for so long.
     pub disable_after: Option<Duration>,
-    /// A hash of what it is sent as credentials: another one may be worth a try.
-    pub credentials: u64,
+    /// Some bits of a hash of what it is sent as credentials, the same in every process: others may be worth a try.
+    pub credentials: u16,
     /// Host and port: targets with the same learn from each other that nobody answers there.
     pub host: Option<Arc<str>>,
     /// What a failure means for those behind it with the same order key.

@@ -1,5 +1,6 @@
 //! Policies: pure decisions that take the time and randomness as arguments.
 
+pub mod audience;
 pub mod breaker;
 pub mod concurrency;
 pub mod hold;

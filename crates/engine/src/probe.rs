@@ -19,6 +19,8 @@ pub enum Probed {
     Nothing,
     /// As many calls as may go are on their way.
     Busy,
+    /// The target's rate lets none go before this time.
+    Paced(Timestamp),
     /// What a person has shut, and a target without a configuration, is not called.
     Shut(Reason),
 }

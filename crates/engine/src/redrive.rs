@@ -321,7 +321,10 @@ mod tests {
         let kept = r#"{"id":"msg_01a2098b-1593-76fa-81e4-ebd4597b10c9","filter":{"target":"crm"},"rate":2.5,"began":7,
             "revived":3,"done":false,"after":null}"#;
         let redrive: Redrive = serde_json::from_str(kept).unwrap();
-        assert_eq!((redrive.rate, redrive.sequence, redrive.on_error), (Some(2.5), Sequence::Oldest, OnError::GoOn));
+        assert_eq!(
+            (redrive.rate, redrive.sequence, redrive.on_error),
+            (Some(2.5), Sequence::Oldest, OnError::GoOn)
+        );
         assert_eq!((redrive.revived, redrive.total, redrive.stopped), (3, None, None));
     }
 }

@@ -8,7 +8,7 @@ use contract::delivery::{Attempt, AttemptResult, Death, ErrorClass, ShapeId, Sta
 use contract::expression::{Expression, Fault};
 use contract::group::{self, Member, Move};
 use contract::line::Priority;
-use contract::part::{Part, Rule};
+use contract::part::{Audience, Caller, Duty, Part, Rule};
 use contract::store::{OrderKey, Start};
 use contract::{Entropy, Message, Name, Timestamp, limits};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub struct Route {
     pub(crate) rule: Rule,
     /// Some delivery waits for others.
     pub(crate) waits: bool,
+    /// The ordinal of the target whose answer the caller gets.
+    pub(crate) primary: Option<u16>,
     /// The names of the targets that messages are for, in order of ordinal.
     pub(crate) targets: Arc<[Name]>,
     /// One per target, in order of ordinal.
@@ -50,6 +52,19 @@ pub(crate) struct Wish {
     pub(crate) priority: Priority,
     /// No attempt before this moment.
     pub(crate) not_before: Option<Timestamp>,
+    /// Whether the caller waits for the primary's answer.
+    pub(crate) caller: Caller,
+}
+
+impl Route {
+    /// Who reads the answer to a delivery of a message.
+    pub(crate) fn audience(&self, ordinal: u16, ray: &Ray, caller: Caller) -> Audience {
+        if self.primary == Some(ordinal) {
+            Audience { caller, ..ray.part.audience }
+        } else {
+            ray.part.audience
+        }
+    }
 }
 
 /// Decides how each delivery of the message begins. `Leased` here is a wish: the lane and the store may say no.
@@ -68,7 +83,7 @@ pub(crate) async fn starts(
         None => Ok(own),
     };
     let mut starts = Vec::with_capacity(route.rays.len());
-    for ray in &route.rays {
+    for (ray, ordinal) in route.rays.iter().zip(0u16..) {
         let wanted = match (&key, &ray.when) {
             (Err(fault), _) => Err(("key", fault.clone())),
             (Ok(_), Some(when)) => {
@@ -86,6 +101,11 @@ pub(crate) async fn starts(
             }
         };
         let key = key.as_ref().ok().and_then(Clone::clone).filter(|_| ray.part.is_main());
+        let mut part = Part { audience: route.audience(ordinal, ray, wish.caller), ..ray.part.clone() };
+        if let (Duty::Undo(of), Standing::Skipped) = (&mut part.duty, standing) {
+            // Its filter's no is for good, whatever run comes.
+            *of = u16::try_from(starts.len()).unwrap_or(u16::MAX);
+        }
         starts.push(Start {
             target: ray.lane.name.clone(),
             standing,
@@ -94,7 +114,7 @@ pub(crate) async fn starts(
             priority: wish.priority,
             fault,
             key_fate: ray.order.fate(standing, None),
-            part: ray.part.clone(),
+            part,
         });
     }
     if route.waits {
@@ -211,7 +231,6 @@ mod tests {
     use super::*;
     use crate::dispatch::memory::Memory;
     use contract::message::Headers;
-    use contract::part::Duty;
     use contract::{DeliveryId, MessageId};
     use std::collections::BTreeSet;
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -254,6 +273,7 @@ mod tests {
             key: None,
             rule: Rule::All,
             waits: false,
+            primary: None,
             targets: Arc::new([name("crm")]),
             rays: vec![ray],
         }
@@ -333,7 +353,7 @@ mod tests {
     #[tokio::test]
     async fn a_group_that_is_broken_before_it_begins_ends_at_once() {
         let ray =
-            |duty, when| Ray { part: Part { duty, after: Vec::new() }, when, ..to(&[0]).rays.remove(0) };
+            |duty, when| Ray { part: Part { duty, ..Part::default() }, when, ..to(&[0]).rays.remove(0) };
         let raise: Arc<dyn Expression> = Arc::new(Raise);
         let rays = vec![
             ray(Duty::Required, Some(raise)),
@@ -347,6 +367,47 @@ mod tests {
         let standings: Vec<_> = begun.iter().map(|start| start.standing).collect();
         let (dead, told) = (Standing::Dead(Death::Config), Standing::Leased);
         assert_eq!(standings, [dead, Standing::Cancelled, Standing::Skipped, told]);
+    }
+
+    #[tokio::test]
+    async fn only_the_primary_is_told_that_its_caller_waits() {
+        let rays = vec![to(&[0]).rays.remove(0), to(&[0]).rays.remove(0)];
+        let route = Route { primary: Some(1), rays, ..to(&[0]) };
+        for caller in [Caller::Away, Caller::Waits { seconds: 30 }] {
+            let (wish, entropy) = (Wish { caller, ..Wish::default() }, Counter(AtomicU64::new(0)));
+            let begun = starts(&route, &message(), None, wish, &entropy).await.unwrap();
+            let callers: Vec<_> = begun.iter().map(|start| start.part.audience.caller).collect();
+            assert_eq!(callers, [Caller::Away, caller]);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_undo_that_its_filter_left_out_undoes_nothing_in_no_run() {
+        let no: Arc<dyn Expression> = Arc::new(Says("false"));
+        let ray =
+            |duty, when| Ray { part: Part { duty, ..Part::default() }, when, ..to(&[0]).rays.remove(0) };
+        let rays = vec![
+            ray(Duty::Required, None),
+            ray(Duty::Required, None),
+            ray(Duty::Undo(0), Some(no)),
+            ray(Duty::Undo(1), None),
+        ];
+        let route = Route { rays, waits: true, ..to(&[0]) };
+        let begun =
+            starts(&route, &message(), None, Wish::default(), &Counter(AtomicU64::new(0))).await.unwrap();
+        let parts: Vec<Part> = begun.into_iter().map(|start| start.part).collect();
+        let moved = |standings: [Standing; 4]| {
+            let members: Vec<Member<'_>> = parts
+                .iter()
+                .zip(standings)
+                .map(|(part, standing)| Member { part, standing, delivered: Some(Timestamp::ZERO) })
+                .collect();
+            (group::reopened(&members, 1), group::moves(Rule::All, &members))
+        };
+        let (dead, done) = (Standing::Dead(Death::Refused), Standing::Delivered);
+        assert_eq!(moved([done, dead, Standing::Skipped, Standing::Skipped]).0, [2, 3], "both wait again");
+        let again = moved([done, dead, Standing::Waiting, Standing::Waiting]).1;
+        assert_eq!(again, [(2, Move::Skip), (3, Move::Skip)], "stock stays as it is");
     }
 
     #[test]

@@ -70,6 +70,8 @@ fn tell(engine: &Engine, done: &Done, settled: Settled, now: Timestamp) {
     let Settlement { delivery, standing, .. } = done.settlement;
     let standing = match settled {
         Settled::Fenced => return engine.tell(&Happened::Fenced { delivery }),
+        // Its run has not ended: nobody is told, but its ticket shows the attempt.
+        Settled::TakenBack => return engine.watch.changed(done.message),
         Settled::Cancelled => Standing::Cancelled,
         Settled::Recorded | Settled::Freed | Settled::Parked => standing,
     };

@@ -2,12 +2,12 @@
 
 use crate::engine::Engine;
 use bytes::Bytes;
-use contract::Timestamp;
 use contract::delivery::{ErrorClass, ShapeId};
 use contract::expression;
-use contract::mould::{Head, Mould, Original};
+use contract::mould::Mould;
 use contract::store::{Fault, Scope};
 use contract::target::{Lasting, Outcome};
+use contract::{DeliveryId, Message, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ pub struct ShapeError {
 }
 
 impl ShapeError {
-    fn new(lasting: Lasting, detail: impl ToString) -> Self {
+    pub(crate) fn new(lasting: Lasting, detail: impl ToString) -> Self {
         Self { lasting, detail: detail.to_string() }
     }
 }
@@ -72,20 +72,19 @@ impl From<expression::Fault> for ShapeError {
 }
 
 impl Engine {
-    /// A body in a shape pinned at accept; none: the shape leaves it as it is.
+    /// The body of a message in the shape that one of its deliveries was given at accept; none: the shape leaves it as it is.
     ///
     /// # Errors
     /// [`ShapeError`]
-    pub async fn shaped(&self, id: ShapeId, body: Bytes) -> Result<Option<Bytes>, ShapeError> {
-        Ok(self.shape(id).await?.body(body).await?)
-    }
-
-    /// Path and headers in a shape pinned at accept.
-    ///
-    /// # Errors
-    /// [`ShapeError`]
-    pub async fn headed(&self, id: ShapeId, original: &Original<'_>) -> Result<Head, ShapeError> {
-        Ok(self.shape(id).await?.head(original)?)
+    pub async fn shaped(
+        &self,
+        id: ShapeId,
+        message: &Message,
+        delivery: DeliveryId,
+    ) -> Result<Option<Bytes>, ShapeError> {
+        let mould = self.shape(id).await?;
+        let responses = self.responses(message, delivery, mould.reading()).await?;
+        Ok(mould.body(message.body.clone(), &responses).await?)
     }
 
     /// Keeps the text of a shape, and that it is in use now.
@@ -105,7 +104,7 @@ impl Engine {
     }
 
     /// The mould of a shape, from the plan or, when that has changed, from the store.
-    async fn shape(&self, id: ShapeId) -> Result<Arc<dyn Mould>, ShapeError> {
+    pub(crate) async fn shape(&self, id: ShapeId) -> Result<Arc<dyn Mould>, ShapeError> {
         if let Some(shape) = self.shapes.lock().get(&id) {
             return Ok(Arc::clone(shape));
         }

@@ -41,7 +41,7 @@ impl Engine {
         self.recall_backlog().await?;
         for (scope, kept) in self.doors.store.states(ScopeKind::Target).await? {
             if let Scope::Target(tenant, name) = scope {
-                self.lane(&tenant, &name).recall_hold(&kept.value);
+                self.lane(&tenant, &name).recall(&kept.value);
             }
         }
         Ok(())
@@ -60,10 +60,11 @@ impl Engine {
 
     /// Stops taking and starting, waits up to `grace` for what is in flight, settles it, and gives the rest back.
     pub async fn stop(&self, grace: Duration) {
-        self.stop.send_replace(true);
+        // First, so that what they have learned is saved with the last holds.
         for lane in self.lanes().iter() {
             lane.stop();
         }
+        self.stop.send_replace(true);
         self.couriers.close();
         tokio::select! {
             biased;

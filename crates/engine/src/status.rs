@@ -146,7 +146,7 @@ mod tests {
         let ray = |(duty, standing): &(Duty, Standing)| Ray {
             id: DeliveryId::from_bits(0),
             target: Name::try_new("crm").unwrap(),
-            part: Part { duty: *duty, after: Vec::new() },
+            part: Part { duty: *duty, ..Part::default() },
             standing: *standing,
             behind: None,
             run: 1,

@@ -1,9 +1,11 @@
 //! What follows from an attempt: done, again later, or dead; and what it means for the whole target. Pure.
 
+use crate::policy::audience::{Legible, legible};
 use crate::policy::breaker::{Reach, Sign};
 use crate::policy::retry::{self, LOCAL_WAIT, jittered};
 use crate::policy::statuses::{Statuses, Weight};
 use contract::delivery::{Death, ErrorClass, Standing};
+use contract::part::Audience;
 use contract::target::{Lasting, Outcome, Reply, Word};
 use contract::{Timestamp, limits};
 use std::time::Duration;
@@ -25,6 +27,10 @@ pub struct Facts<'a> {
     pub probes: u32,
     /// Whether this delivery's credentials were refused before.
     pub refused: Refused,
+    /// Who reads the answer.
+    pub audience: Audience,
+    /// Until when a failure is told to the caller, who may send it again, instead of being tried again.
+    pub told_until: Option<Timestamp>,
     /// The time of judgement.
     pub now: Timestamp,
     /// For jitter.
@@ -115,6 +121,16 @@ impl Verdict {
 /// Judges one attempt.
 #[must_use]
 pub fn judge(outcome: &Outcome, facts: &Facts<'_>) -> Judgement {
+    let judgement = apart_from_the_caller(outcome, facts);
+    match judgement.verdict {
+        Verdict::Again { .. } if facts.told_until.is_some_and(|until| facts.now <= until) => {
+            Judgement { verdict: Verdict::Dead { why: Death::Exhausted }, ..judgement }
+        }
+        Verdict::Again { .. } | Verdict::Done | Verdict::Dead { .. } | Verdict::Expired => judgement,
+    }
+}
+
+fn apart_from_the_caller(outcome: &Outcome, facts: &Facts<'_>) -> Judgement {
     match outcome {
         Outcome::Answered(reply) => answered(reply, facts),
         Outcome::Broken { class, .. } => failure(next(facts, facts.now), unwell(facts), *class),
@@ -136,7 +152,7 @@ pub fn judge(outcome: &Outcome, facts: &Facts<'_>) -> Judgement {
 #[must_use]
 pub fn sign(outcome: &Outcome, statuses: &Statuses) -> Sign {
     match outcome {
-        Outcome::Answered(reply) => match (statuses.weigh(reply.status), reply.status) {
+        Outcome::Answered(reply) => match (statuses.weigh(reply.counted()), reply.counted()) {
             (Weight::Success, _) => Sign::Well,
             // It is well, and says how much is too much.
             (_, 429) => Sign::Nothing,
@@ -165,18 +181,19 @@ const fn reach(class: ErrorClass) -> Reach {
         | ErrorClass::LocalGuard
         | ErrorClass::LocalCorrupt
         | ErrorClass::LocalAuth
-        | ErrorClass::LocalProxy => Reach::Host,
+        | ErrorClass::LocalProxy
+        | ErrorClass::BadBody => Reach::Host,
     }
 }
 
 fn answered(reply: &Reply, facts: &Facts<'_>) -> Judgement {
-    let weight = facts.statuses.weigh(reply.status);
+    let weight = facts.statuses.weigh(reply.counted());
     let effect = match reply.hints.word {
         Some(Word::Disable) => Effect::Disable,
         Some(Word::AbortMessage) | None => effect(weight, reply, facts),
     };
     let verdict = match weight {
-        Weight::Success => return Judgement { verdict: Verdict::Done, effect, class: None },
+        Weight::Success => return succeeded(reply, effect, facts),
         _ if reply.hints.word == Some(Word::AbortMessage) => Verdict::Dead { why: Death::Aborted },
         Weight::Gone => Verdict::Dead { why: Death::Gone },
         Weight::Refuse | Weight::Redirect => Verdict::Dead { why: Death::Refused },
@@ -190,6 +207,15 @@ fn answered(reply: &Reply, facts: &Facts<'_>) -> Judgement {
     };
     let class = if weight == Weight::Redirect { ErrorClass::Redirect } else { ErrorClass::Status };
     failure(verdict, effect, class)
+}
+
+/// The target has done its part; whether the delivery has, those who read the answer say.
+fn succeeded(reply: &Reply, effect: Effect, facts: &Facts<'_>) -> Judgement {
+    match legible(&reply.capture, facts.audience) {
+        Legible::Yes => Judgement { verdict: Verdict::Done, effect, class: None },
+        Legible::NotNow(class) => failure(next(facts, facts.now), effect, class),
+        Legible::Never => failure(Verdict::Dead { why: Death::Unreadable }, effect, ErrorClass::BadBody),
+    }
 }
 
 fn effect(weight: Weight, reply: &Reply, facts: &Facts<'_>) -> Effect {

@@ -1,6 +1,7 @@
 //! All that a target makes of a message: its body by jq, its path and headers by templates.
 
 use crate::program::Program;
+use crate::responses;
 use crate::runner::Runner;
 use crate::seen;
 use crate::template::Template;
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use contract::Promise;
 use contract::expression::{Expression, Fault};
 use contract::message::Headers;
-use contract::mould::{Head, Mould, Original};
+use contract::mould::{Head, Mould, Original, Reading, Responses};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -48,6 +49,13 @@ impl Blueprint {
         self.path.iter().chain(self.headers.iter().map(|(_, template)| template))
     }
 
+    /// What it reads of the answers of other deliveries.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        let body = self.body.as_ref().map(|body| body.reading().clone()).unwrap_or_default();
+        self.templates().fold(body, |reading, template| reading.and(&template.reading()))
+    }
+
     /// The whole as one text, to be kept.
     #[must_use]
     pub fn text(&self) -> String {
@@ -82,24 +90,31 @@ impl Runner {
     #[must_use]
     pub fn mould(&self, blueprint: Blueprint) -> Arc<dyn Mould> {
         let body = blueprint.body.clone().map(|body| self.expression(body));
-        Arc::new(Bound { blueprint, body })
+        Arc::new(Bound { reading: blueprint.reading(), blueprint, body })
     }
 }
 
 /// A blueprint and what runs it.
 struct Bound {
     blueprint: Blueprint,
+    reading: Reading,
     body: Option<Arc<dyn Expression>>,
 }
 
 impl Mould for Bound {
-    fn body(&self, of: Bytes) -> Promise<'_, Result<Option<Bytes>, Fault>> {
+    fn body(&self, of: Bytes, responses: &Responses) -> Promise<'_, Result<Option<Bytes>, Fault>> {
+        let reads = self.blueprint.body.as_ref().is_some_and(|body| !body.reading().is_empty());
+        let input = if reads { responses::input(&of, responses).map(Bytes::from) } else { Ok(of) };
         Box::pin(async move {
             match &self.body {
-                Some(body) => body.evaluate(of).await.map(Some),
+                Some(body) => body.evaluate(input?).await.map(Some),
                 None => Ok(None),
             }
         })
+    }
+
+    fn reading(&self) -> &Reading {
+        &self.reading
     }
 
     fn head(&self, of: &Original<'_>) -> Result<Head, Fault> {
@@ -113,7 +128,8 @@ impl Mould for Bound {
             (Some(_), _) | (None, None) => &of.message.body,
         };
         let asks = |name| self.blueprint.templates().any(|template| template.asks(name));
-        let seen = seen::value(of, asks("body").then_some(content))?;
+        let responses = asks(responses::NAME).then_some(of.responses);
+        let seen = seen::value(of, asks("body").then_some(content), responses)?;
         let path = path.as_ref().map(|path| path.render_path(&seen)).transpose()?;
         let mut made = Vec::with_capacity(headers.len());
         for (name, value) in headers {

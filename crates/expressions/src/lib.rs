@@ -21,6 +21,7 @@ mod json;
 mod nesting;
 mod process;
 mod program;
+mod responses;
 mod runner;
 mod seen;
 mod template;

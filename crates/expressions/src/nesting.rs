@@ -34,7 +34,8 @@ fn own(term: &Term<&str>) -> usize {
     }
 }
 
-fn children<'a, 'p>(term: &'a Term<&'p str>, visit: &mut dyn FnMut(&'a Term<&'p str>)) {
+/// The terms that a term is directly made of.
+pub(crate) fn children<'a, 'p>(term: &'a Term<&'p str>, visit: &mut dyn FnMut(&'a Term<&'p str>)) {
     match term {
         Term::Id | Term::Recurse | Term::Num(_) | Term::Break(_) | Term::Var(_) | Term::Arr(None) => {}
         Term::Str(_, parts) => parts.iter().for_each(|part| {

@@ -2,7 +2,9 @@
 
 use crate::bound::Proof;
 use crate::nesting;
+use crate::responses;
 use crate::vocabulary::{self, Data};
+use contract::mould::Reading;
 use jaq_core::load::lex::{self, Lexer, StrPart, Tok, Token};
 use jaq_core::load::parse::{self, Parser};
 use jaq_core::load::{self, Arena, File, Loader};
@@ -31,6 +33,7 @@ struct Parts {
     text: String,
     filter: Filter<Data>,
     proof: Proof,
+    reading: Reading,
 }
 
 /// Why a text is no expression.
@@ -65,9 +68,19 @@ impl Program {
 
     /// Compiles a text that [`Self::compile`] has accepted before, so that it needs little stack.
     pub(crate) fn compile_on_this_stack(text: &str) -> Result<Self, CompileError> {
-        let proof = check(text)?;
-        let filter = compiled(text)?;
-        Ok(Self(Arc::new(Parts { text: text.to_owned(), filter, proof })))
+        let (mut proof, reading) = check(text)?;
+        let filter = if reading.is_empty() {
+            compiled(text)?
+        } else {
+            let whole = [responses::BEFORE, text, responses::BEHIND].concat();
+            let before = |error: CompileError| CompileError {
+                offset: error.offset.map(|at| at.saturating_sub(responses::BEFORE.len())),
+                ..error
+            };
+            proof = check(&whole).map_err(before)?.0;
+            compiled(&whole).map_err(before)?
+        };
+        Ok(Self(Arc::new(Parts { text: text.to_owned(), filter, proof, reading })))
     }
 
     /// Whether the expression is proven to end quickly, for small bodies at least.
@@ -87,6 +100,12 @@ impl Program {
         &self.0.text
     }
 
+    /// What it reads of the answers of other deliveries.
+    #[must_use]
+    pub fn reading(&self) -> &Reading {
+        &self.0.reading
+    }
+
     pub(crate) fn filter(&self) -> &Filter<Data> {
         &self.0.filter
     }
@@ -98,8 +117,8 @@ impl std::fmt::Debug for Program {
     }
 }
 
-/// Parses `text` and says what is proven.
-fn check(text: &str) -> Result<Proof, CompileError> {
+/// Parses `text` and says what is proven, and what it reads.
+fn check(text: &str) -> Result<(Proof, Reading), CompileError> {
     if let Some(offset) = too_many_brackets(text) {
         let message = format!("more than {BRACKETS_MAX} brackets are open here");
         return Err(CompileError { message, offset: Some(offset) });
@@ -117,7 +136,8 @@ fn check(text: &str) -> Result<Proof, CompileError> {
             "the expression is nested {depth} terms deep; {DEPTH_MAX} are possible"
         )));
     }
-    Ok(if depth > INLINE_DEPTH_MAX { Proof::default() } else { Proof::of(&term) })
+    let proof = if depth > INLINE_DEPTH_MAX { Proof::default() } else { Proof::of(&term) };
+    Ok((proof, responses::reading(&term)))
 }
 
 fn count(tokens: &[Token<&str>]) -> usize {

@@ -1,23 +1,30 @@
 //! What templates see of a message.
 
-use crate::json;
+use crate::{json, responses};
 use bytes::Bytes;
 use contract::expression::Fault;
 use contract::field::{Owner, owner};
-use contract::mould::Original;
+use contract::mould::{Original, Responses};
 use contract::{Timestamp, params};
 use minijinja::value::Value;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
-/// Everything; the body only where a template asks for it, as it must be JSON then.
-pub(crate) fn value(of: &Original<'_>, body: Option<&Bytes>) -> Result<Value, Fault> {
+/// Everything; the body only where a template asks for it, as it must be JSON then; responses likewise.
+pub(crate) fn value(
+    of: &Original<'_>,
+    body: Option<&Bytes>,
+    responses: Option<&Responses>,
+) -> Result<Value, Fault> {
     let mut seen = BTreeMap::new();
     if let Some(body) = body {
         json::check(body)?;
         let read = serde_json::from_slice(body);
         let read: Json = read.map_err(|error| Fault::NotJson { detail: error.to_string() })?;
         seen.insert("body", from_json(read));
+    }
+    if let Some(responses) = responses {
+        seen.insert(responses::NAME, from_json(responses::value(responses)));
     }
     let kept = of.edit.map_or(&of.message.headers, |edit| &edit.headers);
     let mut headers = BTreeMap::new();

@@ -4,8 +4,10 @@
 //! leaves `/`, and `| safe` takes the text as it is. What is `null`, a list or a mapping is an error, as is whatever is not there.
 
 use crate::program::CompileError;
+use crate::responses;
 use contract::expression::Fault;
-use contract::mould::Path;
+use contract::mould::{Path, Reading};
+use contract::part::Reads;
 use contract::{limits, params};
 use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
@@ -14,7 +16,7 @@ use std::io;
 use std::sync::Arc;
 
 /// What a template sees. Names below `message` and `delivery` are fixed; the others depend on the message.
-const KNOWN: &[&str] = &["body", "headers", "params", "message", "delivery"];
+const KNOWN: &[&str] = &["body", "headers", "params", "message", "delivery", responses::NAME];
 const KNOWN_BELOW: &[(&str, &[&str])] =
     &[("message", &["id", "route", "received"]), ("delivery", &["id", "target"])];
 /// What could take much memory or says nothing in one line.
@@ -84,6 +86,16 @@ impl Template {
     /// What it asks for below `params`.
     pub fn params(&self) -> impl Iterator<Item = &str> {
         self.0.names.iter().filter_map(|name| name.strip_prefix("params."))
+    }
+
+    /// What it reads of the answers of other deliveries.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        let mut reading = Reading::default();
+        if self.asks(responses::NAME) {
+            blocks(self.text()).for_each(|block| read_in(block, &mut reading));
+        }
+        reading
     }
 
     fn compile(text: &str, parts: &[(&'static str, &str, usize)]) -> Result<Self, CompileError> {
@@ -248,6 +260,52 @@ fn known(name: &str) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// What stands between the braces of `{{ }}` and `{% %}`.
+fn blocks(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let start = ["{{", "{%"].iter().filter_map(|open| rest.find(open)).min()?;
+        let (open, inside) = rest.get(start..)?.split_at_checked(2)?;
+        let end = inside.find(if open == "{{" { "}}" } else { "%}" }).unwrap_or(inside.len());
+        rest = inside.get(end..).unwrap_or_default();
+        inside.get(..end)
+    })
+}
+
+/// `responses.crm.body`, `responses['crm'].body` and the like; what is written otherwise may be any of them.
+fn read_in(block: &str, reading: &mut Reading) {
+    let mut rest = block;
+    while let Some(at) = rest.find(responses::NAME) {
+        let (before, behind) = rest.split_at(at + responses::NAME.len());
+        let is_part_of_a_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '\'' | '"');
+        let starts = !before.strip_suffix(responses::NAME).unwrap_or_default().ends_with(is_part_of_a_name);
+        rest = behind;
+        if !starts || behind.starts_with(|c: char| c.is_alphanumeric() || c == '_') {
+            continue;
+        }
+        match step(behind) {
+            Some((target, behind)) => {
+                let field = step(behind).map(|(field, _)| field);
+                reading.add(Some(target), responses::field(field));
+            }
+            None => reading.add(None, Reads::Body),
+        }
+    }
+}
+
+/// The next name on a path, as `.name` or `['name']`, and what is behind it.
+fn step(path: &str) -> Option<(&str, &str)> {
+    let path = path.trim_start();
+    if let Some(path) = path.strip_prefix('.') {
+        let end = path.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(path.len());
+        return path.split_at_checked(end).filter(|(name, _)| !name.is_empty());
+    }
+    let path = path.strip_prefix('[')?.trim_start();
+    let quote = path.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let (name, behind) = path.get(1..)?.split_once(quote)?;
+    Some((name, behind.trim_start().strip_prefix(']')?))
 }
 
 /// The first `?` that is not inside of `{{ }}` or `{% %}`.

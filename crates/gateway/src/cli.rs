@@ -6,10 +6,13 @@ mod client;
 mod completions;
 mod dead;
 mod demo;
+mod explain;
 mod header;
 mod key;
+mod load;
 pub mod mock;
 mod payload;
+mod presets;
 mod schema;
 mod screen;
 mod send;
@@ -52,6 +55,7 @@ enum Command {
     Key(key::Key),
     Target(target::Target),
     Mock(mock::Mock),
+    Presets(presets::Presets),
     Schema(schema::Schema),
     Completions(completions::Completions),
     Demo(demo::Demo),
@@ -103,6 +107,7 @@ impl Command {
             Self::Key(key) => client()?.block_on(key.run()),
             Self::Target(target) => client()?.block_on(target.run()),
             Self::Mock(mock) => client()?.block_on(mock.run()),
+            Self::Presets(presets) => presets.run(),
             Self::Schema(schema) => schema.run(),
             Self::Completions(completions) => completions.run(),
             Self::Demo(demo) => server(None)?.block_on(demo.run()),

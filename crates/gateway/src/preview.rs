@@ -3,15 +3,16 @@
 use crate::config::{Config, Route, Target};
 use crate::wiring::{Wiring, WiringError};
 use bytes::Bytes;
+use connectors::http::auth::{Auth, Proof};
 use contract::delivery::Suspicion;
 use contract::expression::Fault;
 use contract::message::Headers;
-use contract::mould::{Head, Original};
-use contract::target::{Form, Parcel};
+use contract::mould::{Head, Original, Responses};
+use contract::part::Reads;
+use contract::target::{Form, Keep, Parcel};
 use contract::{Clock, DeliveryId, Entropy, Message, MessageId, Name};
 use engine::route::{Wanted, order_key, wanted};
 use http::{HeaderMap, Method, Request};
-use http_body_util::Full;
 use std::sync::Arc;
 
 /// What a message would come to.
@@ -30,6 +31,11 @@ pub enum Fate {
     Skipped {
         /// The filter.
         when: String,
+    },
+    /// It depends on what these targets answer, which it waits for.
+    Unanswered {
+        /// Their names.
+        needs: Vec<Name>,
     },
     /// Nothing: the delivery would be dead at once.
     Dead {
@@ -50,7 +56,7 @@ pub struct Sent {
     pub body: Bytes,
 }
 
-/// Decides for each target of a route, as accept and the first attempt do.
+/// Decides for each target of a route, as accept and the first attempt do, if others answer so.
 ///
 /// # Errors
 /// A target cannot be built.
@@ -59,6 +65,7 @@ pub async fn preview(
     config: &Config,
     route: &Route,
     message: Message,
+    responses: &Responses,
 ) -> Result<Preview, WiringError> {
     let key = match &route.key {
         Some(key) => order_key(wiring.expression(key.clone()).evaluate(message.body.clone()).await),
@@ -69,7 +76,11 @@ pub async fn preview(
     for (name, ordinal) in route.to.iter().zip(0u16..) {
         let Some(target) = config.targets.iter().find(|target| target.name == *name) else { continue };
         let fate = match &key {
-            Ok(_) => fate(wiring, target, &message, message.first.at(ordinal)).await?,
+            Ok(_) => {
+                let needs = needs(route, usize::from(ordinal), target, responses);
+                let it = Asked { target, id: message.first.at(ordinal), responses, needs };
+                fate(wiring, it, &message).await?
+            }
             Err(fault) => dead("key", fault),
         };
         targets.push((name.clone(), fate));
@@ -99,12 +110,24 @@ pub fn message(
     }
 }
 
-async fn fate(
-    wiring: &Wiring,
-    target: &Target,
-    message: &Arc<Message>,
+/// Whose answers are read, and are not known.
+fn needs(route: &Route, index: usize, target: &Target, known: &Responses) -> Vec<Name> {
+    let reading = target.blueprint().reading();
+    let before = route.before(index).into_iter().filter_map(|before| route.to.get(before));
+    let read = before.filter(|name| reading.of(name.as_str()) != Reads::Nothing);
+    read.filter(|name| !known.contains_key(*name)).cloned().collect()
+}
+
+/// One target, and what is known for it.
+struct Asked<'a> {
+    target: &'a Target,
     id: DeliveryId,
-) -> Result<Fate, WiringError> {
+    responses: &'a Responses,
+    needs: Vec<Name>,
+}
+
+async fn fate(wiring: &Wiring, asked: Asked<'_>, message: &Arc<Message>) -> Result<Fate, WiringError> {
+    let Asked { target, id, responses, needs } = asked;
     if let Some(when) = &target.when {
         match wanted(wiring.expression(when.clone()).evaluate(message.body.clone()).await) {
             Ok(Wanted::Yes) => {}
@@ -112,7 +135,10 @@ async fn fate(
             Err(fault) => return Ok(dead("when", &fault)),
         }
     }
-    let (head, body) = match shaped(wiring, target, message, id).await {
+    if !needs.is_empty() {
+        return Ok(Fate::Unanswered { needs });
+    }
+    let (head, body) = match shaped(wiring, target, message, (id, responses)).await {
         Ok(shaped) => shaped,
         Err(fault) => return Ok(dead("shape", &fault)),
     };
@@ -128,10 +154,11 @@ async fn fate(
         body: body.unwrap_or_else(|| message.body.clone()),
         form,
         head,
+        keep: Keep::default(),
     };
     Ok(match wiring.http(target)?.request(&parcel) {
-        Ok(request) => sent(request, url, parcel.body),
-        Err(fault) => Fate::Dead { why: fault.to_string() },
+        Ok(request) => sent(request, url),
+        Err(unsent) => Fate::Dead { why: unsent.to_string() },
     })
 }
 
@@ -139,26 +166,33 @@ async fn shaped(
     wiring: &Wiring,
     target: &Target,
     message: &Message,
-    delivery: DeliveryId,
+    (delivery, responses): (DeliveryId, &Responses),
 ) -> Result<(Head, Option<Bytes>), Fault> {
     let Some(shape) = wiring.shape(target) else { return Ok((Head::default(), None)) };
-    let original = Original { message, edit: None, delivery, target: &target.name };
-    Ok((shape.mould.head(&original)?, shape.mould.body(message.body.clone()).await?))
+    let original = Original { message, edit: None, delivery, target: &target.name, responses };
+    Ok((shape.mould.head(&original)?, shape.mould.body(message.body.clone(), responses).await?))
 }
 
-fn sent(request: Request<Full<Bytes>>, url: String, body: Bytes) -> Fate {
-    let (head, _) = request.into_parts();
+fn sent(request: Request<Bytes>, url: String) -> Fate {
+    let (head, body) = request.into_parts();
     Fate::Sent(Sent { method: head.method, url, headers: head.headers, body })
 }
 
 /// The URL as it stands in the file, so that `${…}` stays covered, with the path that was made.
 fn url(target: &Target, head: &Head) -> String {
-    match (&target.path, &head.path) {
+    let url = match (&target.path, &head.path) {
         (Some(template), Some(path)) => {
             let base = target.url_shown.strip_suffix(template.text()).unwrap_or_default();
             format!("{base}{path}")
         }
         (_, _) => target.url_shown.clone(),
+    };
+    match &target.auth {
+        Some(Auth { proof: Proof::Query { name, .. }, .. }) => {
+            let joint = if url.contains('?') { '&' } else { '?' };
+            format!("{url}{joint}{name}=***")
+        }
+        Some(_) | None => url,
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::api::dedupe::{By, Dedupe};
 use crate::api::front::{Entry, Params, Routing};
-use crate::api::view::TicketView;
-use crate::config::{self, Config, DedupeBy, Private};
+use crate::api::primary::Primary;
+use crate::api::view::{Nobody, TicketView};
+use crate::config::{self, Config, DedupeBy, Failure, Private};
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use connectors::http::settings::{Settings, Timeouts, Tls};
@@ -12,7 +13,7 @@ use contract::Clock;
 use contract::delivery::ShapeId;
 use contract::expression::Expression;
 use contract::mould::Mould;
-use contract::part::{Duty, Part};
+use contract::part::{Caller, Duty, Part};
 use contract::ticket::Ticket;
 use engine::plan::{Compile, Plan, Report, RoutePlan, Shape, TargetPlan, Way};
 use engine::route::Route;
@@ -53,6 +54,7 @@ impl Wiring {
             name: route.name.clone(),
             to: ways(route, &config.targets),
             rule: route.rule,
+            primary: route.primary.as_ref().map(|primary| primary.ordinal),
             deadline: route.deadline,
             priority: route.priority,
             key: route.key.clone().map(|key| self.runner.expression(key)),
@@ -84,6 +86,9 @@ impl Wiring {
         let settings = Settings {
             method: target.method.clone(),
             headers: target.headers.clone(),
+            encoding: target.encoding,
+            idempotency: target.idempotency.clone(),
+            codes: target.codes.clone(),
             auth: target.auth.clone(),
             proxy: target.proxy.clone(),
             keys: target.keys.clone(),
@@ -115,7 +120,7 @@ impl Wiring {
 
     /// What gives a message its form for the target; none: it goes as it is.
     pub(crate) fn shape(&self, target: &config::Target) -> Option<Shape> {
-        let blueprint = blueprint(target);
+        let blueprint = target.blueprint();
         (!blueprint.is_empty()).then(|| {
             let text: Arc<str> = blueprint.text().into();
             Shape { id: shape_id(&text), text, mould: self.runner.mould(blueprint) }
@@ -128,7 +133,7 @@ fn ways(route: &config::Route, targets: &[config::Target]) -> Vec<Way> {
     let own = route.to.iter().zip(&route.parts);
     let mut ways: Vec<Way> =
         own.map(|(target, part)| Way { target: target.clone(), part: part.clone() }).collect();
-    let alone = |duty| Part { duty, after: Vec::new() };
+    let alone = |duty| Part { duty, ..Part::default() };
     for (ordinal, name) in (0..).zip(&route.to) {
         let undo = targets.iter().find(|target| target.name == *name).and_then(|target| target.undo.clone());
         ways.extend(undo.map(|target| Way { target, part: alone(Duty::Undo(ordinal)) }));
@@ -142,18 +147,18 @@ impl Report for Wiring {
         let own = ticket.deliveries.iter().filter(|ray| ray.part.duty != Duty::Callback);
         let ticket = Ticket { deliveries: own.cloned().collect(), ..ticket.clone() };
         // Plain data with string keys: it always has a JSON form.
-        serde_json::to_vec(&TicketView::new(&ticket, &|_| None)).unwrap_or_default().into()
+        serde_json::to_vec(&TicketView::new(&ticket, &Nobody)).unwrap_or_default().into()
     }
 }
 
-/// Compared within this process only.
-fn credentials(target: &config::Target) -> u64 {
+/// The same in every process of one version, and of so few bits that it says nothing of a secret: it goes to disk.
+fn credentials(target: &config::Target) -> u16 {
     let mut hash = DefaultHasher::new();
     for (name, value) in &target.headers {
         (name.as_str(), value.as_bytes()).hash(&mut hash);
     }
     target.auth.hash(&mut hash);
-    hash.finish()
+    (hash.finish() & u64::from(u16::MAX)).try_into().unwrap_or_default()
 }
 
 /// Host and port, however the URL spells them.
@@ -169,12 +174,6 @@ impl Compile for Wiring {
     }
 }
 
-/// What a target makes of a message.
-fn blueprint(target: &config::Target) -> Blueprint {
-    let headers = target.made.iter().map(|(name, template)| (name.as_str().to_owned(), template.clone()));
-    Blueprint { body: target.body.clone(), path: target.path.clone(), headers: headers.collect() }
-}
-
 /// The identity of a shape goes to disk, so it is a hash that never changes: the first 64 bits of SHA-256.
 fn shape_id(text: &str) -> ShapeId {
     let hash = digest(&SHA256, text.as_bytes());
@@ -185,8 +184,19 @@ fn shape_id(text: &str) -> ShapeId {
 fn params(config: &Config, route: &config::Route) -> Params {
     let targets = config.targets.iter().filter(|target| route.to.contains(&target.name));
     let asks = |template: &Template| template.asks("params");
-    let asked = targets.into_iter().any(|target| blueprint(target).templates().any(asks));
+    let asked = targets.into_iter().any(|target| target.blueprint().templates().any(asks));
     if asked { Params::Kept } else { Params::Unneeded }
+}
+
+/// What the front door needs to know of a route's primary.
+fn primary(route: &config::Route) -> Option<Primary> {
+    let primary = route.primary.as_ref()?;
+    let seconds = match primary.failure {
+        Failure::IsTold => u8::try_from(primary.wait.as_secs()).unwrap_or(u8::MAX),
+        Failure::IsTriedAgain => 0,
+    };
+    let target = route.primary_target()?.clone();
+    Some(Primary { target, wait: primary.wait, caller: Caller::Waits { seconds } })
 }
 
 impl Wiring {
@@ -200,6 +210,7 @@ impl Wiring {
                 content_types: route.content_types.clone(),
                 dedupe: route.dedupe.clone().map(|dedupe| self.dedupe(dedupe)),
                 params: params(config, route),
+                primary: primary(route),
             })
         });
         let types = config.routes.iter().enumerate();

@@ -1,5 +1,6 @@
 //! The store in plain memory: the same semantics, no durability. For tests, simulations and trials.
 
+mod backlog;
 mod change;
 mod group;
 mod order;

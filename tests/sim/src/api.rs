@@ -130,6 +130,11 @@ impl Api {
         self.random.weighted(table).unwrap_or(well)
     }
 
+    /// Never the same twice.
+    fn words(&self) -> String {
+        format!("{{\"said\":{}}}", self.random.within(0..=u64::from(u32::MAX)))
+    }
+
     /// Does what it feels like; false: the connection ends.
     async fn answer(&self, line: &mut DuplexStream, scene: &Scene) -> bool {
         match self.whim() {
@@ -139,8 +144,12 @@ impl Api {
                     Header::RetryAfter(seconds) => format!("retry-after: {seconds}\r\n"),
                     Header::Word(word) => format!("webhook-delivery: {word}\r\n"),
                 };
-                let body = if status == 204 { "" } else { "content-length: 2\r\n" };
-                let content = if status == 204 { "" } else { "ok" };
+                let content = if status == 204 { String::new() } else { self.words() };
+                let body = if status == 204 {
+                    String::new()
+                } else {
+                    format!("content-length: {}\r\n", content.len())
+                };
                 send(line, &format!("HTTP/1.1 {status} X\r\n{header}{body}\r\n{content}")).await
             }
             Whim::Hang => {
@@ -162,7 +171,9 @@ impl Api {
                 false
             }
             Whim::Close => {
-                send(line, "HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\nok").await;
+                let content = self.words();
+                let length = content.len();
+                send(line, &format!("HTTP/1.1 200 X\r\ncontent-length: {length}\r\n\r\n{content}")).await;
                 false
             }
         }

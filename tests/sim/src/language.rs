@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use contract::delivery::{ShapeId, Standing};
 use contract::expression::{Expression, Fault};
-use contract::mould::Mould;
-use contract::part::Duty;
+use contract::mould::{Head, Mould, Original, Reading, Responses};
+use contract::part::{Duty, Reads};
 use contract::ticket::Ticket;
 use contract::{MessageId, Promise};
 use engine::plan::{Compile, Report, Shape};
@@ -24,6 +24,11 @@ pub(crate) struct Wants(pub(crate) String);
 pub(crate) struct KeyOf;
 /// The body inside another one.
 pub(crate) struct Wrapped(pub(crate) u32);
+/// The body inside another one, with what others were answered.
+pub(crate) struct Quoting {
+    version: u32,
+    reading: Reading,
+}
 /// Tells how the deliveries of a ticket stand.
 pub(crate) struct Teller;
 /// Compiles the texts of shapes.
@@ -53,10 +58,39 @@ impl Expression for Wrapped {
     }
 }
 
+impl Mould for Quoting {
+    fn body(&self, of: Bytes, responses: &Responses) -> Promise<'_, Result<Option<Bytes>, Fault>> {
+        let said = responses.iter().map(|(name, one)| (name.as_str(), one.body.as_ref()));
+        let quoted = quote(self.version, said, &of);
+        Box::pin(async move { Ok(Some(quoted)) })
+    }
+
+    fn head(&self, _: &Original<'_>) -> Result<Head, Fault> {
+        Ok(Head::default())
+    }
+
+    fn reading(&self) -> &Reading {
+        &self.reading
+    }
+}
+
+/// Every other version of a shape quotes those that come before it.
+pub(crate) fn quotes(version: u32) -> bool {
+    version % 2 == 0
+}
+
+fn mould(version: u32) -> Arc<dyn Mould> {
+    if !quotes(version) {
+        return Arc::new(Wrapped(version));
+    }
+    let mut reading = Reading::default();
+    reading.add(None, Reads::Body);
+    Arc::new(Quoting { version, reading })
+}
+
 impl Compile for Compiler {
     fn compile(&self, text: &str) -> Option<Arc<dyn Mould>> {
-        let version = text.strip_prefix("wrap ")?.parse().ok()?;
-        Some(Arc::new(Wrapped(version)))
+        Some(mould(text.strip_prefix("wrap ")?.parse().ok()?))
     }
 }
 
@@ -76,13 +110,21 @@ pub(crate) fn told(id: MessageId, rays: impl Iterator<Item = (u32, Standing)>) -
 /// The shape of this version.
 pub(crate) fn shape(version: u32) -> Shape {
     let id = ShapeId(u64::from(version));
-    Shape { id, text: format!("wrap {version}").into(), mould: Arc::new(Wrapped(version)) }
+    Shape { id, text: format!("wrap {version}").into(), mould: mould(version) }
 }
 
 /// What the shape of this version makes of a body.
 pub(crate) fn wrap(version: u32, body: &[u8]) -> Bytes {
     let body = String::from_utf8_lossy(body);
     format!("{{\"shape\":{version},\"of\":{body}}}").into()
+}
+
+/// What a quoting shape of this version makes of a body, and of what others were answered, in order of their names.
+pub(crate) fn quote<'a>(version: u32, said: impl Iterator<Item = (&'a str, &'a [u8])>, body: &[u8]) -> Bytes {
+    let said: Vec<String> =
+        said.map(|(name, said)| format!("\"{name}\":{}", String::from_utf8_lossy(said))).collect();
+    let body = String::from_utf8_lossy(body);
+    format!("{{\"shape\":{version},\"heard\":{{{}}},\"of\":{body}}}", said.join(",")).into()
 }
 
 /// The number that each body carries, by which the oracle knows it whatever it is wrapped in.

@@ -10,6 +10,7 @@
 //! One seed decides everything; a failing one prints one line to replay it.
 
 mod api;
+mod bent;
 mod clock;
 mod depot;
 mod fuse;
@@ -28,6 +29,7 @@ mod tap;
 mod trace;
 mod world;
 
+pub use bent::{Bend, Bent};
 pub use mutant::Mutant;
 pub use reach::{Feat, Reached};
 pub use rule::{Rule, Violation};

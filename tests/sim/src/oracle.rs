@@ -12,8 +12,10 @@ mod intake;
 mod keeping;
 mod moving;
 mod order;
+mod prompt;
 mod rest;
 mod sending;
+mod turns;
 
 use fate::Seen;
 pub(crate) use intake::GENERATION;
@@ -106,14 +108,20 @@ pub(crate) struct Ray {
     shape: Option<u32>,
     key: Option<String>,
     /// It does not hold its order key any more in this run.
-    let_go: bool,
+    keyless: bool,
     orphaned: u32,
     suspect: bool,
     lease: Option<Lease>,
     /// The life in which an attempt of this run was answered with success.
     succeeded: Option<u32>,
+    /// What that answer said.
+    said: Bytes,
     /// The life in which its credentials were refused, until it ends.
     refused: Option<u32>,
+    /// Its filter said no.
+    unwanted: bool,
+    /// A group has let it go since then, and nobody has it yet.
+    let_go: Option<Tick>,
     /// In flight for the last time: its ticket was cancelled, or its group is given up. A callback: what it tells of is over.
     doomed: bool,
     revived: u64,
@@ -125,6 +133,7 @@ pub(crate) struct Ray {
 #[derive(Debug)]
 struct Lease {
     since: u64,
+    at: Tick,
     run: u32,
     /// Attempts of its run that were recorded before.
     made: u32,
@@ -135,8 +144,8 @@ struct Lease {
 }
 
 impl Lease {
-    fn new(since: u64, run: u32, made: u32) -> Self {
-        Self { since, run, made, fresh: false, sent: false, end: None }
+    fn new((since, at): (u64, Tick), run: u32, made: u32) -> Self {
+        Self { since, at, run, made, fresh: false, sent: false, end: None }
     }
 }
 

@@ -39,6 +39,11 @@ feats! {
     Repeat: "a delivered message is sent again after a crash",
     RateWaits: "a delivery waits in its lane for its target's rate",
     PutOff: "a message asks to be sent later",
+    Turns: "several priorities wait in one lane",
+    ForcedOpen: "a person opens a breaker",
+    ForcedClosed: "a person keeps a breaker closed",
+    WantedProbe: "a person lets one delivery go that its target is left alone for",
+    NeverSent: "a message whose deadline has passed is no repeat",
     Poison: "a delivery that kills the process is given up",
     Reload: "a new configuration under load",
     NoTarget: "a delivery waits for a target that left the configuration",
@@ -93,6 +98,9 @@ feats! {
     CalledAgain: "a callback tells of another run",
     OutdatedCallback: "a callback is in flight when another run begins",
     CrashBetween: "crash between the end of a delivery and the start of the next",
+    Told: "a failure is the caller's answer and not tried again",
+    Unreadable: "a success is none because its answer is read",
+    Quoted: "what others were answered is sent",
     WallJump: "the wall clock jumps",
 }
 

@@ -1,9 +1,10 @@
 //! What a seed makes of the world: routes, targets, their manners, and how much happens.
 
+use crate::language;
 use crate::random::Random;
 use bytes::Bytes;
 use contract::line::Priority;
-use contract::part::{Duty, Part};
+use contract::part::{self, Caller, Duty, Part, Reads};
 use contract::store::Once;
 use contract::{Name, Timestamp, limits};
 use engine::policy::breaker;
@@ -80,6 +81,8 @@ pub(crate) struct RouteRecipe {
     pub(crate) deadline: Option<Duration>,
     pub(crate) priority: Priority,
     pub(crate) keyed: bool,
+    /// The way whose answer the caller waits for; all others wait for it too.
+    pub(crate) primary: Option<u16>,
 }
 
 /// One way out of a route.
@@ -105,6 +108,8 @@ pub(crate) struct Letter {
     pub(crate) once: Option<Once>,
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) not_before: Option<Timestamp>,
+    /// Whether its sender waits for the answer of its route's primary.
+    pub(crate) caller: Caller,
 }
 
 impl Recipe {
@@ -130,23 +135,48 @@ impl Recipe {
     /// The ways out of a route in this configuration, in order of ordinal. Without a target there is nothing to undo or to wait for.
     pub(crate) fn ways(&self, route: usize, generation: &Generation) -> Vec<WayRecipe> {
         let all = self.routes.get(route).map(|route| route.ways.as_slice()).unwrap_or_default();
-        let has = |way: &WayRecipe| !generation.dropped.contains(&way.target);
-        let stays = |way: &WayRecipe| {
-            let Duty::Undo(of) = way.part.duty else { return has(way) };
-            has(way) && all.get(usize::from(of)).is_some_and(has)
-        };
-        let kept: Vec<u16> = (0..).zip(all).filter(|(_, way)| stays(way)).map(|(n, _)| n).collect();
+        let kept = kept(all, generation);
         let place = |old: &u16| (0..).zip(&kept).find(|(_, kept)| *kept == old).map(|(n, _)| n);
-        let ways = all.iter().filter(|way| stays(way)).map(|way| {
+        let ways = kept.iter().filter_map(|n| all.get(usize::from(*n))).map(|way| {
             let duty = match way.part.duty {
                 Duty::Undo(of) => Duty::Undo(place(&of).unwrap_or_default()),
                 Duty::Required | Duty::Optional | Duty::Callback => way.part.duty,
             };
             let after = way.part.after.iter().filter_map(place).collect();
-            WayRecipe { target: way.target, part: Part { duty, after } }
+            WayRecipe { target: way.target, part: Part { duty, after, ..Part::default() } }
         });
-        ways.collect()
+        let mut ways: Vec<WayRecipe> = ways.collect();
+        for (reader, way) in (0..).zip(ways.clone()) {
+            let shape = generation.shapes.get(way.target).copied().flatten();
+            let parts: Vec<Part> = ways.iter().map(|way| way.part.clone()).collect();
+            let parts: Vec<&Part> = parts.iter().collect();
+            for read in
+                part::before(&parts, reader).into_iter().filter(|_| shape.is_some_and(language::quotes))
+            {
+                if let Some(way) = ways.get_mut(usize::from(read)) {
+                    way.part.audience.others = Reads::Body;
+                }
+            }
+        }
+        ways
     }
+
+    /// The place of a route's primary among its ways in this configuration.
+    pub(crate) fn primary(&self, route: usize, generation: &Generation) -> Option<u16> {
+        let route = self.routes.get(route)?;
+        let kept = kept(&route.ways, generation);
+        (0..).zip(kept).find(|(_, kept)| Some(*kept) == route.primary).map(|(n, _)| n)
+    }
+}
+
+/// The ways of a route whose targets are in this configuration.
+fn kept(all: &[WayRecipe], generation: &Generation) -> Vec<u16> {
+    let has = |way: &WayRecipe| !generation.dropped.contains(&way.target);
+    let stays = |way: &WayRecipe| {
+        let Duty::Undo(of) = way.part.duty else { return has(way) };
+        has(way) && all.get(usize::from(of)).is_some_and(has)
+    };
+    (0..).zip(all).filter(|(_, way)| stays(way)).map(|(n, _)| n).collect()
 }
 
 fn keeping(random: &Random) -> Keeping {
@@ -234,6 +264,7 @@ fn route(number: u64, targets: usize, random: &Random) -> Option<RouteRecipe> {
         quorum = random.chance(30).then(|| if random.chance(50) { 1 } else { 2 });
         group(&mut ways, targets, random)?;
     }
+    let primary = if random.chance(35) { primary(&mut ways, random) } else { None };
     let deadline = if random.chance(30) { Some(Duration::from_secs(random.within(2..=120))) } else { None };
     Some(RouteRecipe {
         name: Name::try_new(&format!("r{number}")).ok()?,
@@ -242,7 +273,22 @@ fn route(number: u64, targets: usize, random: &Random) -> Option<RouteRecipe> {
         deadline,
         priority: *random.pick(&[Priority::Normal, Priority::High, Priority::Low, Priority::Normal])?,
         keyed: random.chance(45),
+        primary,
     })
+}
+
+/// Lets one of the ways go first, and the others wait for it.
+fn primary(ways: &mut [WayRecipe], random: &Random) -> Option<u16> {
+    let own = ways.iter().filter(|way| way.part.is_main()).count() as u64;
+    let first = u16::try_from(random.within(0..=own.checked_sub(1)?)).ok()?;
+    for (n, way) in (0..).zip(ways).filter(|(_, way)| way.part.is_main()) {
+        if n == first {
+            way.part = Part::default();
+        } else if way.part.after.is_empty() {
+            way.part.after.push(first);
+        }
+    }
+    Some(first)
 }
 
 /// Makes a group of what goes out together: some wait for others, some are optional, some are undone, and somebody is told.
@@ -258,7 +304,7 @@ fn group(ways: &mut Vec<WayRecipe>, targets: usize, random: &Random) -> Option<(
     }
     let some_target = || usize::try_from(random.within(0..=(targets as u64).saturating_sub(1))).ok();
     let mut more = |duty| {
-        ways.push(WayRecipe { target: some_target()?, part: Part { duty, after: Vec::new() } });
+        ways.push(WayRecipe { target: some_target()?, part: Part { duty, ..Part::default() } });
         Some(())
     };
     if random.chance(60) {

@@ -35,6 +35,8 @@ rules! {
     Cancelled: "what was cancelled is not sent, and what was in flight is not tried again",
     InTime: "nothing is sent after its deadline",
     Timely: "what waits past its deadline ends soon, although its target is held",
+    Prompt: "what a group has let go goes soon, when nothing holds it",
+    Fair: "priorities take turns by their weights",
     Routed: "a message goes where its route and its filters say",
     Grouped: "deliveries of one message follow each other, are undone and are told of as the rules of groups say",
     Faithful: "what is sent is what was accepted, in the shape of that time",

@@ -53,6 +53,8 @@ enum Step {
     Cancel,
     Pause,
     Resume,
+    Force,
+    Probe,
     Redrive,
     RedriveMany,
     Edit,
@@ -74,6 +76,8 @@ const STEPS: &[(u64, Step)] = &[
     (8, Step::Cancel),
     (6, Step::Pause),
     (9, Step::Resume),
+    (4, Step::Force),
+    (5, Step::Probe),
     (8, Step::Redrive),
     (3, Step::RedriveMany),
     (4, Step::Edit),
@@ -166,6 +170,8 @@ impl Script {
                 let number = self.some_target();
                 self.resume(engine, number).await;
             }
+            Step::Force => self.force(engine).await,
+            Step::Probe => self.probe(engine).await,
             Step::Redrive => self.redrive(engine).await,
             Step::RedriveMany => self.redrive_many(engine).await,
             Step::Edit => self.edit(engine).await,
@@ -217,6 +223,7 @@ impl Script {
             }
         }
         book.check_late();
+        book.check_prompt();
         drop(book);
         self.check_rest();
     }
@@ -240,6 +247,7 @@ impl Script {
         self.check_rest();
         let mut book = self.stage.network.scene.oracle.book();
         book.check_late();
+        book.check_prompt();
         let silent = events == Some(book.events()) && !book.is_sending() && book.only_leased_are_left();
         if silent || self.stage.clock().tick() > until {
             let open = book.unfinished().join(", ");

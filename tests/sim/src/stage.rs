@@ -69,7 +69,10 @@ impl Stage {
     pub(crate) fn plan(&self, generation: &Generation) -> Plan {
         let present = |target: &usize| !generation.dropped.contains(target);
         let routes = self.recipe.routes.iter().enumerate();
-        let routes = routes.map(|(number, route)| self.route(route, self.recipe.ways(number, generation)));
+        let routes = routes.map(|(number, route)| {
+            let primary = self.recipe.primary(number, generation);
+            RoutePlan { primary, ..self.route(route, self.recipe.ways(number, generation)) }
+        });
         let routes = routes.collect();
         let targets = self.recipe.targets.iter().enumerate();
         let targets = targets.filter(|(number, _)| present(number) || self.has(Mutant::IgnoredDrop));
@@ -88,6 +91,7 @@ impl Stage {
             name: route.name.clone(),
             to: ways.into_iter().filter_map(way).collect(),
             rule: route.quorum.map_or(Rule::All, Rule::Quorum),
+            primary: None,
             deadline: route.deadline.filter(|_| !self.has(Mutant::ForgottenDeadline)),
             priority: route.priority,
             key: keyed.then(|| Arc::new(KeyOf) as Arc<dyn Expression>),

@@ -1,11 +1,12 @@
 //! One world: a seed, and life after life of a process on the same store, until everything has come to rest.
 
 use crate::api::{Api, Scene};
+use crate::bent::Bent;
 use crate::clock::WorldClock;
 use crate::depot::{Depot, Ear, Trouble};
 use crate::fuse::{Fuse, Place, Work};
 use crate::mutant::Mutant;
-use crate::mutant::store::MutantStore;
+use crate::mutant::store::StoreBug;
 use crate::network::Network;
 use crate::oracle::Oracle;
 use crate::random::Random;
@@ -89,7 +90,11 @@ impl World {
             })
         });
         let apis = apis.collect();
-        let shapes = recipe.targets.iter().map(|_| random.chance(40).then_some(1)).collect();
+        let shapes = recipe
+            .targets
+            .iter()
+            .map(|_| random.chance(40).then(|| random.pick(&[1, 2]).copied().unwrap_or(1)))
+            .collect();
         oracle.book().generations.push(Generation { shapes, ..Generation::default() });
         let entropy = Arc::new(random.fork());
         let (ear, steps) = (Arc::default(), recipe.steps);
@@ -188,7 +193,8 @@ impl World {
         let lives = self.oracle.book().life;
         let store = match self.mutant {
             Some(mutant) => {
-                Arc::new(MutantStore { store: tapped, mutant, lives, chances: AtomicU64::new(0) })
+                let bend = Arc::new(StoreBug { mutant, lives, chances: AtomicU64::new(0) });
+                Arc::new(Bent { store: tapped, bend })
             }
             None => tapped,
         };

@@ -6,8 +6,10 @@ use super::exchange::{self, Carrier, Stopped};
 use super::hints;
 use bytes::Bytes;
 use contract::delivery::{Capture, CaptureEnd, Timings};
-use contract::target::Reply;
-use contract::{Clock, Tick, Timestamp};
+use contract::field::{Owner, owner};
+use contract::message::Headers;
+use contract::target::{Keep, Reply};
+use contract::{Clock, Tick, Timestamp, limits};
 use http::{HeaderMap, HeaderValue, header, response};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -24,14 +26,32 @@ pub(super) fn reply(head: &response::Parts, now: impl Fn() -> Timestamp) -> Repl
         if head.status.is_redirection() { head.headers.get(header::LOCATION).map(text) } else { None };
     Reply {
         status: head.status.as_u16(),
+        counts_as: None,
         hints: hints::read(&head.headers, now),
         location,
         capture: Capture {
             content_type: head.headers.get(header::CONTENT_TYPE).map(text),
-            body: Bytes::new(),
-            end: CaptureEnd::Complete,
+            ..Capture::default()
         },
         timings: Timings::default(),
+    }
+}
+
+/// Keeps the answer's own headers: not those of the connection, nor what described the body before it was decompressed. More than
+/// [`limits::HEADER_BYTES_MAX`] are as bad as a body that is too long.
+pub(super) fn keep_headers(capture: &mut Capture, headers: &HeaderMap) {
+    let named = headers.get(header::CONNECTION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let by_connection = |name: &str| named.split(',').any(|token| token.trim().eq_ignore_ascii_case(name));
+    let decoded = headers.contains_key(header::CONTENT_ENCODING);
+    let own = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).filter(|(name, _)| {
+        let of_coding = matches!(*name, "content-encoding" | "content-md5" | "content-digest");
+        owner(name) != Owner::Connection && !by_connection(name) && !(decoded && of_coding)
+    });
+    let kept = Headers::from_pairs(own);
+    if kept.block().len() <= limits::HEADER_BYTES_MAX {
+        capture.headers = kept;
+    } else {
+        capture.end = CaptureEnd::Truncated;
     }
 }
 
@@ -51,6 +71,8 @@ pub(super) struct Limits<'a> {
     pub(super) idle: Duration,
     /// The end of all.
     pub(super) deadline: Tick,
+    /// How much is wanted.
+    pub(super) keep: Keep,
 }
 
 /// How far a body was read.
@@ -72,7 +94,7 @@ pub(super) async fn read(
     if body.is_end_stream() {
         return (Bytes::new(), CaptureEnd::Complete, Rest::Nothing);
     }
-    let mut collector = Collector::new(encoding.map(HeaderValue::as_bytes));
+    let mut collector = Collector::new(encoding.map(HeaderValue::as_bytes), limits.keep);
     let mut since = limits.since;
     let end = loop {
         let pause = Tick(since.0 + limits.idle);

@@ -225,6 +225,13 @@ pub(super) fn covered(text: &str) -> Result<HeaderValue, Fault> {
     Ok(value)
 }
 
+/// Stands for a token that nobody has asked for yet.
+pub(super) fn unknown_token() -> HeaderValue {
+    let mut value = HeaderValue::from_static("Bearer token");
+    value.set_sensitive(true);
+    value
+}
+
 fn with_pair(url: &Uri, pair: &Secret) -> Option<Uri> {
     let path = url.path_and_query().map_or("/", PathAndQuery::as_str);
     let joint = if url.query().is_some() { '&' } else { '?' };

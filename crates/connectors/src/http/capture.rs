@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use contract::delivery::CaptureEnd;
-use contract::limits::CAPTURE_BYTES_MAX;
+use contract::limits::{ANSWER_BYTES_MAX, CAPTURE_BYTES_MAX};
+use contract::target::Keep;
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use std::io::{self, Write};
 
-/// Takes a body piece by piece. However much is pushed, it keeps at most [`CAPTURE_BYTES_MAX`] bytes and never inflates much
-/// more than that.
+/// Takes a body piece by piece. However much is pushed, it keeps at most [`CAPTURE_BYTES_MAX`] bytes, or [`ANSWER_BYTES_MAX`] of a body that
+/// is needed, and never inflates much more than that.
 pub struct Collector {
     decoder: Decoder,
     state: State,
@@ -24,7 +25,7 @@ enum Decoder {
     Identity(Sink),
     Gzip(Box<MultiGzDecoder<Sink>>),
     /// `deflate`, before its first byte tells zlib from raw.
-    Undecided,
+    Undecided(Sink),
     Zlib(Box<ZlibDecoder<Sink>>),
     Raw(Box<DeflateDecoder<Sink>>),
     /// A coding that nobody asked for: the bytes are kept as they came.
@@ -32,15 +33,15 @@ enum Decoder {
 }
 
 /// Takes what fits and no more, which stops a decoder.
-#[derive(Default)]
 struct Sink {
     kept: Vec<u8>,
+    most: usize,
     full: bool,
 }
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = CAPTURE_BYTES_MAX - self.kept.len();
+        let room = self.most - self.kept.len();
         let (fits, rest) = bytes.split_at(bytes.len().min(room));
         self.kept.extend_from_slice(fits);
         self.full |= !rest.is_empty();
@@ -54,14 +55,19 @@ impl Write for Sink {
 
 impl Collector {
     /// For a body with this `content-encoding`.
-    pub fn new(encoding: Option<&[u8]>) -> Self {
+    pub fn new(encoding: Option<&[u8]>, keep: Keep) -> Self {
+        let most = match keep {
+            Keep::Beginning => CAPTURE_BYTES_MAX,
+            Keep::Whole => ANSWER_BYTES_MAX,
+        };
+        let sink = Sink { kept: Vec::new(), most, full: false };
         let decoder = match encoding.map(<[u8]>::trim_ascii) {
-            None | Some(b"" | b"identity") => Decoder::Identity(Sink::default()),
+            None | Some(b"" | b"identity") => Decoder::Identity(sink),
             Some(name) if name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip") => {
-                Decoder::Gzip(Box::new(MultiGzDecoder::new(Sink::default())))
+                Decoder::Gzip(Box::new(MultiGzDecoder::new(sink)))
             }
-            Some(name) if name.eq_ignore_ascii_case(b"deflate") => Decoder::Undecided,
-            Some(_) => Decoder::Unknown(Sink::default()),
+            Some(name) if name.eq_ignore_ascii_case(b"deflate") => Decoder::Undecided(sink),
+            Some(_) => Decoder::Unknown(sink),
         };
         Self { decoder, state: State::Open }
     }
@@ -82,7 +88,7 @@ impl Collector {
             Decoder::Gzip(decoder) => decoder.write_all(piece),
             Decoder::Zlib(decoder) => decoder.write_all(piece),
             Decoder::Raw(decoder) => decoder.write_all(piece),
-            Decoder::Undecided => Ok(()),
+            Decoder::Undecided(_) => Ok(()),
         };
         if written.is_err() {
             self.state = if self.is_full() { State::Full } else { State::Broken };
@@ -93,7 +99,7 @@ impl Collector {
     pub fn finish(mut self, end: CaptureEnd) -> (Bytes, CaptureEnd) {
         // What a decoder holds back is part of the beginning too, however the body ended.
         let flushed = match &mut self.decoder {
-            Decoder::Identity(_) | Decoder::Undecided => Ok(()),
+            Decoder::Identity(_) | Decoder::Undecided(_) => Ok(()),
             Decoder::Unknown(_) => Err(io::ErrorKind::Unsupported.into()),
             Decoder::Gzip(decoder) => decoder.try_finish(),
             Decoder::Zlib(decoder) => decoder.try_finish(),
@@ -106,33 +112,32 @@ impl Collector {
             (CaptureEnd::Complete, State::Open) if flushed.is_err() => CaptureEnd::Broken,
             (end, State::Open) => end,
         };
-        let kept = self.sink_mut().map(|sink| std::mem::take(&mut sink.kept)).unwrap_or_default();
-        (kept.into(), end)
+        (std::mem::take(&mut self.sink_mut().kept).into(), end)
     }
 
     /// Some servers send raw deflate where the standard asks for the zlib format.
     fn decide(&mut self, piece: &[u8]) {
-        if let (Decoder::Undecided, Some(first)) = (&self.decoder, piece.first()) {
+        if let (Decoder::Undecided(sink), Some(first)) = (&self.decoder, piece.first()) {
+            let sink = Sink { kept: Vec::new(), ..*sink };
             let is_zlib = first & 0x0f == 8 && first >> 4 <= 7;
             self.decoder = if is_zlib {
-                Decoder::Zlib(Box::new(ZlibDecoder::new(Sink::default())))
+                Decoder::Zlib(Box::new(ZlibDecoder::new(sink)))
             } else {
-                Decoder::Raw(Box::new(DeflateDecoder::new(Sink::default())))
+                Decoder::Raw(Box::new(DeflateDecoder::new(sink)))
             };
         }
     }
 
     fn is_full(&mut self) -> bool {
-        self.sink_mut().is_some_and(|sink| sink.full)
+        self.sink_mut().full
     }
 
-    fn sink_mut(&mut self) -> Option<&mut Sink> {
+    fn sink_mut(&mut self) -> &mut Sink {
         match &mut self.decoder {
-            Decoder::Identity(sink) | Decoder::Unknown(sink) => Some(sink),
-            Decoder::Gzip(decoder) => Some(decoder.get_mut()),
-            Decoder::Zlib(decoder) => Some(decoder.get_mut()),
-            Decoder::Raw(decoder) => Some(decoder.get_mut()),
-            Decoder::Undecided => None,
+            Decoder::Identity(sink) | Decoder::Undecided(sink) | Decoder::Unknown(sink) => sink,
+            Decoder::Gzip(decoder) => decoder.get_mut(),
+            Decoder::Zlib(decoder) => decoder.get_mut(),
+            Decoder::Raw(decoder) => decoder.get_mut(),
         }
     }
 }
@@ -144,7 +149,7 @@ mod tests {
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 
     fn collect(encoding: Option<&str>, pieces: &[&[u8]], end: CaptureEnd) -> (Bytes, CaptureEnd) {
-        let mut collector = Collector::new(encoding.map(str::as_bytes));
+        let mut collector = Collector::new(encoding.map(str::as_bytes), Keep::Beginning);
         for piece in pieces {
             collector.push(piece);
         }
@@ -187,6 +192,20 @@ mod tests {
     }
 
     #[test]
+    fn a_body_that_is_needed_is_kept_up_to_its_own_bound() {
+        let long = vec![b'x'; ANSWER_BYTES_MAX + 1];
+        for (encoding, packed) in [(None, long.clone()), (Some(b"gzip".as_slice()), gzip(&long))] {
+            let mut collector = Collector::new(encoding, Keep::Whole);
+            collector.push(&packed);
+            let (body, end) = collector.finish(CaptureEnd::Complete);
+            assert_eq!((body.len(), end), (ANSWER_BYTES_MAX, CaptureEnd::Truncated));
+        }
+        let mut collector = Collector::new(None, Keep::Whole);
+        collector.push(&long[1..]);
+        assert_eq!(collector.finish(CaptureEnd::Complete).1, CaptureEnd::Complete);
+    }
+
+    #[test]
     fn every_coding_is_undone_however_it_is_cut() {
         let plain = b"the quick brown fox".repeat(20);
         for (name, packed) in [
@@ -206,7 +225,7 @@ mod tests {
     #[test]
     fn a_bomb_stops_at_the_bound() {
         let bomb = gzip(&vec![0; 64 << 20]);
-        let mut collector = Collector::new(Some(b"gzip"));
+        let mut collector = Collector::new(Some(b"gzip"), Keep::Beginning);
         let pieces = bomb.chunks(1024).take_while(|piece| {
             collector.push(piece);
             collector.wants_more()

@@ -17,7 +17,7 @@ use super::single::Single;
 use super::stopwatch::{Phase, Stopwatch};
 use super::tasks::Tasks;
 use contract::delivery::ErrorClass;
-use contract::target::{Lasting, Reply, Written};
+use contract::target::{Keep, Lasting, Reply, Written};
 use contract::{Clock, Tick};
 use http::{Request, Response, Version, header};
 use hyper::body::Incoming;
@@ -36,6 +36,15 @@ pub(super) struct Client {
     pool: Arc<Pool>,
     sweep_every: Duration,
     tasks: Tasks,
+}
+
+/// What a call may take.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    /// When its status and headers must be in.
+    deadline: Tick,
+    /// Of the answer.
+    keep: Keep,
 }
 
 /// Writes the request in the HTTP version of the connection that was found; more than once if a connection was stale.
@@ -62,22 +71,22 @@ impl Client {
         }
     }
 
-    /// When a call that began then must have its status and headers.
-    pub(super) fn deadline(&self, began: Tick) -> Tick {
-        Tick(began.0 + self.timeouts.total)
+    /// What a call that began then may take.
+    pub(super) fn bounds(&self, began: Tick, keep: Keep) -> Bounds {
+        Bounds { deadline: Tick(began.0 + self.timeouts.total), keep }
     }
 
     /// One exchange. It is sent again only if not a byte had left, or the target says that it has not acted.
     pub(super) async fn send(
         &self,
         write: &Write<'_>,
-        deadline: Tick,
+        bounds: Bounds,
         watch: &mut Stopwatch,
     ) -> Result<Reply, Failure> {
         let began = watch.since();
         while let Some(connection) = self.pool.take(began) {
             let is_shared = matches!(connection, Connection::Shared(_));
-            match self.exchange(write, connection, deadline, watch).await {
+            match self.exchange(write, connection, bounds, watch).await {
                 Err(unmet) if unmet.resend == Resend::Harmless && is_shared => break,
                 // The server had closed it: take the next.
                 Err(unmet) if unmet.resend == Resend::Harmless => {}
@@ -85,8 +94,8 @@ impl Client {
             }
         }
         // Boxed: it is rare and large, and every call would carry its size.
-        let connection = Box::pin(self.connection(deadline, watch)).await?;
-        self.exchange(write, connection, deadline, watch).await.map_err(|unmet| unmet.failure)
+        let connection = Box::pin(self.connection(bounds.deadline, watch)).await?;
+        self.exchange(write, connection, bounds, watch).await.map_err(|unmet| unmet.failure)
     }
 
     /// A new connection, or the one that somebody else has just made for everybody.
@@ -139,13 +148,13 @@ impl Client {
         &self,
         write: &Write<'_>,
         connection: Connection,
-        deadline: Tick,
+        bounds: Bounds,
         watch: &mut Stopwatch,
     ) -> Result<Reply, Unmet> {
         match connection {
-            Connection::Single(single) => self.exchange_alone(write, single, deadline, watch).await,
+            Connection::Single(single) => self.exchange_alone(write, single, bounds, watch).await,
             Connection::Shared(shared) => {
-                Box::pin(self.exchange_among_others(write, shared, deadline, watch)).await
+                Box::pin(self.exchange_among_others(write, shared, bounds, watch)).await
             }
         }
     }
@@ -154,7 +163,7 @@ impl Client {
         &self,
         write: &Write<'_>,
         mut single: Box<Single>,
-        deadline: Tick,
+        bounds: Bounds,
         watch: &mut Stopwatch,
     ) -> Result<Reply, Unmet> {
         let request = write(Version::HTTP_11)?;
@@ -162,11 +171,11 @@ impl Client {
         let before = meter.read();
         let mut alarm = std::mem::take(&mut single.alarm);
         let mut sent = pin!(single.send(request));
-        let limit = (&mut alarm, &*self.clock, deadline);
+        let limit = (&mut alarm, &*self.clock, bounds.deadline);
         let stopped = match exchange::step(&mut *single, limit, |cx| sent.as_mut().poll(cx)).await {
             Ok(Ok(answer)) => {
                 let (reply, rest, kept_for) =
-                    self.read(answer, (&mut *single, &mut alarm), deadline, watch).await;
+                    self.read(answer, (&mut *single, &mut alarm), bounds, watch).await;
                 if rest == Rest::Nothing && single.is_reusable() {
                     single.alarm = alarm;
                     self.keep_swept(self.pool.put(single, watch.since(), kept_for));
@@ -185,15 +194,15 @@ impl Client {
         &self,
         write: &Write<'_>,
         mut shared: Shared,
-        deadline: Tick,
+        bounds: Bounds,
         watch: &mut Stopwatch,
     ) -> Result<Reply, Unmet> {
         let request = write(Version::HTTP_2)?;
         let mut alarm = Alarm::default();
         let mut sent = pin!(shared.send(request));
-        let limit = (&mut alarm, &*self.clock, deadline);
+        let limit = (&mut alarm, &*self.clock, bounds.deadline);
         match exchange::step(&mut Driven, limit, |cx| sent.as_mut().poll(cx)).await {
-            Ok(Ok(answer)) => Ok(self.read(answer, (&mut Driven, &mut alarm), deadline, watch).await.0),
+            Ok(Ok(answer)) => Ok(self.read(answer, (&mut Driven, &mut alarm), bounds, watch).await.0),
             Ok(Err(unsent)) => {
                 let is_untouched = unsent.message().is_some() || classify::is_unprocessed(unsent.error());
                 if is_untouched || !shared.is_open() {
@@ -218,17 +227,20 @@ impl Client {
         &self,
         answer: Response<Incoming>,
         by: (&mut impl exchange::Carrier, &mut Alarm),
-        deadline: Tick,
+        Bounds { deadline, keep }: Bounds,
         watch: &mut Stopwatch,
     ) -> (Reply, Rest, Option<Duration>) {
         let since = self.clock.tick();
         watch.enter(Phase::Body, since);
         let (head, body) = answer.into_parts();
         let mut reply = answer::reply(&head, || self.clock.now());
-        let limits = Limits { clock: &*self.clock, since, idle: self.timeouts.idle, deadline };
+        let limits = Limits { clock: &*self.clock, since, idle: self.timeouts.idle, deadline, keep };
         let encoding = head.headers.get(header::CONTENT_ENCODING);
         let (kept, end, rest) = answer::read(body, encoding, by, limits).await;
         (reply.capture.body, reply.capture.end) = (kept, end);
+        if keep == Keep::Whole {
+            answer::keep_headers(&mut reply.capture, &head.headers);
+        }
         reply.timings = watch.read(self.clock.tick());
         (reply, rest, answer::kept_for(&head.headers))
     }
@@ -272,6 +284,12 @@ fn unconnected_in_time(phase: Phase, via: Option<&Via>) -> Failure {
     match phase {
         Phase::Name | Phase::Connect if via.is_some() => proxy::own("no connection to the proxy in time"),
         Phase::Name => Failure::unsent(ErrorClass::LocalDns, "the resolver did not answer in time"),
+        // A proxy that keeps silent waits for the target as a rule. Were it charged to the proxy, a target that swallows every packet
+        // would be called for ever.
+        Phase::Tls if via.is_some() => {
+            let cause = "the proxy opened no tunnel in time, or the TLS handshake through it did not end";
+            Failure::unsent(ErrorClass::TimeoutConnect, cause)
+        }
         Phase::Tls => Failure::unsent(ErrorClass::TimeoutConnect, "the TLS handshake did not end in time"),
         Phase::Connect | Phase::Answer | Phase::Body => {
             Failure::unsent(ErrorClass::TimeoutConnect, "no connection in time")

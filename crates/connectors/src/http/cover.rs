@@ -6,6 +6,7 @@ use super::percent;
 use super::settings::Settings;
 use bytes::Bytes;
 use contract::Secret;
+use contract::message::Headers;
 use contract::target::Reply;
 use http::HeaderValue;
 
@@ -39,6 +40,9 @@ impl Cover {
         for secret in self.0.iter().map(Secret::expose).chain(token) {
             if let Some(covered) = covered(&reply.capture.body, secret.as_bytes()) {
                 reply.capture.body = covered;
+            }
+            if let Some(covered) = covered(reply.capture.headers.block(), secret.as_bytes()) {
+                reply.capture.headers = Headers::from_block(covered);
             }
             for text in [&mut reply.location, &mut reply.capture.content_type].into_iter().flatten() {
                 if text.contains(secret) {

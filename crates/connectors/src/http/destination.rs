@@ -2,6 +2,7 @@
 
 use super::auth::{self, Credential};
 use super::fields;
+use super::form::Encoding;
 use super::host::Host;
 use super::proxy::Via;
 use super::settings::Settings;
@@ -9,9 +10,11 @@ use super::sign::key::Key;
 use super::tls;
 use contract::mould::Path;
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
+
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// What every request of a target has in common.
 pub(super) struct Destination {
@@ -32,6 +35,7 @@ pub(super) struct Destination {
     pub(super) user_agent: HeaderValue,
     /// The configured headers, without `host`.
     pub(super) fields: HeaderMap,
+    pub(super) idempotency: Option<HeaderName>,
     pub(super) credential: Credential,
     pub(super) keys: Vec<Key>,
 }
@@ -126,6 +130,7 @@ impl Destination {
             host_field: HeaderValue::from_str(virtual_host.as_str()).map_err(|_| Fault::HostField)?,
             user_agent: settings.user_agent.clone(),
             fields,
+            idempotency: settings.idempotency.clone(),
             credential: Credential::try_new(settings.auth.as_ref())?,
             keys: settings.keys.clone(),
         })
@@ -168,13 +173,15 @@ fn configured(settings: &Settings) -> Result<HeaderMap, Fault> {
         }
         fields.append(name, value.clone());
     }
+    if let Encoding::Form(_) = settings.encoding {
+        fields.entry(header::CONTENT_TYPE).or_insert(FORM);
+    }
     Ok(fields)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderName;
 
     fn destination(url: &str, headers: &[(&'static str, &'static str)]) -> Result<Destination, Fault> {
         let mut settings = Settings::new(url.parse().unwrap());

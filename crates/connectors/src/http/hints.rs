@@ -8,8 +8,11 @@ use std::time::{Duration, UNIX_EPOCH};
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
-const X_RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
-const X_RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+/// The spellings that are in use: what is left, and when it begins anew.
+static X_RATE_LIMIT: [(HeaderName, HeaderName); 2] = [
+    (HeaderName::from_static("x-ratelimit-remaining"), HeaderName::from_static("x-ratelimit-reset")),
+    (HeaderName::from_static("x-rate-limit-remaining"), HeaderName::from_static("x-rate-limit-reset")),
+];
 const WEBHOOK_DELIVERY: HeaderName = HeaderName::from_static("webhook-delivery");
 
 /// A reset above this is a moment, not a span: as a span it would be 31 years.
@@ -51,15 +54,15 @@ fn retry_after(value: &str, now: &impl Fn() -> Timestamp) -> Option<Duration> {
 fn exhausted(headers: &HeaderMap, now: &impl Fn() -> Timestamp) -> Option<Duration> {
     let fields =
         headers.get_all(RATE_LIMIT).iter().filter_map(|value| rate_limit(value.to_str().ok()?)).max();
-    let used_up = |name: HeaderName| text(headers, &name).and_then(digits) == Some(0);
+    let used_up = |name: &HeaderName| text(headers, name).and_then(digits) == Some(0);
     fields
         .or_else(|| {
-            let reset = text(headers, &RATE_LIMIT_RESET).filter(|_| used_up(RATE_LIMIT_REMAINING))?;
+            let reset = text(headers, &RATE_LIMIT_RESET).filter(|_| used_up(&RATE_LIMIT_REMAINING))?;
             digits(reset).map(Duration::from_secs)
         })
         .or_else(|| {
-            let reset = text(headers, &X_RATE_LIMIT_RESET).filter(|_| used_up(X_RATE_LIMIT_REMAINING))?;
-            Some(match digits(reset)? {
+            let (_, reset) = X_RATE_LIMIT.iter().find(|(remaining, _)| used_up(remaining))?;
+            Some(match text(headers, reset).and_then(digits)? {
                 millis if millis >= EPOCH_MILLIS_MIN => until(Duration::from_millis(millis), now()),
                 seconds if seconds >= EPOCH_SECONDS_MIN => until(Duration::from_secs(seconds), now()),
                 span => Duration::from_secs(span),
@@ -140,7 +143,7 @@ mod tests {
     #[test]
     fn a_rate_limit_counts_only_when_nothing_is_left() {
         type Case = (&'static [(&'static str, &'static str)], Option<u64>);
-        let cases: [Case; 12] = [
+        let cases: [Case; 14] = [
             (&[("ratelimit", "\"default\";r=0;t=30")], Some(30)),
             (&[("ratelimit", "\"default\";r=1;t=30")], None),
             (&[("ratelimit", "\"a\";r=0;t=5, \"b\";r=9;t=500")], Some(5)),
@@ -159,6 +162,8 @@ mod tests {
                 Some(1_000_000_000 - NOW),
             ),
             (&[("x-ratelimit-remaining", "1"), ("x-ratelimit-reset", "45")], None),
+            (&[("x-rate-limit-remaining", "0"), ("x-rate-limit-reset", "45")], Some(45)),
+            (&[("x-rate-limit-remaining", "2"), ("x-rate-limit-reset", "45")], None),
         ];
         for (fields, expected) in cases {
             assert_eq!(wait(fields), expected, "{fields:?}");

@@ -16,7 +16,6 @@ pub(super) type Body = Full<Bytes>;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const ATTEMPT: HeaderName = HeaderName::from_static("fanlight-attempt");
 const POSSIBLE_DUPLICATE: HeaderName = HeaderName::from_static("fanlight-possible-duplicate");
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -45,7 +44,7 @@ pub(super) fn compose(to: &Destination, parcel: &Parcel, version: Version) -> Re
     *request.version_mut() = version;
     pass_on(&mut fields, &parcel.message.headers, parcel.form);
     continue_trace(&mut fields, parcel);
-    write_own(&mut fields, parcel);
+    write_own(&mut fields, parcel, to.idempotency.as_ref());
     fields.insert(header::USER_AGENT, to.user_agent.clone());
     if !to.fields.is_empty() {
         // Replaces what has the same name.
@@ -107,14 +106,16 @@ fn write_made(fields: &mut HeaderMap, made: &Headers) {
     }
 }
 
-fn write_own(fields: &mut HeaderMap, parcel: &Parcel) {
+fn write_own(fields: &mut HeaderMap, parcel: &Parcel, idempotency: Option<&HeaderName>) {
     let id = value(format_args!("{}", parcel.id));
-    let key = match parcel.revision {
-        0 => id.clone(),
-        revision => value(format_args!("{}-r{revision}", parcel.id)),
-    };
+    if let Some(name) = idempotency {
+        let key = match parcel.revision {
+            0 => id.clone(),
+            revision => value(format_args!("{}-r{revision}", parcel.id)),
+        };
+        fields.insert(name, key);
+    }
     fields.insert(WEBHOOK_ID, id);
-    fields.insert(IDEMPOTENCY_KEY, key);
     fields.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(parcel.at.as_micros() / 1_000_000));
     let attempt = match parcel.attempt {
         1 => HeaderValue::from_static("1"),
@@ -179,6 +180,7 @@ mod tests {
     use super::*;
     use crate::http::settings::Settings;
     use contract::mould::{Head, Path};
+    use contract::target::Keep;
     use contract::{Message, MessageId, Name, Timestamp};
     use std::sync::Arc;
 
@@ -205,6 +207,7 @@ mod tests {
             message: Arc::new(message),
             form,
             head: Head::default(),
+            keep: Keep::default(),
         }
     }
 

@@ -1,12 +1,17 @@
 //! What a target is told by its configuration.
 
 use super::auth::Auth;
+use super::code::Codes;
+use super::form::Encoding;
 use super::guard::Guard;
 use super::proxy::Proxy;
 use super::sign::key::Key;
 use super::tls::{Identity, Roots};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::time::Duration;
+
+/// The header that carries the idempotency key, unless a target wants another.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// An HTTP target.
 #[derive(Clone, Debug)]
@@ -17,6 +22,12 @@ pub struct Settings {
     pub method: Method,
     /// Sent with every request; they win over the message's. Mark secrets with [`HeaderValue::set_sensitive`].
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// How a body is sent. A form has its own `content-type`, unless `headers` say otherwise.
+    pub encoding: Encoding,
+    /// The header that carries the idempotency key; none: no such header is sent.
+    pub idempotency: Option<HeaderName>,
+    /// Where its error codes are, and what they mean.
+    pub codes: Codes,
     /// Proves who calls; it wins over a header of the same name.
     pub auth: Option<Auth>,
     /// Sign each request, one signature each.
@@ -45,6 +56,9 @@ impl Settings {
             url,
             method: Method::POST,
             headers: Vec::new(),
+            encoding: Encoding::Plain,
+            idempotency: Some(IDEMPOTENCY_KEY),
+            codes: Codes::default(),
             auth: None,
             keys: Vec::new(),
             timeouts: Timeouts::default(),

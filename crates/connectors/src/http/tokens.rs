@@ -24,6 +24,7 @@ use super::settings::{Settings, Tls};
 use super::stopwatch::Stopwatch;
 use bytes::Bytes;
 use contract::delivery::ErrorClass;
+use contract::target::Keep;
 use contract::{Clock, Secret, Tick};
 use http::{HeaderValue, Method, header};
 use known::{Known, Need};
@@ -102,7 +103,10 @@ impl Tokens {
                 .prove(&mut request, &Facts { token: None, body: &self.form, at: self.clock.now() })?;
             Ok(request)
         };
-        let reply = self.client.send(&write, self.client.deadline(now), &mut Stopwatch::start(now)).await?;
+        let reply = self
+            .client
+            .send(&write, self.client.bounds(now, Keep::Beginning), &mut Stopwatch::start(now))
+            .await?;
         answer::read(&reply).map_err(|refusal| Failure::unsent(ErrorClass::LocalAuth, refusal.to_string()))
     }
 

@@ -96,3 +96,36 @@ async fn an_address_that_the_url_names_is_judged_before_the_proxy_is_asked() {
     assert!(matches!(outcome, Outcome::Own { class: ErrorClass::LocalGuard, .. }), "{outcome:?}");
     assert!(asked.all().is_empty());
 }
+
+/// Takes a connection, reads, and never answers.
+async fn hanging() -> (Server, tokio::sync::mpsc::UnboundedReceiver<()>) {
+    let (seen, asked) = tokio::sync::mpsc::unbounded_channel();
+    let server = Server::start(move |_, mut peer| {
+        let seen = seen.clone();
+        async move {
+            peer.request().await;
+            seen.send(()).unwrap();
+            peer.closed().await;
+        }
+    })
+    .await;
+    (server, asked)
+}
+
+#[tokio::test]
+async fn a_proxy_that_hangs_ends_the_call_in_the_time_that_its_target_has() {
+    for (url, class, seconds) in [
+        ("https://api.test/", ErrorClass::TimeoutConnect, 5),
+        ("http://api.test/", ErrorClass::TimeoutTotal, 15),
+    ] {
+        let (proxy, mut asked) = hanging().await;
+        let world = World::with(url, by(&proxy));
+        let (outcome, ()) = tokio::join!(world.deliver(), async {
+            asked.recv().await.unwrap();
+            world.clock.advance(seconds);
+        });
+        let Outcome::Broken { class: seen, detail, .. } = outcome else { panic!("{outcome:?}") };
+        assert_eq!(seen, class, "{url}: {detail}");
+        assert_eq!(detail.contains("the proxy opened no tunnel"), url.starts_with("https"), "{detail}");
+    }
+}

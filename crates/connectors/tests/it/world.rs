@@ -8,7 +8,7 @@ use connectors::http::{Dial, HttpTarget, Settings};
 use contract::delivery::{ErrorClass, Suspicion};
 use contract::message::Headers;
 use contract::mould::Head;
-use contract::target::{Call, Form, Outcome, Parcel, Reply, Target, Written};
+use contract::target::{Call, Form, Keep, Outcome, Parcel, Reply, Target, Written};
 use contract::{Clock, DeliveryId, Message, MessageId, Name, Promise, Timestamp};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -100,6 +100,7 @@ pub(crate) fn call() -> Call {
         message: Arc::new(message),
         form: Form::Untouched,
         head: Head::default(),
+        keep: Keep::default(),
     };
     Call { parcels: vec![parcel] }
 }

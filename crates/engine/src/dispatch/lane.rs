@@ -13,7 +13,7 @@ mod window;
 use super::memory::{Memory, Share};
 use crate::plan::TargetPlan;
 use crate::policy::breaker::Pulse;
-use crate::policy::concurrency::{Learner, Sign};
+use crate::policy::concurrency::{Learned, Learner, Sign};
 use crate::policy::hold::{Gate, Hold, Reason};
 use crate::policy::rate::Rate;
 use arc_swap::ArcSwapOption;
@@ -48,6 +48,8 @@ struct State {
     rate: Rate,
     /// What its answers have taught about its concurrency.
     learner: Learner,
+    /// What of it is on disk, or on its way there.
+    kept: Option<Learned>,
     /// The earliest time that the dispatcher was told the first of the window may start at.
     alarm: Option<Timestamp>,
     /// When the earliest delivery on disk is due, in each line; none: nothing is on disk.
@@ -92,6 +94,13 @@ pub(crate) struct Next {
     pub(crate) wake: bool,
 }
 
+/// What follows from the end of a call.
+pub(crate) struct After {
+    pub(crate) next: Next,
+    /// There is something worth keeping.
+    pub(crate) keep: bool,
+}
+
 /// A call has ended.
 pub(crate) struct Ended {
     /// What its delivery weighed.
@@ -110,6 +119,7 @@ impl State {
             pulse: Pulse::default(),
             rate: Rate::default(),
             learner: Learner::default(),
+            kept: None,
             alarm: None,
             next_due: Lines::default(),
             noted: Lines::default(),
@@ -180,19 +190,23 @@ impl Lane {
     }
 
     /// What the courier of a finished delivery does next.
-    pub(crate) fn next(&self, ended: &Ended, now: Timestamp) -> Next {
+    pub(crate) fn next(&self, ended: &Ended, now: Timestamp) -> After {
         let mut state = self.state.lock();
         state.share.give(ended.bytes);
         if let Some(plan) = self.plan.load().as_deref() {
             let in_flight = state.in_flight;
             state.learner.learn(&plan.concurrency, ended.sign, in_flight);
         }
+        let keep = state.learner.has_moved_from(state.kept);
+        if keep {
+            self.keep_learned(&mut state);
+        }
         state.in_flight -= 1;
         let lease = self.pop(&mut state, now);
         let hungry = !state.told && self.is_hungry(&state, now);
         state.told |= hungry;
         let rings = self.rings(&mut state, now);
-        Next { lease, wake: hungry || rings }
+        After { next: Next { lease, wake: hungry || rings }, keep }
     }
 
     /// What waits in memory and may start now, after a hold has ended or the configuration changed.
@@ -209,18 +223,12 @@ impl Lane {
     pub(crate) fn ask(&self, now: Timestamp) -> Option<Ask> {
         let mut state = self.state.lock();
         state.told = false;
-        let room = match state.hold.gate(now) {
-            Gate::Admit | Gate::Refuse(_) => usize::MAX,
-            Gate::Few(few) => few.saturating_sub(state.in_flight + state.window.len()),
+        let lines = match state.hold.gate(now) {
+            Gate::Admit | Gate::Refuse(_) => self.hungry_lines(&state, now),
+            Gate::Few(few) => self.few_lines(&mut state, few, now),
         };
-        if !self.is_hungry(&state, now) || room == 0 {
+        if lines.is_empty() {
             return None;
-        }
-        let mut lines = self.hungry_lines(&state, now);
-        if room < usize::MAX {
-            // The one with the least in memory; where all have none, the more urgent.
-            lines.truncate(1);
-            lines.iter_mut().for_each(|(_, items)| *items = room.min(*items));
         }
         state.noted = Lines::default();
         // Half of the room: other lanes ask at the same time.
@@ -277,7 +285,11 @@ impl Lane {
 
     /// Nothing starts from now on.
     pub(crate) fn stop(&self) {
-        self.state.lock().stopped = true;
+        let mut state = self.state.lock();
+        state.stopped = true;
+        if state.learner.learned() != state.kept {
+            self.keep_learned(&mut state);
+        }
     }
 
     /// What waits in memory although the target may not be called for long, or is not configured: it belongs on the disk, where a crash does

@@ -6,6 +6,7 @@
 //! After each window of calls: slower than when it was not busy, refusing or failing means crowded. The limit grows only when it was
 //! reached, and a target that answers at all always gets its least.
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What the configuration says.
@@ -60,6 +61,14 @@ struct Window {
     reached: bool,
 }
 
+/// What is kept over a restart. Goes to disk as JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Learned {
+    limit: usize,
+    calm: u64,
+    settled: bool,
+}
+
 /// Where learning begins.
 const BEGIN: usize = 4;
 /// The least calls that a window counts.
@@ -68,6 +77,8 @@ const WINDOW_MIN: u64 = 16;
 const SLOWER: u64 = 10;
 /// Crowded is more than one in so many that failed.
 const FAILED: u64 = 10;
+/// What is kept is written again when the limit has moved by one part in so many, and by more than one call: a settled limit swings by less.
+const MOVED: usize = 2;
 /// How slowly what counts as calm follows a target that has become slower.
 const DRIFT: u64 = 50;
 
@@ -102,6 +113,26 @@ impl std::fmt::Display for Limit {
 }
 
 impl Learner {
+    /// Goes on where an earlier process ended.
+    #[must_use]
+    pub fn recall(Learned { limit, calm, settled }: Learned) -> Self {
+        Self { limit, calm, settled, ..Self::default() }
+    }
+
+    /// What is known; none: nothing yet.
+    #[must_use]
+    pub fn learned(&self) -> Option<Learned> {
+        (self.limit > 0).then_some(Learned { limit: self.limit, calm: self.calm, settled: self.settled })
+    }
+
+    /// Whether the limit is so far from what was kept that it is worth a write.
+    #[must_use]
+    pub fn has_moved_from(&self, kept: Option<Learned>) -> bool {
+        let before = kept.map_or(BEGIN, |kept| kept.limit);
+        let by = self.limit.abs_diff(before);
+        self.limit > 0 && by > 1 && by * MOVED >= before
+    }
+
     /// A call has ended, which was one of `in_flight`.
     pub fn learn(&mut self, limit: &Limit, sign: Sign, in_flight: usize) {
         let Limit::Adaptive { min, max } = *limit else { return };

@@ -43,6 +43,9 @@ pub struct Auth {
     /// When they were refused first. A version before this did not note it.
     #[serde(default)]
     pub since: Option<Timestamp>,
+    /// Some bits of a hash of the credentials that were refused: enough to see that there are others now, too few to guess them by.
+    #[serde(default)]
+    pub credentials: Option<u16>,
 }
 
 /// Whether a call may go.
@@ -164,6 +167,12 @@ impl Hold {
         }
     }
 
+    /// Whether credentials were refused, and not these.
+    #[must_use]
+    pub fn refuses_others_than(&self, credentials: u16) -> bool {
+        self.auth.as_ref().and_then(|auth| auth.credentials).is_some_and(|refused| refused != credentials)
+    }
+
     /// Whether nothing has succeeded for so long: since its breaker opened, or its credentials were refused.
     #[must_use]
     pub fn has_failed_for(&self, limit: Duration, now: Timestamp) -> bool {
@@ -192,8 +201,10 @@ mod tests {
         let at = Timestamp::from_micros;
         let now = at(100);
         let throttled = Hold { throttled_until: Some(at(150)), ..Hold::default() };
-        let refused =
-            Hold { auth: Some(Auth { step: 1, probe_at: at(120), since: Some(now) }), ..Hold::default() };
+        let refused = Hold {
+            auth: Some(Auth { step: 1, probe_at: at(120), since: Some(now), credentials: None }),
+            ..Hold::default()
+        };
         let paused = Hold { paused: true, ..throttled.clone() };
         let trip = Trip { since: now, until: at(130), step: 0, width: 1 };
         let tripped = Hold { breaker: Some(trip), ..Hold::default() };

@@ -27,6 +27,11 @@ const FLOOR: u64 = 10;
 impl Turns {
     /// The line of the next start, of those that have something; it counts. `concurrency` is the target's now.
     pub fn take(&mut self, waiting: &Lines<usize>, concurrency: usize, now: Timestamp) -> Option<Line> {
+        let mut lines = waiting.iter().filter(|(_, count)| **count > 0).map(|(line, _)| line);
+        if let (Some(only), None) = (lines.next(), lines.next()) {
+            // Where nobody else waits nothing is shared.
+            return Some(only);
+        }
         let has = |priority, turn| *waiting.of(Line { priority, turn }) > 0;
         let any = |priority: &Priority| has(*priority, Turn::First) || has(*priority, Turn::Again);
         let come = |priority: &Priority| self.come(*priority);

@@ -13,6 +13,7 @@ const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
 fn reply(status: u16, hints: Hints) -> Outcome {
     Outcome::Answered(Reply {
         status,
+        counts_as: None,
         hints,
         location: None,
         capture: Capture::default(),
@@ -41,6 +42,8 @@ fn with<T>(
         proven,
         probes: 0,
         refused: Refused::Never,
+        audience: Audience::default(),
+        told_until: None,
         now: NOW,
         random: 5,
     })
@@ -210,5 +213,51 @@ fn only_what_the_target_fails_at_speaks_against_it() {
             let own = Outcome::Own { class, lasting, detail: String::new() };
             assert_eq!(sign(&own, &statuses), Sign::Nothing, "{class:?}");
         }
+    }
+}
+
+#[test]
+fn a_failure_that_the_caller_is_told_is_the_end() {
+    let refused = Outcome::Broken {
+        class: ErrorClass::ConnectionRefused,
+        written: Written::Nothing,
+        detail: String::new(),
+        timings: Timings::default(),
+    };
+    let resources =
+        Outcome::Own { class: ErrorClass::LocalResources, lasting: Lasting::Passing, detail: String::new() };
+    let told = |outcome: &Outcome, until: Option<Timestamp>| {
+        with(1, Proven::Yes, None, |facts| judge(outcome, &Facts { told_until: until, ..*facts }).verdict)
+    };
+    let dead = Verdict::Dead { why: Death::Exhausted };
+    for outcome in
+        [reply(503, Hints::default()), reply(429, wait(7)), reply(401, Hints::default()), refused, resources]
+    {
+        assert_eq!((told(&outcome, Some(NOW)), told(&outcome, Some(at(30)))), (dead, dead), "{outcome:?}");
+        let again = |until| matches!(told(&outcome, until), Verdict::Again { .. });
+        assert!(again(None) && again(Some(Timestamp::ZERO)), "{outcome:?}: nobody is told any more");
+    }
+    assert_eq!(told(&reply(200, Hints::default()), Some(NOW)), Verdict::Done);
+    assert_eq!(told(&reply(400, Hints::default()), Some(NOW)), Verdict::Dead { why: Death::Refused });
+}
+
+#[test]
+fn a_success_that_cannot_be_read_is_a_failure_and_the_target_is_well() {
+    use contract::delivery::CaptureEnd::{Broken, Complete, Truncated};
+    let (audience, dead) = (
+        Audience { others: contract::part::Reads::Body, caller: contract::part::Caller::Away },
+        Verdict::Dead { why: Death::Unreadable },
+    );
+    for (body, end, verdict, class) in [
+        ("{}", Complete, Verdict::Done, None),
+        ("", Complete, dead, Some(ErrorClass::BadBody)),
+        ("{}", Truncated, dead, Some(ErrorClass::BadBody)),
+        ("{}", Broken, Verdict::Again { at: at(10) }, Some(ErrorClass::BadBody)),
+    ] {
+        let Outcome::Answered(plain) = reply(200, Hints::default()) else { unreachable!() };
+        let capture = Capture { body: body.into(), end, ..Capture::default() };
+        let outcome = Outcome::Answered(Reply { capture, ..plain });
+        let judged = with(1, Proven::Yes, None, |facts| judge(&outcome, &Facts { audience, ..*facts }));
+        assert_eq!(judged, Judgement { verdict, effect: Effect::Succeeded, class }, "{body} {end:?}");
     }
 }

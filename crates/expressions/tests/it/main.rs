@@ -3,6 +3,7 @@
 mod apart;
 mod language;
 mod proof;
+mod responses;
 mod templates;
 
 use bytes::Bytes;

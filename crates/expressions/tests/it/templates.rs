@@ -8,7 +8,7 @@
 
 use super::*;
 use contract::message::Headers;
-use contract::mould::{Head, Original};
+use contract::mould::{Head, Original, Responses};
 use contract::query::Edit;
 use contract::{DeliveryId, Message, MessageId, Name, params};
 use expressions::{Blueprint, Template};
@@ -30,7 +30,8 @@ fn message(headers: &[(&str, &str)], body: impl Into<Bytes>) -> Message {
 fn head(blueprint: &Blueprint, message: &Message, edit: Option<&Edit>) -> Result<Head, Fault> {
     let (mould, target) =
         (runner(RunnerOptions::default()).mould(blueprint.clone()), Name::try_new("crm").unwrap());
-    mould.head(&Original { message, edit, delivery: message.first, target: &target })
+    let responses = &Responses::new();
+    mould.head(&Original { message, edit, delivery: message.first, target: &target, responses })
 }
 
 fn path_of(template: &str, message: &Message) -> Result<String, String> {

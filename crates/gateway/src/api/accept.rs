@@ -6,12 +6,13 @@ use super::problem::{
     UNSUPPORTED_MEDIA_TYPE,
 };
 use super::terms::{Terms, Written, Wrong};
-use super::{body, dedupe, once, prefer, tickets};
+use super::{body, dedupe, once, prefer, primary, tickets};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use contract::field::{Owner, owner};
 use contract::message::Headers;
+use contract::part::Caller;
 use contract::store::{Once, OrderKey};
 use contract::{Name, limits, params};
 use engine::happened::Refusal;
@@ -27,6 +28,7 @@ pub(super) struct Wish {
     pub(super) once: Option<Once>,
     pub(super) key: Option<OrderKey>,
     pub(super) terms: Terms,
+    pub(super) caller: Caller,
 }
 
 /// The hint when to look at a ticket, and when to send a refused request again.
@@ -55,8 +57,14 @@ where
     let terms =
         Written::from_headers(&parts.headers).and_then(|written| written.read(front.engine.clock().now()));
     let terms = terms.map_err(|wrong| not_granted(&wrong))?;
-    let receipt = take(front, &entry.route, Wish { headers, body, once, key: None, terms }).await?;
-    answer(front, &receipt, prefer::wait(&parts.headers)).await
+    let caller = entry.primary.as_ref().map_or(Caller::Away, |primary| primary.caller);
+    let wish = Wish { headers, body, once, key: None, terms, caller };
+    let receipt = take(front, &entry.route, wish).await?;
+    match &entry.primary {
+        // Boxed: it is large, and every request would carry its size.
+        Some(primary) => Ok(Box::pin(primary::answer(front, primary, &receipt)).await),
+        None => answer(front, &receipt, prefer::wait(&parts.headers)).await,
+    }
 }
 
 /// Makes the message durable.
@@ -66,9 +74,6 @@ pub(super) async fn take(
     wish: Wish,
 ) -> Result<Receipt, Problem> {
     let Terms { not_before, deadline, priority } = wish.terms;
-    if wish.terms.is_never_sent(route.deadline, front.engine.clock().now()) {
-        return Err(not_granted(&Wrong::NeverSent));
-    }
     let offer = Offer {
         tenant: Name::default_tenant(),
         route: Arc::clone(route),
@@ -79,6 +84,7 @@ pub(super) async fn take(
         deadline,
         not_before,
         priority,
+        caller: wish.caller,
     };
     front.engine.accept(offer).await.map_err(refused)
 }
@@ -104,7 +110,7 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-fn accepted(json: String) -> Response {
+pub(super) fn accepted(json: String) -> Response {
     let mut response = Response::new(Body::from(json));
     *response.status_mut() = StatusCode::ACCEPTED;
     let headers = response.headers_mut();
@@ -131,6 +137,7 @@ fn refused(why: Refusal) -> Problem {
         Refusal::Conflict => {
             return Problem::new(IDEMPOTENCY_MISMATCH, "this Idempotency-Key was used with another request");
         }
+        Refusal::NeverSent => return not_granted(&Wrong::NeverSent),
         Refusal::Busy => Problem::new(BUSY, "as many requests wait for their commit as may wait"),
         Refusal::NoWorker => {
             Problem::new(BUSY, "an expression of this route could not run now; nothing was kept")

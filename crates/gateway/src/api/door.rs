@@ -4,7 +4,7 @@ use super::accept;
 use super::front::{self, Entry, Front};
 use super::manners::errors_are_problems;
 use super::problem::{METHOD_NOT_ALLOWED, Problem};
-use super::{events, nowhere, tickets};
+use super::{events, nowhere, socket, tickets};
 use crate::config::pattern::{Lookup, Params};
 use axum::body::Body;
 use axum::middleware::map_response;
@@ -32,6 +32,7 @@ impl Door {
             .route("/v1/messages", post(events::one))
             .route("/v1/messages/batch", post(events::batch))
             .route("/v1/tickets/{id}", get(tickets::show))
+            .route("/v1/tickets/{id}/ws", get(socket::follow))
             .route("/v1/tickets/{id}/cancel", post(tickets::cancel))
             .fallback(async |uri: Uri| nowhere::at_front(uri.path()))
             .method_not_allowed_fallback(async || nowhere::wrong_method())

@@ -13,6 +13,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use contract::message::Headers;
+use contract::part::Caller;
 use contract::store::{Once, OrderKey};
 use contract::{Timestamp, limits};
 use engine::offer::Receipt;
@@ -120,7 +121,9 @@ async fn take(front: &Front, parts: &http::request::Parts, event: Event) -> Resu
     let expires = event.expires.map(Timestamp::from_micros);
     let terms = Terms { deadline: terms.deadline.into_iter().chain(expires).min(), ..terms };
     let key = event.key.map(|key| OrderKey(key.into()));
-    accept::take(front, &entry.route, Wish { headers, body: event.body, once, key, terms }).await
+    // A publisher waits for nobody's answer.
+    let wish = Wish { headers, body: event.body, once, key, terms, caller: Caller::Away };
+    accept::take(front, &entry.route, wish).await
 }
 
 /// What begins a key that is made here: callers' keys are visible characters, so the two never meet.

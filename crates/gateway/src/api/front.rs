@@ -1,13 +1,13 @@
 //! What the handlers of the front door share: the engine and the routes as configured now.
 
 use super::dedupe::Dedupe;
+use super::primary::Primary;
 use crate::config::event_type::TypePattern;
 use crate::config::media::ContentTypes;
 use crate::config::pattern::Routes;
 use arc_swap::ArcSwap;
 use contract::Name;
 use engine::Engine;
-use engine::policy::hold::Reason;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -33,6 +33,8 @@ pub struct Entry {
     pub dedupe: Option<Dedupe>,
     /// What becomes of the parameters of the path.
     pub params: Params,
+    /// Whose answer the caller gets; none: the ticket.
+    pub primary: Option<Primary>,
 }
 
 /// Whether the parameters of a path are kept with its message.
@@ -58,12 +60,6 @@ pub struct Routing {
 }
 
 impl Front {
-    /// Why a target is not called now.
-    #[must_use]
-    pub fn held(&self, target: &Name) -> Option<Reason> {
-        self.engine.held(target)
-    }
-
     /// How large a body of a route may be; the usual bound for a route that is not configured any more.
     pub(super) fn body_max(&self, route: &Name) -> usize {
         let routing = self.routing.load();

@@ -7,15 +7,15 @@ use self::worded::Worded;
 use super::framing;
 use axum::response::{IntoResponse, Response};
 use contract::Clock;
-use http::Request;
+use http::{Request, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -48,6 +48,10 @@ impl Bounds {
     }
 }
 
+/// One of the connections that may be open. It goes with a request that asks for another protocol, and is given back by whoever speaks that.
+#[derive(Clone, Debug)]
+pub struct Seat(#[expect(dead_code, reason = "what counts is that it is held")] Arc<OwnedSemaphorePermit>);
+
 /// The address is taken or forbidden.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: choose another address for `{key}`, or stop what has this one")]
@@ -78,7 +82,6 @@ pub async fn serve<S, F>(
     F: Future<Output = Response> + Send + 'static,
 {
     let room = Arc::new(Semaphore::new(bounds.connections));
-    let drain = GracefulShutdown::new();
     let mut open = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -88,7 +91,7 @@ pub async fn serve<S, F>(
         };
         match accepted {
             Ok(accepted) => {
-                open.spawn(connection(accepted, bounds.headers, service.clone(), drain.watcher()));
+                open.spawn(connection(accepted, bounds.headers, service.clone(), stop.clone()));
                 while open.try_join_next().is_some() {}
             }
             Err(error) => {
@@ -100,7 +103,7 @@ pub async fn serve<S, F>(
     drop(listener);
     tokio::select! {
         biased;
-        () = drain.shutdown() => {}
+        () = async { while open.join_next().await.is_some() {} } => {}
         () = clock.sleep(bounds.grace) => {}
     }
     open.shutdown().await;
@@ -120,14 +123,18 @@ async fn connection<S, F>(
     (stream, peer, permit): (TcpStream, SocketAddr, OwnedSemaphorePermit),
     headers: Duration,
     service: S,
-    drain: hyper_util::server::graceful::Watcher,
+    mut stop: watch::Receiver<bool>,
 ) where
     S: Fn(Request<Incoming>, SocketAddr) -> F + Send + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(headers).max_buf_size(HEADER_BYTES_MAX);
-    let service = service_fn(move |request| {
+    let seat = Seat(Arc::new(permit));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if request.headers().contains_key(header::UPGRADE) {
+            request.extensions_mut().insert(seat.clone());
+        }
         let answer = framing::check(&request).map(|()| service(request, peer));
         async move {
             Ok::<_, Infallible>(match answer {
@@ -137,9 +144,17 @@ async fn connection<S, F>(
         }
     });
     let served = builder.serve_connection(TokioIo::new(Worded::new(stream)), service);
-    if let Err(error) = drain.watch(served).await {
+    let mut served = pin!(served.with_upgrades());
+    let ended = tokio::select! {
+        biased;
+        ended = served.as_mut() => ended,
+        () = async { drop(stop.wait_for(|stop| *stop).await) } => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
         // The other side broke off or sent no HTTP: its affair.
         tracing::debug!(%error, "a connection ended early");
     }
-    drop(permit);
 }

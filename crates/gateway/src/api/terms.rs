@@ -4,7 +4,6 @@ use crate::config::units;
 use contract::line::Priority;
 use contract::{Timestamp, limits};
 use http::HeaderMap;
-use std::time::Duration;
 
 /// What a message asks for, as it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,7 +55,7 @@ pub enum Wrong {
     /// Longer than anything is put off.
     #[error("it would wait for more than {} days, which is the most", limits::DELAY_MAX.as_secs() / 86_400)]
     TooLate,
-    /// Nothing could be sent.
+    /// Nothing could be sent. A repeat of a message that could be is answered all the same, so the engine says it.
     #[error("the deadline is not after the time at which it may go first: no attempt would ever be made")]
     NeverSent,
 }
@@ -124,9 +123,6 @@ impl Written {
                 Some(at.ok_or_else(|| Wrong::Deadline(short(text)))?)
             }
         };
-        if deadline.is_some_and(|deadline| deadline <= not_before.unwrap_or(now)) {
-            return Err(Wrong::NeverSent);
-        }
         let priority = match &self.priority {
             None => None,
             Some(word) => {
@@ -135,15 +131,6 @@ impl Written {
             }
         };
         Ok(Terms { not_before, deadline, priority })
-    }
-}
-
-impl Terms {
-    /// Whether a route whose messages end so long after accept would never send it.
-    #[must_use]
-    pub fn is_never_sent(&self, within: Option<Duration>, now: Timestamp) -> bool {
-        let end = within.map(|within| now + within).into_iter().chain(self.deadline).min();
-        self.not_before.zip(end).is_some_and(|(at, end)| at >= end)
     }
 }
 
@@ -163,6 +150,7 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     /// 2026-09-21T14:13:20Z
     const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
@@ -209,7 +197,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_granted_is_refused_and_says_why() {
-        let cases: [(&[(&'static str, &str)], &str); 11] = [
+        let cases: [(&[(&'static str, &str)], &str); 9] = [
             (&[("fanlight-delay", "10")], "the unit is missing"),
             (&[("fanlight-delay", "soon")], "not a duration"),
             (&[("fanlight-delay", "31d")], "more than 30 days"),
@@ -221,8 +209,6 @@ mod tests {
             ),
             (&[("fanlight-delay", "1m"), ("fanlight-delay", "2m")], "given twice"),
             (&[("fanlight-deadline", "1.5h")], "neither a duration"),
-            (&[("fanlight-deadline", "2020-01-01T00:00:00Z")], "no attempt would ever be made"),
-            (&[("fanlight-delay", "2m"), ("fanlight-deadline", "1m")], "no attempt would ever be made"),
             (&[("fanlight-priority", "urgent")], "not one of high, normal and low"),
         ];
         for (fields, why) in cases {

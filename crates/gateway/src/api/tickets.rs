@@ -14,12 +14,15 @@ use contract::ticket::{Found, Ticket};
 use contract::{MessageId, Name, limits};
 use engine::status::{self, Status};
 use engine::watch::Watcher;
-use futures_util::stream::{self, Stream};
+use futures_util::stream::{self, Stream, StreamExt};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Something is sent at least so often to whoever follows a ticket, so that proxies keep the connection.
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(15);
 
 /// `GET /v1/tickets/{id}`: now, at its end (`Prefer: wait=N`), or as a stream (`Accept: text/event-stream`).
 pub(super) async fn show(
@@ -30,8 +33,9 @@ pub(super) async fn show(
     let id = parse(&id)?;
     if wants_stream(&headers) {
         look(&front, id).await?;
-        let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
-        return Ok(Sse::new(changes(front, id)).keep_alive(keep_alive).into_response());
+        let event = |ticket| Ok::<_, Infallible>(Event::default().event("ticket").data(ticket));
+        let keep_alive = KeepAlive::new().interval(SILENCE_MAX);
+        return Ok(Sse::new(changes(front, id).map(event)).keep_alive(keep_alive).into_response());
     }
     let Some(wait) = prefer::wait(&headers) else {
         let ticket = look(&front, id).await?;
@@ -109,8 +113,8 @@ async fn wait_until(
     }
 }
 
-/// One event per change, the last one when the ticket is settled.
-fn changes(front: Arc<Front>, id: MessageId) -> impl Stream<Item = Result<Event, Infallible>> {
+/// One ticket per change, the last one when it is settled.
+pub(super) fn changes(front: Arc<Front>, id: MessageId) -> impl Stream<Item = String> {
     let watcher = front.engine.watch.begin(id);
     stream::unfold(Some((front, watcher, Turn::First)), move |state| async move {
         let (front, mut watcher, turn): (Arc<Front>, Watcher, Turn) = state?;
@@ -123,8 +127,7 @@ fn changes(front: Arc<Front>, id: MessageId) -> impl Stream<Item = Result<Event,
         }
         let ticket = look(&front, id).await.ok()?;
         let settled = status::fold(&ticket).settled;
-        let event = Event::default().event("ticket").data(json(&front, &ticket));
-        Some((Ok(event), (!settled).then_some((front, watcher, Turn::Later))))
+        Some((json(&front, &ticket), (!settled).then_some((front, watcher, Turn::Later))))
     })
 }
 
@@ -134,7 +137,7 @@ enum Turn {
     Later,
 }
 
-async fn look(front: &Front, id: MessageId) -> Result<Ticket, Problem> {
+pub(super) async fn look(front: &Front, id: MessageId) -> Result<Ticket, Problem> {
     match front.engine.store().ticket(&Name::default_tenant(), id).await {
         Ok(Found::Here(ticket)) => Ok(ticket),
         Ok(Found::Gone) => Err(Problem::new(GONE, format!("{id} is older than retention"))),
@@ -143,7 +146,7 @@ async fn look(front: &Front, id: MessageId) -> Result<Ticket, Problem> {
     }
 }
 
-fn parse(id: &str) -> Result<MessageId, Problem> {
+pub(super) fn parse(id: &str) -> Result<MessageId, Problem> {
     id.parse().map_err(|wrong| Problem::new(INVALID_REQUEST, format!("{wrong}")))
 }
 
@@ -161,7 +164,7 @@ fn respond(front: &Front, ticket: &Ticket, code: StatusCode) -> Response {
 
 fn json(front: &Front, ticket: &Ticket) -> String {
     // Plain data with string keys: it always has a JSON form.
-    serde_json::to_string(&TicketView::new(ticket, &|target| front.held(target))).unwrap_or_default()
+    serde_json::to_string(&TicketView::new(ticket, &*front.engine)).unwrap_or_default()
 }
 
 fn applied(response: &mut Response, wait: Duration) {

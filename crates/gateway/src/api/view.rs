@@ -1,9 +1,10 @@
 //! How tickets, deliveries and attempts look as JSON.
 
-use contract::delivery::{Attempt, AttemptResult, CaptureEnd, Standing, Suspicion, Timings};
+use contract::delivery::{Attempt, AttemptResult, Capture, CaptureEnd, Standing, Suspicion, Timings};
 use contract::part::Duty;
 use contract::ticket::{Ray, Ticket};
-use contract::{DeliveryId, MessageId, Name, Timestamp};
+use contract::{DeliveryId, MessageId, Name, Timestamp, limits};
+use engine::Engine;
 use engine::policy::hold::Reason;
 use engine::status::{self, Phase, State};
 use serde::Serialize;
@@ -53,6 +54,9 @@ pub struct AttemptView<'a> {
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<&'static str>,
+    /// The API's own word, where the target's `error_code` finds one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -117,12 +121,41 @@ impl Serialize for Millis {
     }
 }
 
-/// Why a target is not called now, by its name.
-pub type Held<'a> = &'a dyn Fn(&Name) -> Option<Reason>;
+/// What is known of targets now, besides what is kept of their deliveries.
+pub trait Known {
+    /// Why a target is not called, if it is not.
+    fn held(&self, target: &Name) -> Option<Reason>;
+
+    /// What a target calls the failure that it answered with.
+    fn code(&self, target: &Name, answer: &Capture) -> Option<String>;
+}
+
+impl Known for Engine {
+    fn held(&self, target: &Name) -> Option<Reason> {
+        Self::held(self, target)
+    }
+
+    fn code(&self, target: &Name, answer: &Capture) -> Option<String> {
+        self.error_code(target, answer)
+    }
+}
+
+/// Of whom nothing is asked.
+pub struct Nobody;
+
+impl Known for Nobody {
+    fn held(&self, _: &Name) -> Option<Reason> {
+        None
+    }
+
+    fn code(&self, _: &Name, _: &Capture) -> Option<String> {
+        None
+    }
+}
 
 impl<'a> TicketView<'a> {
     /// The ticket, with the holds of its targets as they are now.
-    pub fn new(ticket: &'a Ticket, held: Held<'_>) -> Self {
+    pub fn new(ticket: &'a Ticket, known: &dyn Known) -> Self {
         let status = status::fold(ticket);
         Self {
             id: ticket.id,
@@ -131,23 +164,21 @@ impl<'a> TicketView<'a> {
             decided: status.decided,
             settled: status.settled,
             received: Moment(ticket.received),
-            deliveries: ticket
-                .deliveries
-                .iter()
-                .map(|ray| RayView::new(ticket, ray, held(&ray.target)))
-                .collect(),
+            deliveries: ticket.deliveries.iter().map(|ray| RayView::new(ticket, ray, known)).collect(),
         }
     }
 }
 
 impl<'a> RayView<'a> {
-    fn new(ticket: &'a Ticket, ray: &'a Ray, held: Option<Reason>) -> Self {
+    fn new(ticket: &'a Ticket, ray: &'a Ray, known: &dyn Known) -> Self {
+        let held = known.held(&ray.target);
         let phase = status::phase(ray, held);
         let target = |ordinal: u16| Some(&ticket.deliveries.get(usize::from(ordinal))?.target);
         let (duty, undoes) = match ray.part.duty {
             Duty::Required => (None, None),
             Duty::Optional => (Some("optional"), None),
-            Duty::Undo(of) => (Some("undo"), target(of)),
+            // One that undoes itself undoes nothing.
+            Duty::Undo(of) => (Some("undo"), target(of).filter(|_| of != ray.id.ordinal())),
             Duty::Callback => (Some("callback"), None),
         };
         Self {
@@ -162,21 +193,36 @@ impl<'a> RayView<'a> {
             behind: ray.behind,
             next_attempt: next_attempt(ray.standing),
             run: ray.run,
-            attempts: ray.attempts.iter().map(AttemptView::new).collect(),
+            attempts: ray
+                .attempts
+                .iter()
+                .map(|attempt| AttemptView::new(attempt, &ray.target, known))
+                .collect(),
         }
     }
 }
 
 impl<'a> AttemptView<'a> {
-    /// The attempt.
+    /// An attempt on a target.
     #[must_use]
-    pub fn new(attempt: &'a Attempt) -> Self {
+    pub fn new(attempt: &'a Attempt, target: &Name, known: &dyn Known) -> Self {
+        let code = match &attempt.result {
+            AttemptResult::Answered { class: Some(_), capture, .. } => known.code(target, capture),
+            AttemptResult::Answered { class: None, .. } | AttemptResult::Failed { .. } => None,
+        };
         let (detail, response) = match &attempt.result {
             AttemptResult::Failed { detail, .. } => (Some(detail.as_str()), None),
             AttemptResult::Answered { capture, .. } => {
                 let content_type = capture.content_type.as_deref();
-                let body = String::from_utf8_lossy(&capture.body);
-                (None, Some(ResponseView { content_type, body, capture: capture.end }))
+                // What is kept whole for those who read it is shown as any other.
+                let shown = capture.body.get(..limits::CAPTURE_BYTES_MAX);
+                let end = if shown.is_some_and(|shown| shown.len() < capture.body.len()) {
+                    CaptureEnd::Truncated
+                } else {
+                    capture.end
+                };
+                let body = String::from_utf8_lossy(shown.unwrap_or(&capture.body));
+                (None, Some(ResponseView { content_type, body, capture: end }))
             }
         };
         Self {
@@ -185,6 +231,7 @@ impl<'a> AttemptView<'a> {
             began: Moment(attempt.began),
             status: attempt.result.status(),
             class: attempt.result.class().map(contract::delivery::ErrorClass::word),
+            code,
             detail,
             possible_duplicate: attempt.suspect == Suspicion::PossiblyDuplicate,
             next_attempt: attempt.next.map(Moment),

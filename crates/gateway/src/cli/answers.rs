@@ -56,6 +56,7 @@ pub(super) struct Attempt {
     pub(super) began: Moment,
     pub(super) status: Option<u16>,
     pub(super) class: Option<String>,
+    pub(super) code: Option<String>,
     pub(super) detail: Option<String>,
     #[serde(default)]
     pub(super) possible_duplicate: bool,
@@ -249,7 +250,10 @@ impl Attempt {
     /// A status, a class of failure, or both: the shortest word for what happened.
     pub(super) fn outcome(&self) -> String {
         match (self.status, &self.class) {
-            (Some(status), _) => status.to_string(),
+            (Some(status), _) => match &self.code {
+                Some(code) => format!("{status} {code}"),
+                None => status.to_string(),
+            },
             (None, Some(class)) => class.clone(),
             (None, None) => "unknown".to_owned(),
         }

@@ -38,6 +38,8 @@ pub(super) struct Client {
 pub(super) struct Answer {
     /// The status.
     pub(super) status: StatusCode,
+    /// The ticket of an answer that is another API's: the primary's of the route.
+    pub(super) ticket: Option<String>,
     body: Bytes,
 }
 
@@ -78,6 +80,7 @@ struct Problem {
 /// An answer whose body is still to come. The connection ends with it.
 struct Opened {
     status: StatusCode,
+    ticket: Option<String>,
     body: Incoming,
     connection: JoinSet<()>,
 }
@@ -111,9 +114,9 @@ impl Client {
         body: Bytes,
     ) -> Result<Answer, CallError> {
         let opened = self.open(method, path, headers, body).await?;
-        let status = opened.status;
+        let (status, ticket) = (opened.status, opened.ticket.clone());
         let body = self.rest(opened).await?;
-        if status.is_success() { Ok(Answer { status, body }) } else { Err(refused(status, &body)) }
+        if status.is_success() { Ok(Answer { status, ticket, body }) } else { Err(refused(status, &body)) }
     }
 
     /// Begins to listen to a stream of events.
@@ -160,7 +163,8 @@ impl Client {
         // How it ends is told by the exchange that it carries.
         connection.spawn(async move { drop(driver.await) });
         let response = self.within(HEAD_MAX, sender.send_request(request)).await?.map_err(broken)?;
-        Ok(Opened { status: response.status(), body: response.into_body(), connection })
+        let ticket = passed_on(response.headers());
+        Ok(Opened { status: response.status(), ticket, body: response.into_body(), connection })
     }
 
     async fn connect(&self) -> Result<TcpStream, CallError> {
@@ -193,6 +197,13 @@ impl Client {
             }
         })
     }
+}
+
+/// The ticket of a passed-on answer. A 202 of the gateway itself leads to it with `Location` too.
+fn passed_on(headers: &HeaderMap) -> Option<String> {
+    let ticket =
+        headers.get("fanlight-ticket").filter(|path| headers.get(header::LOCATION) != Some(*path))?;
+    Some(ticket.to_str().ok()?.rsplit('/').next()?.to_owned())
 }
 
 impl Answer {

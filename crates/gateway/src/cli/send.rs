@@ -3,7 +3,7 @@
 use super::answers::{Receipt, Ticket};
 use super::client::{Answer, Client, FrontDoor};
 use super::payload::{self, Payload};
-use super::screen::{Cell, HEADING, Table, styled};
+use super::screen::{Cell, HEADING, Table, plain_lines, styled};
 use super::{Misuse, header, ticket};
 use crate::config::pattern::Methods;
 use crate::config::{self, Config, Process};
@@ -100,10 +100,11 @@ impl Send {
         let method = self.method.unwrap_or(method);
         let answer = client.call(method, &path, headers, body.unwrap_or_default()).await?;
         let mut out = anstream::stdout();
-        match (self.json, self.wait) {
-            (true, _) => writeln!(out, "{}", answer.text())?,
-            (false, Some(_)) => write!(out, "{}", waited(&client, &answer)?)?,
-            (false, None) => write!(out, "{}", accepted(&client, &client.read(&answer)?))?,
+        match (self.json, self.wait, &answer.ticket) {
+            (true, ..) => writeln!(out, "{}", answer.text())?,
+            (false, _, Some(ticket)) => write!(out, "{}", passed_on(&client, &answer, ticket))?,
+            (false, Some(_), None) => write!(out, "{}", waited(&client, &answer)?)?,
+            (false, None, None) => write!(out, "{}", accepted(&client, &client.read(&answer)?))?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -116,6 +117,12 @@ fn accepted(client: &Client, receipt: &Receipt) -> String {
         table.row([Cell::text(&format!("  {}", ray.target)), Cell::text(&ray.id)]);
     }
     format!("{table}{}", next(client, &receipt.id))
+}
+
+/// What the route's primary target answered.
+fn passed_on(client: &Client, answer: &Answer, ticket: &str) -> String {
+    let (status, text) = (answer.status, plain_lines(answer.text().trim_end()));
+    format!("{}\n{text}\n{}", styled(HEADING, status), next(client, ticket))
 }
 
 fn waited(client: &Client, answer: &Answer) -> anyhow::Result<String> {

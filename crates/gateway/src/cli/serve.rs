@@ -1,5 +1,6 @@
 //! `fanlight serve`: the product.
 
+use super::load;
 use crate::app::App;
 use crate::app::watcher::FileWatcher;
 use crate::config::{self, LogFormat, LogLevel, Process};
@@ -32,17 +33,9 @@ pub struct Serve {
 
 impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let config = match config::load(&self.config, &Process) {
-            Ok(config) => config,
-            Err(report) => {
-                anstream::eprintln!("{}", report.coloured());
-                return Ok(ExitCode::FAILURE);
-            }
-        };
+        let Some(config) = load::or_report(&self.config) else { return Ok(ExitCode::FAILURE) };
         logs::start(level(config.log.level), format(config.log.format));
-        if !config.warnings.is_empty() {
-            anstream::eprintln!("{}", config.warnings.coloured());
-        }
+        load::report(&config.warnings);
         let grace = config.shutdown_grace;
         let mut signals = Signals::new().context("signals cannot be handled")?;
         let watcher = FileWatcher::new(&self.config);

@@ -1,7 +1,8 @@
-//! `fanlight target`: what the targets do; pause, resume, breaker and probe.
+//! `fanlight target`: what the targets do; pause, resume, breaker and probe; where their settings come from.
 
 use super::answers::{Probe as Sent, Target as Answer, Targets};
 use super::client::AdminDoor;
+use super::explain::Explain;
 use super::screen::{Cell, FAINT, Table, moment, styled};
 use clap::{Args, Subcommand, ValueEnum};
 use contract::Name;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Shows the targets; pauses and resumes them, and says how they are tried again.
+/// Shows the targets; pauses and resumes them, says how they are tried again, and explains their settings.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -29,6 +30,7 @@ enum Action {
     Resume(Resume),
     Breaker(Breaker),
     Probe(Probe),
+    Explain(Explain),
 }
 
 /// Shows every target: whether it is called, what waits for it, and what is dead.
@@ -113,6 +115,7 @@ impl Target {
                 one.run("breaker", &json!({ "state": state.word() })).await?;
             }
             Action::Probe(probe) => probe.run().await?,
+            Action::Explain(explain) => return explain.run(),
         }
         Ok(ExitCode::SUCCESS)
     }

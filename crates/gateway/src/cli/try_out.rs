@@ -2,14 +2,15 @@
 
 use super::payload::{self, Payload};
 use super::screen::{FAINT, HEADING, plain, plain_lines, styled, word};
-use super::{Misuse, header};
-use crate::config::{self, Config, Process, Route};
+use super::{Misuse, header, load};
+use crate::config::{Config, Route};
 use crate::doors::{SystemClock, SystemEntropy};
 use crate::preview::{self, Fate, Preview, Sent};
 use crate::wiring::Wiring;
 use bytes::Bytes;
 use clap::Args;
 use contract::message::Headers;
+use contract::mould::{Response, Responses};
 use contract::{Clock, params};
 use expressions::{Runner, RunnerOptions};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -43,6 +44,9 @@ pub(super) struct Try {
     /// A parameter of the route's path; may be given several times
     #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = param)]
     params: Vec<(String, String)>,
+    /// What a target is taken to answer: a JSON text, or the name of a file; for the targets that read it. Its status is 200. May be given several times
+    #[arg(long = "response", value_name = "TARGET=JSON|FILE", value_parser = response)]
+    responses: Vec<(String, Payload)>,
     /// The configuration file
     #[arg(short, long, default_value = "fanlight.yaml", value_name = "FILE")]
     config: PathBuf,
@@ -56,6 +60,8 @@ pub(super) struct Try {
 enum Unfit {
     #[error("the configuration has no route `{name}`; its routes are: {}", routes.join(", "))]
     Route { name: String, routes: Vec<String> },
+    #[error("the route does not send to `{name}`; it sends to: {}", targets.join(", "))]
+    Target { name: String, targets: Vec<String> },
     #[error("the path of the route, {pattern}, has no parameter `{name}`")]
     Param { name: String, pattern: String },
 }
@@ -65,22 +71,23 @@ fn param(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+fn response(text: &str) -> Result<(String, Payload), String> {
+    let (name, value) = text.split_once('=').ok_or("a response is TARGET=JSON, or TARGET=FILE")?;
+    let payload = value.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
+    Ok((name.to_owned(), payload))
+}
+
 impl Try {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let config = match config::load(&self.config, &Process) {
-            Ok(config) => config,
-            Err(report) => {
-                anstream::eprintln!("{}", report.coloured());
-                return Ok(ExitCode::FAILURE);
-            }
-        };
+        let Some(config) = load::or_report(&self.config) else { return Ok(ExitCode::FAILURE) };
         let route = self.route(&config).map_err(Misuse::new)?;
         let body = self.data.clone().map(|data| file_or(data).read()).transpose()?.unwrap_or_default();
+        let responses = self.responses(route)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let message = preview::message(&route.name, self.kept(&body)?, body, &*clock, &SystemEntropy);
         let options = RunnerOptions { worker: std::env::current_exe().ok(), ..RunnerOptions::default() };
         let wiring = Wiring::new(Runner::new(options, Arc::clone(&clock)), clock);
-        let preview = preview::preview(&wiring, &config, route, message).await?;
+        let preview = preview::preview(&wiring, &config, route, message, &responses).await?;
         let mut out = anstream::stdout();
         if self.json {
             writeln!(out, "{}", in_json(&preview))?;
@@ -101,6 +108,20 @@ impl Try {
             Some((name, _)) => Err(Unfit::Param { name: name.clone(), pattern: route.pattern.to_string() }),
             None => Ok(route),
         }
+    }
+
+    /// As the targets are taken to answer.
+    fn responses(&self, route: &Route) -> anyhow::Result<Responses> {
+        let headers = || Headers::from_pairs([("content-type", b"application/json".as_slice())]);
+        let response = |(name, payload): &(String, Payload)| {
+            let target = route.to.iter().find(|target| target.as_str() == name).ok_or_else(|| {
+                let targets = route.to.iter().map(ToString::to_string).collect();
+                Misuse::new(Unfit::Target { name: name.clone(), targets })
+            })?;
+            let body = file_or(payload.clone()).read()?;
+            Ok((target.clone(), Response { status: 200, headers: headers(), body }))
+        };
+        self.responses.iter().map(response).collect()
     }
 
     /// What the front door would keep of such a request's headers.
@@ -128,8 +149,15 @@ fn file_or(data: Payload) -> Payload {
 fn headers(sent: &Sent) -> impl Iterator<Item = (&str, String)> {
     sent.headers.iter().map(|(name, value)| {
         let text = String::from_utf8_lossy(value.as_bytes());
-        (name.as_str(), if value.is_sensitive() { COVERED.to_owned() } else { text.into_owned() })
+        (name.as_str(), if value.is_sensitive() { covered(&text) } else { text.into_owned() })
     })
+}
+
+/// A secret, behind the word that says of which kind it is.
+fn covered(value: &str) -> String {
+    let known = ["Bearer", "Basic", "AWS4-HMAC-SHA256"];
+    let scheme = value.split_once(' ').map(|(scheme, _)| scheme).filter(|scheme| known.contains(scheme));
+    scheme.map_or_else(|| COVERED.to_owned(), |scheme| format!("{scheme} {COVERED}"))
 }
 
 fn in_json(preview: &Preview) -> Value {
@@ -142,6 +170,7 @@ fn in_json(preview: &Preview) -> Value {
             "body": String::from_utf8_lossy(&sent.body),
         }),
         Fate::Skipped { when } => json!({ "target": name, "skipped": when }),
+        Fate::Unanswered { needs } => json!({ "target": name, "needs": needs }),
         Fate::Dead { why } => json!({ "target": name, "dead": why }),
     };
     json!({ "key": preview.key, "targets": preview.targets.iter().map(target).collect::<Vec<_>>() })
@@ -156,6 +185,16 @@ fn shown(preview: &Preview) -> Result<String, std::fmt::Error> {
         write!(page, "{}  ", styled(HEADING, name))?;
         match fate {
             Fate::Skipped { when } => writeln!(page, "{}: {} says no\n", word("skipped"), plain(when))?,
+            Fate::Unanswered { needs } => {
+                let names: Vec<&str> = needs.iter().map(contract::Name::as_str).collect();
+                let first = names.first().copied().unwrap_or_default();
+                let what = names.join(", ");
+                writeln!(
+                    page,
+                    "{}: reads the answer of {what}; give --response {first}=FILE\n",
+                    word("held")
+                )?;
+            }
             Fate::Dead { why } => writeln!(page, "{}: {}\n", word("dead"), plain(why))?,
             Fate::Sent(sent) => {
                 writeln!(page, "{} {}", sent.method, plain(&sent.url))?;

@@ -1,11 +1,15 @@
 //! From the raw configuration to the valid one: every value is read, every reference checked, every problem reported.
 
+mod address;
+mod answers;
 mod auth;
 mod breaker;
 mod group;
 mod pace;
 mod params;
+mod primary;
 mod reach;
+mod responses;
 mod route;
 mod target;
 mod tls;
@@ -52,7 +56,8 @@ impl Check<'_> {
         let body_max = limits.map_or(limits::BODY_BYTES_DEFAULT, |limits| limits.body);
         let targets = self.targets(raw_targets.as_deref().unwrap_or_default(), &raw.proxy);
         self.undos(raw_targets.as_deref().unwrap_or_default());
-        let routes = self.routes(raw_routes.as_deref(), raw_targets.as_deref(), body_max);
+        let mut routes = self.routes(raw_routes.as_deref(), raw_targets.as_deref(), body_max);
+        self.readers(raw_routes.as_deref().unwrap_or_default(), &mut routes, &targets);
         self.warn_of_params(raw_routes.as_deref().unwrap_or_default(), &routes, &targets);
         // What is missing now has been reported.
         if raw_routes?.len() != routes.len() || raw_targets?.len() != targets.len() {

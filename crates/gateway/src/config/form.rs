@@ -4,6 +4,7 @@ mod jq;
 mod naming;
 mod network;
 mod pace;
+mod preset;
 mod quantity;
 mod request;
 mod secret;
@@ -13,6 +14,7 @@ mod words;
 pub(crate) use super::settings::DedupeBy;
 pub(crate) use network::{Reach, Way};
 pub(crate) use pace::{Calls, Pace};
+pub(crate) use preset::{Behind, Code, Idempotency, Known};
 pub(crate) use quantity::{Count, Factor, Share};
 pub(crate) use request::{Accept, HeaderText, Statuses};
 pub(crate) use secret::{AwsWord, OAuthScope, Plain};
@@ -39,7 +41,7 @@ pub(crate) trait Form: Sized {
 }
 
 /// What to do about a template.
-const SEEN: &str = "a template sees `body`, `headers`, `params`, `message` and `delivery`: {{ body.id }}, {{ headers['x-tenant'] }}";
+pub(crate) const SEEN: &str = "a template sees `body`, `headers`, `params`, `message` and `delivery`: {{ body.id }}, {{ headers['x-tenant'] }}";
 /// Whether a message about a wrong text may show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Quote {

@@ -2,28 +2,27 @@
 
 mod auth;
 mod proxy;
+mod target;
 
 pub(crate) use auth::{ApiKey, Auth, Aws, Basic, OAuth2, Sign};
 pub(crate) use proxy::Proxy;
+pub(crate) use target::{
+    Adaptive, Breaker, Concurrency, ErrorCode, Exponential, Rate, Retry, Target, Timeouts, Tls,
+};
 
 use super::field::{Either, Entries, Field, One, Several, Written};
-use super::form::{
-    Accept, Calls, Count, DedupeBy, Factor, HeaderText, Pace, Reach, Share, Statuses, Url, Way,
-};
+use super::form::{Accept, Count, DedupeBy, Way};
 use super::media::MediaRange;
 use super::settings::{LogFormat, LogLevel, StoreLocation, Switch};
 use super::units::ByteSize;
 use crate::config::event_type::TypePattern;
+use contract::Name;
 use contract::line::Priority;
 use contract::part::Rule;
-use contract::{Name, limits};
-use engine::policy::order::Policy as Order;
 use expressions::Program;
-use http::{HeaderName, Method};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// The configuration of Fanlight.
@@ -52,6 +51,8 @@ pub(crate) struct Config {
     pub routes: Field<Entries<Name, Route>>,
     /// The APIs that messages go to: one entry per target, under a name of your choice.
     pub targets: Field<Entries<Name, Target>>,
+    /// What holds for every target that does not say it itself: its keys but `uses`, `with`, `url`, `path`, `auth` and `undo`. Mappings are taken key by key; a key with nothing behind it (`rate:`) brings back what is built in.
+    pub defaults: Field<Target>,
 }
 
 /// What may be forgotten, and when. What is still to be delivered is never forgotten.
@@ -123,12 +124,27 @@ pub(crate) struct Route {
     pub optional: Field<Several<Name>>,
     /// Which targets wait for which: `{ mailing: crm }` sends to `mailing` once `crm` was delivered. When `crm` fails, `mailing` is skipped, and that counts as failed.
     pub after: Field<Entries<Name, Several<Name>>>,
+    /// The target whose answer the caller gets: a name, or more. It goes first, the others of `to` wait for its success, and when it fails nothing else is sent.
+    pub primary: Field<Either<Name, Primary>>,
     /// A target that is told when everything has ended: it gets the ticket as JSON.
     pub callback: One<Name>,
     /// jq: the order key of a message. To each target, messages with the same key go one after the other, in the order they came.
     pub key: One<Program>,
     /// Which messages are taken for repeats although their callers do not say so.
     pub dedupe: Field<Dedupe>,
+}
+
+/// The target whose answer the caller gets.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["target"]))]
+pub(crate) struct Primary {
+    /// One of `to`.
+    pub target: One<Name>,
+    /// How long the caller waits for the answer, 1s to 60s; then it gets 202 with its ticket.
+    pub wait: One<Duration>,
+    /// `off`: the first failure within `wait` is the caller's answer, and the end. `on`: it is tried again by the target's `retry` while the caller waits, and after.
+    pub retry: One<Switch>,
 }
 
 /// Which messages are taken for repeats: a repeat is answered with the ticket of the first one, and not delivered again. The caller's own `Idempotency-Key`, and `source` and `id` of a CloudEvent, count first.
@@ -139,154 +155,6 @@ pub(crate) struct Dedupe {
     pub by: One<DedupeBy>,
     /// How long the first one counts, at most 24h.
     pub window: One<Duration>,
-}
-
-/// One target: an HTTP API.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["url"]))]
-pub(crate) struct Target {
-    /// Where the API is: `http://` or `https://`, without user name and fragment. Behind the host, `{{ body.id }}` and the like are filled in for each message, percent-encoded.
-    pub url: One<Url>,
-    /// The method of each call.
-    pub method: One<Method>,
-    /// jq: a message goes to this target unless this gives `false`, `null` or nothing; then its delivery is `skipped`.
-    pub when: One<Program>,
-    /// jq: the body that is sent. Without this key the message is sent byte for byte. The expression itself is kept in the store: put secrets into `headers`.
-    pub body: One<Program>,
-    /// The target that undoes what was delivered here, when the message cannot succeed any more. It gets the same message.
-    pub undo: One<Name>,
-    /// Headers of each call, by name. Use `${NAME}` or `${file:PATH}` for secrets, `{{ headers['x-tenant'] }}` and the like for what depends on the message.
-    pub headers: Field<Entries<HeaderName, Written<HeaderText>>>,
-    /// What proves to the API who calls.
-    pub auth: Field<Auth>,
-    /// What lets the API prove that a call comes from here.
-    pub sign: Field<Sign>,
-    /// When and after what to try again.
-    pub retry: Field<Retry>,
-    /// How long a call may take: one duration until status and headers are in, or each part on its own.
-    pub timeout: Field<Either<Duration, Timeouts>>,
-    /// Calls in flight at once: a number, or `adaptive` for as many as the API takes without becoming slow.
-    pub concurrency: Field<Either<Calls, Concurrency>>,
-    /// Calls in a time, such as `100/s`, `300/m` or `5000/h`, retries included. What is more waits in order. Without this key there is no such limit.
-    pub rate: Field<Either<Pace, Rate>>,
-    /// When a target that fails is left alone: `on`, `off`, or each part on its own. It is then tried with one call, and with more as they succeed.
-    pub breaker: Field<Either<Switch, Breaker>>,
-    /// What a failure means for later messages with the same `key`: `block` holds them while it is tried again, `skip` lets them go after its first failure, `park` holds them also when it is dead, until somebody decides.
-    pub order: One<Order>,
-    /// A target that has failed for this long, with nothing that succeeded in between, is disabled until somebody resumes it. Its backlog is kept. Without this key it is tried for ever.
-    pub disable_after: One<Duration>,
-    /// Statuses that mean success, such as `200`, `200-204` or `2xx`.
-    pub success: Field<Several<Statuses>>,
-    /// How the API is recognised, and how it recognises us; only for `https://`.
-    pub tls: Field<Tls>,
-    /// The way to it, instead of the file's `proxy`; `none` is the direct one.
-    pub proxy: Field<Either<Way, Proxy>>,
-    /// Whether the URL may lead to loopback, private and other addresses that are not public: `allow`, `deny`, or a list of the networks that it may lead to. The address that is dialled counts.
-    pub private: Field<Several<Reach>>,
-}
-
-/// When and after what to try again.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Retry {
-    /// The wait before each attempt, the first one included: 1 to 100 attempts.
-    pub schedule: Field<Several<Duration>>,
-    /// Waits that grow, instead of `schedule`. The first attempt is made at once.
-    pub exponential: Field<Exponential>,
-    /// Each wait is longer or shorter by at most this share, by chance.
-    pub jitter: One<Share>,
-    /// Statuses that are tried again although they would not be. Without this key: 404, 408, 409, 425, 429 and all 5xx but 501 and 505.
-    pub on: Field<Several<Statuses>>,
-    /// Statuses that are not tried again although they would be: the delivery is dead at once.
-    pub never: Field<Several<Statuses>>,
-}
-
-/// Waits that grow.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Exponential {
-    /// The wait before the second attempt.
-    pub first: One<Duration>,
-    /// Each wait is this many times the one before.
-    pub factor: One<Factor>,
-    /// The longest wait.
-    pub max: One<Duration>,
-    /// Attempts in all.
-    pub attempts: One<Count<1, { limits::ATTEMPTS_MAX as usize }>>,
-}
-
-/// Calls in flight at once, learned from the answers.
-#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Concurrency {
-    /// Between which bounds.
-    pub adaptive: Field<Adaptive>,
-}
-
-/// The bounds of what is learned.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Adaptive {
-    /// Never fewer.
-    pub min: One<Count<1, { limits::WINDOW_ITEMS_MAX }>>,
-    /// Never more.
-    pub max: One<Count<1, { limits::WINDOW_ITEMS_MAX }>>,
-}
-
-/// Calls in a time.
-#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["limit"]))]
-pub(crate) struct Rate {
-    /// Such as `100/s`, `300/m` or `5000/h`.
-    pub limit: One<Pace>,
-    /// Calls that may go at once after a rest. Without this key as many as `limit` allows in a tenth of a second, at least 1.
-    pub burst: One<Count<1, { limits::RATE_MAX as usize }>>,
-}
-
-/// How long each part of a call may take.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Timeouts {
-    /// Name look-up, TCP and TLS.
-    pub connect: One<Duration>,
-    /// From the begin of the call until status and headers are in.
-    pub total: One<Duration>,
-    /// Between two pieces of the answer's body.
-    pub idle: One<Duration>,
-}
-
-/// When a target that fails is left alone. A failure is a connection that fails, a time-out or a 5xx.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Breaker {
-    /// It opens at this share of failures, if there were `calls` in `window`.
-    pub failures: One<Share>,
-    /// The fewest calls that a share is taken of.
-    pub calls: One<Count<1, 1_000_000>>,
-    /// The time that a share is taken of.
-    pub window: One<Duration>,
-    /// It also opens at so many failures in a row.
-    pub consecutive: One<Count<1, 1_000_000>>,
-    /// How long no call goes; twice as long each time it opens again. A fifth longer or shorter, by chance.
-    pub open: One<Duration>,
-    /// The longest time without a call.
-    pub open_max: One<Duration>,
-    /// Whether targets with the same host and port are left alone together when there is no connection to it.
-    pub host: One<Switch>,
-}
-
-/// How the API is recognised, and how it recognises us.
-#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Tls {
-    /// A file of PEM certificates that are trusted instead of the system's.
-    pub ca: One<PathBuf>,
-    /// A file with our PEM certificate, and those that vouch for it behind it, for an API that asks for one (mTLS). It is shown to the host of `url` only.
-    pub cert: One<PathBuf>,
-    /// A file with the PEM private key of `cert`, without a passphrase.
-    pub key: One<PathBuf>,
 }
 
 impl Default for Config {
@@ -303,6 +171,7 @@ impl Default for Config {
             proxy: Field::Absent,
             routes: Field::Absent,
             targets: Field::Absent,
+            defaults: Field::Absent,
         }
     }
 }
@@ -321,6 +190,12 @@ impl Default for Limits {
             connections: Written::default("10000"),
             memory: Written::default("64MiB"),
         }
+    }
+}
+
+impl Default for Primary {
+    fn default() -> Self {
+        Self { target: Field::Absent, wait: Written::default("30s"), retry: Written::default("off") }
     }
 }
 
@@ -355,84 +230,10 @@ impl Default for Route {
             complete: Written::default("all"),
             optional: Field::Absent,
             after: Field::Absent,
+            primary: Field::Absent,
             callback: Field::Absent,
             key: Field::Absent,
             dedupe: Field::Absent,
         }
-    }
-}
-
-impl Default for Target {
-    fn default() -> Self {
-        Self {
-            url: Field::Absent,
-            method: Written::default("POST"),
-            when: Field::Absent,
-            body: Field::Absent,
-            undo: Field::Absent,
-            headers: Field::Absent,
-            auth: Field::Absent,
-            sign: Field::Absent,
-            retry: Field::Absent,
-            timeout: Field::Good(Either::default("15s")),
-            concurrency: Field::Good(Either::default("64")),
-            rate: Field::Absent,
-            breaker: Field::Good(Either::default("on")),
-            order: Written::default("block"),
-            disable_after: Field::Absent,
-            success: Several::default(&["2xx"]),
-            tls: Field::Absent,
-            proxy: Field::Absent,
-            private: Several::default(&["allow"]),
-        }
-    }
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self {
-            schedule: Several::default(&["0s", "5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"]),
-            exponential: Field::Absent,
-            jitter: Written::default("20%"),
-            on: Field::Absent,
-            never: Field::Absent,
-        }
-    }
-}
-
-impl Default for Breaker {
-    fn default() -> Self {
-        Self {
-            failures: Written::default("50%"),
-            calls: Written::default("20"),
-            window: Written::default("30s"),
-            consecutive: Written::default("10"),
-            open: Written::default("30s"),
-            open_max: Written::default("10m"),
-            host: Written::default("on"),
-        }
-    }
-}
-
-impl Default for Adaptive {
-    fn default() -> Self {
-        Self { min: Written::default("1"), max: Written::default("256") }
-    }
-}
-
-impl Default for Exponential {
-    fn default() -> Self {
-        Self {
-            first: Written::default("5s"),
-            factor: Written::default("2"),
-            max: Written::default("1h"),
-            attempts: Written::default("10"),
-        }
-    }
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self { connect: Written::default("5s"), total: Written::default("15s"), idle: Written::default("5s") }
     }
 }

@@ -3,6 +3,7 @@
 use super::raw;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json};
+use std::collections::HashMap;
 
 /// The JSON Schema of a configuration file, for editors.
 #[must_use]
@@ -34,8 +35,9 @@ pub fn reference() -> String {
     let schema = schema();
     let mut page = String::from(INTRODUCTION);
     let mut sections = vec![(String::new(), &schema)];
+    let mut described = Described::new();
     while let Some((path, section)) = sections.pop() {
-        let (text, inner) = describe(&schema, &path, section);
+        let (text, inner) = describe(&schema, &path, section, &mut described);
         page.push_str(&text);
         // The last one is taken first: the page follows the order of the keys, depth first.
         sections.extend(inner.into_iter().rev());
@@ -55,8 +57,16 @@ One YAML file (JSON is YAML). This page is generated from the program: `fanlight
 - A list of one may be written as the value alone.
 ";
 
-/// One section, and the sections below it.
-fn describe<'s>(root: &'s Json, path: &str, section: &'s Json) -> (String, Vec<(String, &'s Json)>) {
+/// Sections that have a place on the page, by what they describe: what stands at two places is described once.
+type Described = HashMap<*const Json, String>;
+
+/// One section, and the sections below it that are new.
+fn describe<'s>(
+    root: &'s Json,
+    path: &str,
+    section: &'s Json,
+    described: &mut Described,
+) -> (String, Vec<(String, &'s Json)>) {
     let mut inner = Vec::new();
     let mut rows = String::new();
     let required: Vec<&str> = section
@@ -79,12 +89,15 @@ fn describe<'s>(root: &'s Json, path: &str, section: &'s Json) -> (String, Vec<(
             None => String::new(),
         };
         let meaning = text(property, "description").replace('|', "\\|").replace('\n', " ");
-        let see = below
-            .as_ref()
-            .map(|(path, _)| format!(" See [`{path}`](#{}).", anchor(path)))
-            .unwrap_or_default();
+        let mut see = String::new();
+        if let Some((path, schema)) = below {
+            let place = described.entry(schema).or_insert_with(|| {
+                inner.push((path.clone(), schema));
+                path
+            });
+            see = format!(" See [`{place}`](#{}).", anchor(place));
+        }
         rows.push_str(&format!("| `{key}` | {kind} | {default} | {meaning}{see} |\n"));
-        inner.extend(below);
     }
     let title = if path.is_empty() { "The whole file".to_owned() } else { format!("`{path}`") };
     let meaning = if path.is_empty() { "" } else { text(section, "description") };
@@ -95,7 +108,7 @@ fn describe<'s>(root: &'s Json, path: &str, section: &'s Json) -> (String, Vec<(
 }
 
 /// The mapping with keys of its own that a property leads to, and the step to it.
-fn below<'s>(root: &'s Json, property: &'s Json) -> Option<(&'static str, &'s Json)> {
+pub(super) fn below<'s>(root: &'s Json, property: &'s Json) -> Option<(&'static str, &'s Json)> {
     if let Some(reference) = property.get("$ref").and_then(Json::as_str) {
         let found = root.pointer(reference.strip_prefix('#')?)?;
         return Some(("", found));
@@ -119,7 +132,7 @@ fn text<'s>(schema: &'s Json, key: &str) -> &'s str {
     schema.as_object().and_then(|members: &Map<_, _>| members.get(key)?.as_str()).unwrap_or_default()
 }
 
-fn plain(value: &Json) -> String {
+pub(super) fn plain(value: &Json) -> String {
     match value {
         Json::String(text) => text.clone(),
         Json::Array(items) => format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(", ")),

@@ -105,7 +105,12 @@ impl Report {
     /// The line and column (both from 1, columns in characters) where a problem begins.
     #[must_use]
     pub fn position(&self, problem: &Problem) -> Option<(usize, usize)> {
-        let before = self.text.get(..problem.at.as_ref()?.start)?;
+        self.place(problem.at.as_ref()?.start)
+    }
+
+    /// The line and column of a byte.
+    pub(crate) fn place(&self, at: usize) -> Option<(usize, usize)> {
+        let before = self.text.get(..at)?;
         let line = before.matches('\n').count() + 1;
         let column =
             before.rsplit('\n').next().unwrap_or(before).trim_start_matches('\u{feff}').chars().count() + 1;

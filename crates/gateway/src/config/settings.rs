@@ -5,15 +5,17 @@ use super::pattern::{Methods, Pattern, Routes};
 use super::report::Report;
 use crate::config::event_type::TypePattern;
 use bytes::Bytes;
+use connectors::http::code::Codes;
+use connectors::http::form::Encoding;
 use connectors::http::guard::Cidr;
 use connectors::http::sign::key::Key;
 use connectors::http::{Auth, Identity, Proxy};
 use contract::Name;
 use contract::line::Priority;
-use contract::part::{Part, Rule};
+use contract::part::{self, Part, Rule};
 use contract::store::Retention;
 use engine::policy::{breaker, concurrency, order, rate, retry, statuses::Statuses};
-use expressions::{Program, Template};
+use expressions::{Blueprint, Program, Template};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::fmt;
 use std::net::SocketAddr;
@@ -121,6 +123,8 @@ pub struct Route {
     pub parts: Vec<Part>,
     /// When a message has succeeded.
     pub rule: Rule,
+    /// Whose answer the caller gets.
+    pub primary: Option<Primary>,
     /// Who is told when everything has ended.
     pub callback: Option<Name>,
     /// Bytes of a message's body.
@@ -137,6 +141,26 @@ pub struct Route {
     pub key: Option<Program>,
     /// What is taken for a repeat; none: only what its caller says is one.
     pub dedupe: Option<Dedupe>,
+}
+
+/// The target whose answer the caller gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Primary {
+    /// Its place in [`Route::to`].
+    pub ordinal: u16,
+    /// How long the caller waits for it.
+    pub wait: Duration,
+    /// What becomes of a failure while the caller waits.
+    pub failure: Failure,
+}
+
+/// What becomes of a failure while the caller waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It is the caller's answer.
+    IsTold,
+    /// It is tried again by the target's schedule.
+    IsTriedAgain,
 }
 
 /// Which messages are taken for repeats.
@@ -174,6 +198,12 @@ pub struct Target {
     pub when: Option<Program>,
     /// How the body is made; none: byte for byte.
     pub body: Option<Program>,
+    /// How the body is sent.
+    pub encoding: Encoding,
+    /// The header that carries the idempotency key; none: no header does.
+    pub idempotency: Option<HeaderName>,
+    /// Where it names its errors, and what they mean.
+    pub codes: Codes,
     /// Who undoes what was delivered here.
     pub undo: Option<Name>,
     /// Headers of each call. Values that came from outside, and credentials, are marked sensitive: they print as `Sensitive`.
@@ -250,6 +280,31 @@ impl fmt::Debug for Target {
             .field("url", url)
             .field("headers", headers)
             .finish_non_exhaustive()
+    }
+}
+
+impl Route {
+    /// The name of the target whose answer the caller gets.
+    #[must_use]
+    pub fn primary_target(&self) -> Option<&Name> {
+        self.to.get(usize::from(self.primary.as_ref()?.ordinal))
+    }
+
+    /// The places of all that one of [`Self::to`] waits for, directly or through others.
+    #[must_use]
+    pub fn before(&self, index: usize) -> Vec<usize> {
+        let parts: Vec<&Part> = self.parts.iter().collect();
+        let ordinal = u16::try_from(index).unwrap_or(u16::MAX);
+        part::before(&parts, ordinal).into_iter().map(usize::from).collect()
+    }
+}
+
+impl Target {
+    /// What a message is made into for it.
+    #[must_use]
+    pub fn blueprint(&self) -> Blueprint {
+        let headers = self.made.iter().map(|(name, template)| (name.as_str().to_owned(), template.clone()));
+        Blueprint { body: self.body.clone(), path: self.path.clone(), headers: headers.collect() }
     }
 }
 

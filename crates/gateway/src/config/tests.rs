@@ -1,6 +1,7 @@
 //! Whole configurations: what is read from good ones, and what people are told about wrong ones.
 
 mod good;
+mod layers;
 mod properties;
 mod wrong;
 

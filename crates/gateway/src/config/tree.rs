@@ -1,6 +1,9 @@
 //! A YAML text as a tree of values that know their place, before anything is expected of it.
 
+mod layers;
 mod resolve;
+
+pub(crate) use layers::{ALTERNATIVES, SHORT};
 
 use super::interpolate::Origin;
 use super::yaml::{self, NotYaml, Yaml, bytes};
@@ -35,6 +38,26 @@ struct Node {
     at: Range<usize>,
     parent: Option<Place>,
     step: Step,
+    stem: Stem,
+}
+
+/// Where a value was written.
+enum Stem {
+    /// In the file.
+    File,
+    /// In a preset; its bytes are those of the `uses` that names it.
+    Preset {
+        /// As it may be shown.
+        shown: String,
+    },
+}
+
+/// The text that values are taken from.
+#[derive(Clone)]
+struct Source<'s> {
+    text: &'s str,
+    /// Of a preset: the bytes of the `uses` that names it.
+    uses: Option<Range<usize>>,
 }
 
 /// The way from a parent to a value.
@@ -76,7 +99,7 @@ impl Tree {
     pub(crate) fn read(text: &str) -> Result<Self, NotYaml> {
         let yaml = yaml::read(text)?;
         let mut tree = Self { text: text.to_owned(), nodes: Vec::new() };
-        tree.add(yaml, None, Step::Root);
+        tree.add(yaml, &Source { text, uses: None }, None, Step::Root);
         Ok(tree)
     }
 
@@ -111,7 +134,41 @@ impl Tree {
 
     /// The text as it stands in the file, with quotes and references.
     pub(crate) fn written(&self, place: Place) -> &str {
-        self.text.get(self.at(place)).unwrap_or_default()
+        match self.node(place).map(|node| &node.stem) {
+            Some(Stem::Preset { shown }) => shown,
+            Some(Stem::File) | None => self.text.get(self.at(place)).unwrap_or_default(),
+        }
+    }
+
+    /// The text as people may see it: references to what came from outside stand there instead of what they gave.
+    pub(crate) fn shown(&self, place: Place) -> &str {
+        match self.scalar(place) {
+            Some(Scalar { text, origin: Origin::Written, .. }) => text,
+            Some(_) | None => self.written(place).trim_matches(['"', '\'']),
+        }
+    }
+
+    /// Whether it stands in the file's `defaults`.
+    pub(crate) fn is_default(&self, place: Place) -> bool {
+        !self.is_preset(place) && self.path(place).starts_with("defaults.")
+    }
+
+    /// Whether it stands in a preset.
+    pub(crate) fn is_preset(&self, place: Place) -> bool {
+        self.node(place).is_some_and(|node| matches!(node.stem, Stem::Preset { .. }))
+    }
+
+    /// The entry of a mapping.
+    pub(crate) fn entry(&self, map: Place, name: &str) -> Option<(Place, Place)> {
+        self.entries(map).iter().find(|(key, _)| self.key(*key) == Some(name)).copied()
+    }
+
+    /// The entries of a mapping; of anything else, none.
+    pub(crate) fn entries(&self, map: Place) -> &[(Place, Place)] {
+        match self.value(map) {
+            Value::Map(entries) => entries,
+            Value::Null | Value::Scalar(_) | Value::Key(_) | Value::List(_) | Value::Broken => &[],
+        }
     }
 
     /// The path of a place, such as `routes.signup.to[1]`.
@@ -133,6 +190,9 @@ impl Tree {
     /// The bytes of a part of a scalar's text, if that part stands in the file as it is; else those of the whole scalar.
     pub(crate) fn part(&self, place: Place, part: Range<usize>) -> Range<usize> {
         let whole = self.at(place);
+        if self.is_preset(place) {
+            return whole;
+        }
         let found = self.scalar(place).and_then(|scalar| locate(self.written(place), &scalar.text, part));
         found.map_or(whole.clone(), |part| whole.start + part.start..whole.start + part.end)
     }
@@ -141,45 +201,73 @@ impl Tree {
         self.nodes.get(place.0 as usize)
     }
 
-    fn add(&mut self, yaml: Spanned<Yaml>, parent: Option<Place>, step: Step) -> Place {
-        let at = bytes(&yaml.defined, &self.text);
+    fn add(&mut self, yaml: Spanned<Yaml>, from: &Source<'_>, parent: Option<Place>, step: Step) -> Place {
+        let at = bytes(&yaml.defined, from.text);
+        let written = || from.text.get(at.clone()).unwrap_or_default().to_owned();
         // Parents stand before their children, so that a place is known before what is below it.
-        let place = Place(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
-        self.nodes.push(Node { value: Value::Null, at, parent, step });
+        let place = self.push(Value::Null, from, at.clone(), parent, step);
         let value = match yaml.value {
             Yaml::Null => Value::Null,
-            Yaml::Bool => Value::plain(self.written(place).to_owned(), "true or false"),
-            Yaml::Number => Value::plain(self.written(place).to_owned(), "a number"),
+            Yaml::Bool => Value::plain(written(), "true or false"),
+            Yaml::Number => Value::plain(written(), "a number"),
             Yaml::Text(text) => Value::plain(text, "a text"),
             Yaml::List(items) => {
                 let items = items.into_iter().enumerate();
-                Value::List(
-                    items.map(|(index, item)| self.add(item, Some(place), Step::Item(index))).collect(),
-                )
+                let add = |(index, item)| self.add(item, from, Some(place), Step::Item(index));
+                Value::List(items.map(add).collect())
             }
             Yaml::Map(entries) => {
                 let entries = entries.into_iter();
-                Value::Map(entries.map(|(key, value)| self.add_entry(key, value, place)).collect())
+                Value::Map(entries.map(|(key, value)| self.add_entry(key, value, from, place)).collect())
             }
         };
-        if let Some(node) = self.nodes.get_mut(place.0 as usize) {
-            node.value = value;
-        }
+        self.set(place, value);
         place
     }
 
-    fn add_entry(&mut self, key: Spanned<Yaml>, value: Spanned<Yaml>, map: Place) -> (Place, Place) {
-        let at = bytes(&key.defined, &self.text);
+    fn add_entry(
+        &mut self,
+        key: Spanned<Yaml>,
+        value: Spanned<Yaml>,
+        from: &Source<'_>,
+        map: Place,
+    ) -> (Place, Place) {
+        let at = bytes(&key.defined, from.text);
         let name = match key.value {
             Yaml::Text(text) => text,
             Yaml::Null | Yaml::Bool | Yaml::Number | Yaml::List(_) | Yaml::Map(_) => {
-                self.text.get(at.clone()).unwrap_or_default().to_owned()
+                from.text.get(at.clone()).unwrap_or_default().to_owned()
             }
         };
-        let place = Place(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
         let step = Step::Key(name.clone());
-        self.nodes.push(Node { value: Value::Key(name.clone()), at, parent: Some(map), step });
-        (place, self.add(value, Some(map), Step::Key(name)))
+        let place = self.push(Value::Key(name.clone()), from, at, Some(map), step);
+        (place, self.add(value, from, Some(map), Step::Key(name)))
+    }
+
+    fn push(
+        &mut self,
+        value: Value,
+        from: &Source<'_>,
+        at: Range<usize>,
+        parent: Option<Place>,
+        step: Step,
+    ) -> Place {
+        let place = Place(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
+        let (at, stem) = match &from.uses {
+            None => (at, Stem::File),
+            Some(uses) => {
+                let shown = from.text.get(at).unwrap_or_default().to_owned();
+                (uses.clone(), Stem::Preset { shown })
+            }
+        };
+        self.nodes.push(Node { value, at, parent, step, stem });
+        place
+    }
+
+    fn set(&mut self, place: Place, value: Value) {
+        if let Some(node) = self.nodes.get_mut(place.0 as usize) {
+            node.value = value;
+        }
     }
 }
 

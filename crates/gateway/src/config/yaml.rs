@@ -1,6 +1,6 @@
 //! A YAML text as values that know their bytes, or what keeps it from being YAML.
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Error, Location, NonFiniteFloatPolicy, Spanned};
 use std::fmt;
@@ -12,6 +12,7 @@ const DEPTH_MAX: usize = 32;
 const VALUES_MAX: usize = 100_000;
 
 /// A YAML value with the places of what is inside it.
+#[derive(Clone)]
 pub(crate) enum Yaml {
     Null,
     Bool,
@@ -30,6 +31,11 @@ pub(crate) struct NotYaml {
 
 /// Reads a text that holds one document.
 pub(crate) fn read(text: &str) -> Result<Spanned<Yaml>, NotYaml> {
+    read_as(text).map_err(|error| NotYaml::new(text, &error))
+}
+
+/// The same, as something that is made of it.
+pub(super) fn read_as<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_depth: DEPTH_MAX, max_nodes: VALUES_MAX },
         // Repeated keys are all handed over, so that all of them can be reported.
@@ -39,7 +45,7 @@ pub(crate) fn read(text: &str) -> Result<Spanned<Yaml>, NotYaml> {
         with_snippet: false,
         emit_comments: false,
     };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| NotYaml::new(text, &error))
+    serde_saphyr::from_str_with_options(text, options)
 }
 
 /// The bytes that a location covers.

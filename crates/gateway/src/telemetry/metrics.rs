@@ -373,6 +373,7 @@ fn refusal(why: Refusal) -> &'static str {
         Refusal::NoWorker => "no_worker",
         Refusal::Full => "full",
         Refusal::Conflict => "conflict",
+        Refusal::NeverSent => "never_sent",
         Refusal::Unavailable => "unavailable",
     }
 }

@@ -1,6 +1,6 @@
 //! The live tail: one JSON line per attempt, for whoever listens now. Costs nothing while nobody does.
 
-use crate::api::view::{AttemptView, reason};
+use crate::api::view::{AttemptView, Nobody, reason};
 use contract::delivery::Standing;
 use contract::{DeliveryId, MessageId, Name};
 use engine::happened::{Happened, Listener};
@@ -53,7 +53,7 @@ impl Listener for Tail {
             target,
             outcome: outcome(*standing),
             reason: reason(*standing, None),
-            attempt: AttemptView::new(attempt),
+            attempt: AttemptView::new(attempt, target, &Nobody),
         };
         if let Ok(json) = serde_json::to_string(&line) {
             // Nobody listening any more is no fault.

@@ -89,3 +89,25 @@ async fn the_list_of_targets_shows_what_each_may_have_in_flight() {
     );
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_gets_its_first_ticket_although_its_deadline_has_passed_since() {
+    let world = World::start().await;
+    let until = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(300);
+    let headers = |key: &str| format!("idempotency-key: {key}\r\nfanlight-deadline: {until}\r\n");
+    let first = answer(world.front_url(), "POST", "/signup", &headers("k"), "{}").await;
+    assert!(first.starts_with("HTTP/1.1 202 "), "{first}");
+    let receipt = |answer: &str| answer.rsplit("\r\n\r\n").next().map(str::to_owned);
+    loop {
+        let passed = jiff::Timestamp::now() > until;
+        let again = answer(world.front_url(), "POST", "/signup", &headers("k"), "{}").await;
+        assert!(again.starts_with("HTTP/1.1 202 "), "{again}");
+        assert_eq!(receipt(&again), receipt(&first));
+        if passed {
+            break;
+        }
+    }
+    let other = answer(world.front_url(), "POST", "/signup", &headers("other"), "{}").await;
+    assert!(other.starts_with("HTTP/1.1 400 ") && other.contains("no attempt would ever be made"), "{other}");
+    world.stop().await;
+}

@@ -85,6 +85,11 @@ impl State {
                 }
                 (entry.run, entry.attempts, entry.orphaned) = (entry.run + 1, 0, 0);
                 entry.key_fate = KeyFate::Kept;
+                if entry.start.part.duty == Duty::Callback {
+                    // It was written for the run before.
+                    (entry.revision, entry.edit) = (0, None);
+                    entry.edits.clear();
+                }
             });
         }
     }

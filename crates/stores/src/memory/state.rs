@@ -6,7 +6,7 @@ use contract::order::KeyFate;
 use contract::part::{Duty, Rule};
 use contract::query::{Edit, Edited};
 use contract::store::{
-    Accept, Accepted, Ask, Backlog, Claimed, Expired, Fault, Lease, Moved, Position, Scope, Session, Settled,
+    Accept, Accepted, Ask, Claimed, Expired, Fault, Lease, Moved, Position, Scope, Session, Settled,
     Settlement, Start, Versioned,
 };
 use contract::{DeliveryId, Message, MessageId, Name, Timestamp, limits};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// A delivery's place: its message's position and its ordinal.
 pub(super) type Spot = (u64, u16);
-type Lane = (Name, Name);
+pub(super) type Lane = (Name, Name);
 pub(super) type Key = (Name, Name, Arc<str>);
 type OnceKey = (Name, Name, String, String);
 
@@ -113,6 +113,9 @@ impl State {
             let same = Accepted::Same { id: kept.message.id, first: kept.message.first, targets };
             return if first == fingerprint { same } else { Accepted::Conflict };
         }
+        if message.deadline.is_some_and(|deadline| deadline <= message.received) {
+            return Accepted::NeverSent;
+        }
         if self.crowded {
             return Accepted::Full;
         }
@@ -194,6 +197,7 @@ impl State {
             revision: entry.revision,
             suspect: entry.suspect,
             duty: entry.start.part.duty,
+            audience: entry.start.part.audience,
             priority: entry.start.priority,
         };
         let message = Arc::clone(&kept.message);
@@ -227,6 +231,7 @@ impl State {
         self.regroup(spot.0, wall);
         let freed = held && !self.entry(spot).is_some_and(Entry::holds_key);
         match () {
+            () if outdated => Settled::TakenBack,
             () if ends => Settled::Cancelled,
             () if freed => Settled::Freed,
             () if self.entry(spot).is_some_and(Entry::is_parked) => Settled::Parked,
@@ -264,43 +269,6 @@ impl State {
             delivery: message.first.at(spot.1),
             standing: self.entry(spot)?.standing,
         })
-    }
-
-    pub(super) fn backlog(&self) -> Vec<Backlog> {
-        let mut lanes: BTreeMap<Lane, Backlog> = BTreeMap::new();
-        for kept in self.messages.values() {
-            for entry in &kept.entries {
-                let (tenant, target) = (kept.message.tenant.clone(), entry.start.target.clone());
-                let none = Backlog {
-                    tenant: tenant.clone(),
-                    target: target.clone(),
-                    waiting: 0,
-                    oldest_due: None,
-                    dead: 0,
-                    parked: 0,
-                };
-                match entry.standing {
-                    Standing::Due(at) => {
-                        let lane = lanes.entry((tenant, target)).or_insert(none);
-                        lane.waiting += 1;
-                        lane.oldest_due = lane.oldest_due.into_iter().chain([at]).min();
-                    }
-                    Standing::Dead(_) => {
-                        let lane = lanes.entry((tenant, target)).or_insert(none);
-                        lane.dead += 1;
-                        lane.parked += u64::from(entry.is_parked());
-                    }
-                    Standing::Leased
-                    | Standing::Delivered
-                    | Standing::Cancelled
-                    | Standing::Expired
-                    | Standing::Skipped
-                    | Standing::Waiting
-                    | Standing::Unmet => {}
-                }
-            }
-        }
-        lanes.into_values().collect()
     }
 
     pub(super) fn entry(&self, spot: Spot) -> Option<&Entry> {

@@ -49,6 +49,9 @@ impl Batch<'_> {
                 Ok(Accepted::Conflict)
             };
         }
+        if message.deadline.is_some_and(|deadline| deadline <= message.received) {
+            return Ok(Accepted::NeverSent);
+        }
         if self.admission == Admission::Closed {
             return Ok(Accepted::Full);
         }
@@ -242,8 +245,10 @@ fn holds(start: &Start) -> bool {
     match start.standing {
         Standing::Dead(_) => start.key_fate == KeyFate::Kept,
         Standing::Leased | Standing::Due(_) | Standing::Waiting => true,
-        Standing::Delivered | Standing::Cancelled | Standing::Expired | Standing::Skipped | Standing::Unmet => {
-            false
-        }
+        Standing::Delivered
+        | Standing::Cancelled
+        | Standing::Expired
+        | Standing::Skipped
+        | Standing::Unmet => false,
     }
 }

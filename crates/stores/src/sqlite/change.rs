@@ -116,6 +116,15 @@ impl<'a> Batch<'a> {
         self.update(slice, before, &after)
     }
 
+    pub(super) fn forget_edits(&self, slice: &Slice, row: &mut Row) -> Result<()> {
+        if row.revision > 0 {
+            let mut forget = slice.file.prepare_cached("DELETE FROM edit WHERE spot = ?1")?;
+            forget.execute([slice.local(row.spot)])?;
+            row.revision = 0;
+        }
+        Ok(())
+    }
+
     fn revive(&mut self, slice: &Slice, head: &Head, before: &Row, at: Timestamp) -> Result<()> {
         let beginning = head.beginnings.get(usize::from(before.spot.ordinal()));
         let key = beginning.and_then(|one| one.key.as_ref()).map(|key| key.0.to_string());

@@ -9,7 +9,7 @@ use super::slice::{Row, micros, row, time};
 use super::trouble::{Result, Trouble};
 use contract::delivery::{Death, Delivery, Standing};
 use contract::line::{Line, Lines, Turn};
-use contract::part::Duty;
+use contract::part::{Audience, Duty};
 use contract::store::{Ask, Backlog, Claimed, Lease, Position, Session};
 use contract::{Message, Timestamp};
 use rusqlite::{OptionalExtension, params};
@@ -98,6 +98,7 @@ impl Batch<'_> {
             target,
             shape: beginning.and_then(|one| one.shape),
             duty: beginning.map_or(Duty::default(), |one| one.part.duty),
+            audience: beginning.map_or(Audience::default(), |one| one.part.audience),
             attempts: before.attempts,
             run: before.run,
             revision: before.revision,

@@ -94,11 +94,14 @@ mod tests {
         assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
         assert_eq!(Code::from_number(10), None);
         let deaths: Vec<u8> = Death::ALL.into_iter().map(|death| death as u8).collect();
-        assert_eq!(deaths, [1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(deaths, [1, 2, 3, 4, 5, 6, 7, 8]);
         let words: Vec<&str> = Death::ALL.into_iter().map(Death::word).collect();
-        assert_eq!(words, ["exhausted", "refused", "gone", "config", "poison", "corrupt", "aborted"]);
+        assert_eq!(
+            words,
+            ["exhausted", "refused", "gone", "config", "poison", "corrupt", "aborted", "unreadable"]
+        );
         let classes: Vec<u8> = ErrorClass::ALL.into_iter().map(|class| class as u8).collect();
-        assert_eq!(classes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]);
+        assert_eq!(classes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]);
         let ends = [CaptureEnd::Complete, CaptureEnd::Truncated, CaptureEnd::TimedOut, CaptureEnd::Broken];
         assert_eq!(ends.map(|end| end as u8), [0, 1, 2, 3]);
     }

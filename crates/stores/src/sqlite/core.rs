@@ -131,9 +131,15 @@ impl Core {
                 rest = later;
             }
         }
-        self.checkpoint();
         self.tell_readiness();
         answers
+    }
+
+    /// Copies what has grown too long a log into its file. To be called after the answers of [`Core::apply`] were handed on: nobody
+    /// waits for it.
+    pub fn tidy_up(&mut self) {
+        self.checkpoint();
+        self.tell_readiness();
     }
 
     /// Whether a message could be kept now.

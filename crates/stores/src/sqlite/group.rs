@@ -97,9 +97,13 @@ impl<'a> Batch<'a> {
             // A callback in flight tells of the run before: it waits when it has come back.
             let ending = before.code == Code::Leased;
             let mut after = Row { run: before.run + 1, attempts: 0, orphaned: 0, ending, ..before.clone() };
+            let beginning = head.beginnings.get(ordinal);
+            if beginning.is_some_and(|one| one.part.duty == Duty::Callback) {
+                // An edit was written for the run before.
+                self.forget_edits(slice, &mut after)?;
+            }
             if !ending {
                 self.stand(slice, &mut after, Standing::Waiting)?;
-                let beginning = head.beginnings.get(ordinal);
                 after.key = beginning.and_then(|one| Some(one.key.as_ref()?.0.to_string()));
             }
             self.update(slice, before, &after)?;

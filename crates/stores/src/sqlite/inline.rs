@@ -31,7 +31,11 @@ impl Inline {
 
 impl Desk for Locked {
     async fn work(&self, work: Work) -> Answered {
-        self.with(|core| core.apply(&[work]).pop().unwrap_or(Err(Fault::Closed)))
+        self.with(|core| {
+            let answer = core.apply(&[work]).pop().unwrap_or(Err(Fault::Closed));
+            core.tidy_up();
+            answer
+        })
     }
 
     async fn query(&self, query: Query) -> Answered {

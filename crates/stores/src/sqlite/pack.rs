@@ -6,7 +6,8 @@ use contract::delivery::{
     Attempt, AttemptResult, Capture, CaptureEnd, ErrorClass, ShapeId, Suspicion, Timings,
 };
 use contract::limits;
-use contract::part::{Duty, Part, Rule};
+use contract::message::Headers;
+use contract::part::{Audience, Caller, Duty, Part, Reads, Rule};
 use contract::store::OrderKey;
 use std::time::Duration;
 
@@ -21,11 +22,14 @@ const REQUIRED: u8 = 0;
 const OPTIONAL: u8 = 1;
 const UNDO: u8 = 2;
 const CALLBACK: u8 = 3;
+const HAS_AUDIENCE: u8 = 8;
+const CALLER_WAITS: u8 = 128;
 const SUSPECT: u8 = 1;
 const HAS_NEXT: u8 = 2;
 const ANSWERED: u8 = 4;
 const HAS_CLASS: u8 = 8;
 const HAS_TYPE: u8 = 16;
+const HAS_HEADERS: u8 = 32;
 
 /// How one delivery of a message began: kept with the message, never changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,14 +87,18 @@ pub(super) fn pack_beginnings(beginnings: &Beginnings, into: &mut Vec<u8>) {
 }
 
 fn pack_part(part: &Part, into: &mut Vec<u8>) {
+    let audience = if part.audience.is_there() { HAS_AUDIENCE } else { 0 };
     match part.duty {
-        Duty::Required => into.push(REQUIRED),
-        Duty::Optional => into.push(OPTIONAL),
+        Duty::Required => into.push(REQUIRED | audience),
+        Duty::Optional => into.push(OPTIONAL | audience),
         Duty::Undo(of) => {
-            into.push(UNDO);
+            into.push(UNDO | audience);
             put(into, u64::from(of));
         }
-        Duty::Callback => into.push(CALLBACK),
+        Duty::Callback => into.push(CALLBACK | audience),
+    }
+    if part.audience.is_there() {
+        pack_audience(part.audience, into);
     }
     put(into, part.after.len() as u64);
     for before in &part.after {
@@ -98,18 +106,34 @@ fn pack_part(part: &Part, into: &mut Vec<u8>) {
     }
 }
 
+fn pack_audience(audience: Audience, into: &mut Vec<u8>) {
+    match audience.caller {
+        Caller::Away => into.push(audience.others as u8),
+        Caller::Waits { seconds } => into.extend([audience.others as u8 | CALLER_WAITS, seconds]),
+    }
+}
+
+fn unpack_audience(from: &mut Reader<'_>) -> Option<Audience> {
+    let code = from.byte()?;
+    let caller =
+        if code & CALLER_WAITS == 0 { Caller::Away } else { Caller::Waits { seconds: from.byte()? } };
+    Some(Audience { others: Reads::from_code(code & !CALLER_WAITS)?, caller })
+}
+
 fn unpack_part(from: &mut Reader<'_>) -> Option<Part> {
-    let duty = match from.byte()? {
+    let code = from.byte()?;
+    let duty = match code & !HAS_AUDIENCE {
         REQUIRED => Duty::Required,
         OPTIONAL => Duty::Optional,
         UNDO => Duty::Undo(u16::try_from(from.number()?).ok()?),
         CALLBACK => Duty::Callback,
         _ => return None,
     };
+    let audience = if code & HAS_AUDIENCE == 0 { Audience::default() } else { unpack_audience(from)? };
     let count = from.number()?;
     // Damaged bytes must not ask for memory.
     let after = (0..count.min(limits::FAN_OUT_MAX as u64)).map(|_| u16::try_from(from.number()?).ok());
-    Some(Part { duty, after: after.collect::<Option<_>>()? })
+    Some(Part { duty, after: after.collect::<Option<_>>()?, audience })
 }
 
 /// None when the bytes are damaged or of a newer version.
@@ -154,6 +178,9 @@ pub(super) fn pack_attempt(attempt: &Attempt, into: &mut Vec<u8>) {
         if capture.content_type.is_some() {
             flags |= HAS_TYPE;
         }
+        if !capture.headers.block().is_empty() {
+            flags |= HAS_HEADERS;
+        }
     }
     into.push(flags);
     put(into, u64::from(attempt.number));
@@ -174,6 +201,9 @@ pub(super) fn pack_attempt(attempt: &Attempt, into: &mut Vec<u8>) {
             }
             if let Some(content_type) = &capture.content_type {
                 put_text(into, content_type.as_bytes());
+            }
+            if !capture.headers.block().is_empty() {
+                put_text(into, capture.headers.block());
             }
             into.push(capture.end as u8);
             into.extend_from_slice(&capture.body);
@@ -212,8 +242,14 @@ pub(super) fn unpack_attempt(packed: &[u8]) -> Option<Attempt> {
         let status = u16::try_from(from.number()?).ok()?;
         let class = if flags & HAS_CLASS == 0 { None } else { Some(ErrorClass::from_code(from.byte()?)?) };
         let content_type = if flags & HAS_TYPE == 0 { None } else { Some(from.text()?.to_owned()) };
+        let headers = if flags & HAS_HEADERS == 0 {
+            Headers::default()
+        } else {
+            let length = usize::try_from(from.number()?).ok()?;
+            Headers::from_block(Bytes::copy_from_slice(from.bytes(length)?))
+        };
         let end = CaptureEnd::from_code(from.byte()?)?;
-        let capture = Capture { content_type, body: Bytes::copy_from_slice(from.0), end };
+        let capture = Capture { content_type, headers, body: Bytes::copy_from_slice(from.0), end };
         AttemptResult::Answered { status, class, capture }
     };
     let suspect = if flags & SUSPECT == 0 { Suspicion::Clear } else { Suspicion::PossiblyDuplicate };
@@ -283,6 +319,7 @@ mod tests {
         };
         let capture = Capture {
             content_type: Some("text/plain".into()),
+            headers: Headers::from_pairs([("location", b"/users/7".as_slice()), ("x-odd", b"\xff")]),
             body: Bytes::from_static(b"no"),
             end: CaptureEnd::Truncated,
         };
@@ -345,8 +382,12 @@ mod tests {
             part: Part::default(),
         };
         let parted = |duty, after: &[u16]| Beginning {
-            part: Part { duty, after: after.to_vec() },
+            part: Part { duty, after: after.to_vec(), ..Part::default() },
             ..one(3, None, None, Form::Row)
+        };
+        let read = |others, caller| Beginning {
+            part: Part { audience: Audience { others, caller }, after: vec![1], ..Part::default() },
+            ..one(4, None, None, Form::Row)
         };
         let each = vec![
             one(1, None, None, Form::Implied),
@@ -356,6 +397,9 @@ mod tests {
             parted(Duty::Optional, &[]),
             parted(Duty::Undo(200), &[]),
             parted(Duty::Callback, &[]),
+            read(Reads::Head, Caller::Away),
+            read(Reads::Body, Caller::Waits { seconds: 60 }),
+            read(Reads::Nothing, Caller::Waits { seconds: 0 }),
         ];
         for rule in [Rule::All, Rule::Quorum(2)] {
             let all = Beginnings { rule, each: each.clone() };

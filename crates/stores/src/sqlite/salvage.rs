@@ -46,7 +46,7 @@ mod tests {
     use contract::delivery::{Delivery, Standing, Suspicion};
     use contract::line::{Lines, Priority};
     use contract::message::Headers;
-    use contract::part::Duty;
+    use contract::part::{Audience, Duty};
     use contract::store::{Claimed, Expired, Lease, Moved, Position, Session};
     use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
     use std::sync::Arc;
@@ -77,6 +77,7 @@ mod tests {
             suspect,
             priority: Priority::Normal,
             duty: Duty::Required,
+            audience: Audience::default(),
         };
         Lease { position, delivery, message: Arc::new(message), edit: None }
     }

@@ -55,6 +55,7 @@ impl Batch<'_> {
         }
         let freed = before.key.is_some() && after.key.is_none();
         Ok(match () {
+            () if outdated => Settled::TakenBack,
             () if ends => Settled::Cancelled,
             () if freed => Settled::Freed,
             () if after.is_parked() => Settled::Parked,

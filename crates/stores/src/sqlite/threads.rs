@@ -196,6 +196,8 @@ fn write(mut core: Core, queue: &Queue<Call<Work>>, readiness: &AtomicU8, bell: 
         if let Some((to, answer)) = rest.0.pop() {
             drop(to.send(Mail { answer, _rest: rest }));
         }
+        core.tidy_up();
+        readiness.store(core.readiness() as u8, Ordering::Relaxed);
     }
     readiness.store(Readiness::Failed as u8, Ordering::Relaxed);
     drop(ending);

@@ -175,7 +175,7 @@ on_every_store! {
             match answer {
                 Accepted::New { .. } => new += 1,
                 Accepted::Same { .. } => {}
-                other @ (Accepted::Conflict | Accepted::Full) => panic!("{other:?}"),
+                other @ (Accepted::Conflict | Accepted::Full | Accepted::NeverSent) => panic!("{other:?}"),
             }
         }
         assert_eq!(new, 1);

@@ -72,7 +72,7 @@ async fn a_full_disk_refuses_messages_goes_on_settling_and_recovers() {
         match store.accept(session, vec![item.clone()]).await.unwrap().remove(0) {
             Accepted::New { position, .. } => kept.push((item.message.id, position, id)),
             Accepted::Full => break,
-            other @ (Accepted::Same { .. } | Accepted::Conflict) => panic!("{other:?}"),
+            other @ (Accepted::Same { .. } | Accepted::Conflict | Accepted::NeverSent) => panic!("{other:?}"),
         }
         assert!(kept.len() < 100, "the disk never filled up");
     }

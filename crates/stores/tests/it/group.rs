@@ -1,12 +1,13 @@
 //! Groups: who waits for whom, what is undone, who is told; all in the commit of the end that causes it.
 
 use crate::world::{World, due, if_blocking, keyed, leased, name, on_every_store, tenant};
-use contract::delivery::{Death, Standing};
+use contract::delivery::{Attempt, AttemptResult, Capture, CaptureEnd, Death, Standing};
+use contract::message::Headers;
 use contract::order::KeyFate;
-use contract::part::{Duty, Part, Rule};
-use contract::query::{Change, Delivered};
+use contract::part::{Audience, Caller, Duty, Part, Reads, Rule};
+use contract::query::{Change, Delivered, Edit};
 use contract::store::{Accept, Accepted, Position, Settlement, Settles, Start};
-use contract::{DeliveryId, Message, Name};
+use contract::{DeliveryId, Message, Name, limits};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,11 @@ fn after(target: &str, after: &[u16]) -> Start {
 }
 
 fn waiting(target: &str, duty: Duty, after: &[u16]) -> Start {
-    Start { standing: Standing::Waiting, part: Part { duty, after: after.to_vec() }, ..leased(target) }
+    Start {
+        standing: Standing::Waiting,
+        part: Part { duty, after: after.to_vec(), ..Part::default() },
+        ..leased(target)
+    }
 }
 
 async fn end(world: &World, position: Position, delivery: DeliveryId, standing: Standing) -> Settles {
@@ -50,6 +55,40 @@ async fn saga(world: &World) -> (Arc<Message>, Position) {
 }
 
 on_every_store! {
+    async fn an_answer_that_is_read_is_kept_whole_and_its_readers_are_known_to_every_lease(world: World) {
+        let audience = Audience { others: Reads::Body, caller: Caller::Waits { seconds: 30 } };
+        let crm = Start { part: Part { audience, ..Part::default() }, ..due("crm", world.now()) };
+        let mut world = world;
+        let (message, position) = world.keep(vec![crm, after("mailing", &[0])]).await;
+        let lease = world.claim("crm", 1).await.leases.remove(0);
+        assert_eq!(lease.delivery.audience, audience);
+        world.crash().await;
+        let lease = world.claim("crm", 1).await.leases.remove(0);
+        assert_eq!(lease.delivery.audience, audience);
+        let capture = Capture {
+            content_type: Some("application/json".to_owned()),
+            headers: Headers::from_pairs([("location", b"/users/7".as_slice()), ("x-odd", b"\xff".as_slice())]),
+            body: vec![b'7'; limits::ANSWER_BYTES_MAX].into(),
+            end: CaptureEnd::Complete,
+        };
+        let result = AttemptResult::Answered { status: 201, class: None, capture };
+        let attempt = Attempt { result, ..crate::world::attempt(1, 1, world.now()) };
+        let settlement = Settlement {
+            position,
+            delivery: lease.delivery.id,
+            attempt: Some(Arc::new(attempt.clone())),
+            standing: Standing::Delivered,
+            key_fate: KeyFate::Kept,
+        };
+        world.store().settle(world.session, vec![settlement]).await.unwrap();
+        world.crash().await;
+        let ticket = world.ticket(message.id).await;
+        assert_eq!(ticket.deliveries[0].attempts, [attempt]);
+        assert_eq!(ticket.deliveries[0].part.audience, audience);
+        let lease = world.claim("mailing", 1).await.leases.remove(0);
+        assert_eq!(lease.delivery.audience, Audience::default());
+    }
+
     async fn what_waits_for_others_is_due_when_they_are_delivered(world: World) {
         let (message, position) = world.keep(vec![leased("crm"), leased("tax"), after("mailing", &[0, 1])]).await;
         assert_eq!(claimed(&world, "mailing").await, 0);
@@ -115,7 +154,7 @@ on_every_store! {
     }
 
     async fn a_success_needs_no_undo_and_is_told_again_after_another_run(world: World) {
-        let optional = Start { part: Part { duty: Duty::Optional, after: vec![] }, ..leased("search") };
+        let optional = Start { part: Part { duty: Duty::Optional, ..Part::default() }, ..leased("search") };
         let starts = vec![leased("stock"), optional, waiting("release", Duty::Undo(0), &[]), waiting("shop", Duty::Callback, &[])];
         let (message, position) = world.keep(starts).await;
         end(&world, position, message.first.at(1), REFUSED).await;
@@ -238,7 +277,7 @@ on_every_store! {
         world.store().change(revive()).await.unwrap();
         assert_eq!(waits(&world.ticket(message.id).await), (Standing::Leased, 3), "it is in flight");
         let told = end(&world, position, message.first.at(1), Standing::Delivered).await;
-        assert_eq!((told.answers, told.moved), (vec![contract::store::Settled::Recorded], vec![]));
+        assert_eq!((told.answers, told.moved), (vec![contract::store::Settled::TakenBack], vec![]));
         assert_eq!(waits(&world.ticket(message.id).await), (Standing::Waiting, 3));
         assert_eq!(claimed(&world, "stock").await, 1);
         assert_eq!(moved(end(&world, position, message.first, REFUSED).await), [(name("shop"), Standing::Due(world.now()))]);
@@ -248,6 +287,43 @@ on_every_store! {
         world.store().change(Change::Revive { tenant: tenant(), deliveries: again }).await.unwrap();
         world.crash().await;
         assert_eq!(waits(&world.ticket(message.id).await), (Standing::Waiting, 4), "the process died with it");
+    }
+
+    async fn an_edit_of_a_callback_is_for_its_own_run(world: World) {
+        let starts = vec![leased("stock"), waiting("shop", Duty::Callback, &[])];
+        let (message, position) = world.keep(starts).await;
+        let revive = |ordinal| Change::Revive { tenant: tenant(), deliveries: vec![(message.first.at(ordinal), world.now())] };
+        end(&world, position, message.first, REFUSED).await;
+        assert_eq!(claimed(&world, "shop").await, 1);
+        end(&world, position, message.first.at(1), REFUSED).await;
+        let edit = Edit { headers: Headers::default(), body: "by hand".into() };
+        let change = Change::Edit { tenant: tenant(), delivery: message.first.at(1), edit: edit.clone(), by: "ada".into() };
+        world.store().change(change).await.unwrap();
+        world.store().change(revive(1)).await.unwrap();
+        let lease = world.claim("shop", 9).await.leases.remove(0);
+        assert_eq!((lease.delivery.revision, lease.edit), (1, Some(edit)));
+        end(&world, position, message.first.at(1), Standing::Delivered).await;
+        world.store().change(revive(0)).await.unwrap();
+        assert_eq!(claimed(&world, "stock").await, 1);
+        end(&world, position, message.first, Standing::Delivered).await;
+        let lease = world.claim("shop", 9).await.leases.remove(0);
+        assert_eq!((lease.delivery.run, lease.delivery.revision, lease.edit), (3, 0, None), "this run is told as it is");
+    }
+
+    async fn what_is_never_sent_is_answered_only_as_a_repeat(world: World) {
+        let once = || crate::world::once("k", 1);
+        let first = Accept { once: once(), ..world.item(vec![leased("crm")]) };
+        let late = || {
+            let item = world.item(vec![leased("crm")]);
+            let message = Message { deadline: Some(item.message.received), ..(*item.message).clone() };
+            Accept { message: Arc::new(message), ..item }
+        };
+        assert_eq!(world.accept_one(Accept { once: once(), ..late() }).await, Accepted::NeverSent);
+        assert_eq!(world.accept_one(late()).await, Accepted::NeverSent);
+        let id = first.message.id;
+        assert!(matches!(world.accept_one(first).await, Accepted::New { .. }), "nothing was kept");
+        let again = world.accept_one(Accept { once: once(), ..late() }).await;
+        assert!(matches!(again, Accepted::Same { id: same, .. } if same == id), "{again:?}");
     }
 
     async fn another_run_of_a_callback_is_no_news(world: World) {

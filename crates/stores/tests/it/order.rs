@@ -59,7 +59,7 @@ on_every_store! {
             .iter()
             .map(|answer| match answer {
                 Accepted::New { demoted, .. } => demoted.len(),
-                other @ (Accepted::Same { .. } | Accepted::Conflict | Accepted::Full) => panic!("{other:?}"),
+                other @ (Accepted::Same { .. } | Accepted::Conflict | Accepted::Full | Accepted::NeverSent) => panic!("{other:?}"),
             })
             .collect();
         assert_eq!(demoted, [0, 1]);

@@ -125,7 +125,7 @@ impl Pair {
                 2 if index + 1 == count => (Duty::Callback, Vec::new()),
                 _ => (Duty::Required, vec![0]),
             };
-            start.part = Part { duty, after };
+            start.part = Part { duty, after, ..Part::default() };
             start.standing = Standing::Waiting;
             if !start.part.is_main() {
                 start.key = None;
@@ -199,6 +199,7 @@ impl Pair {
             Settled::Freed => "freed",
             Settled::Parked => "parked",
             Settled::Cancelled => "cancelled",
+            Settled::TakenBack => "taken back",
             Settled::Fenced => "fenced",
         });
     }

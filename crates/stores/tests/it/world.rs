@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 use contract::clock::Tick;
-use contract::delivery::{
-    Attempt, AttemptResult, Capture, CaptureEnd, Death, ErrorClass, Standing, Suspicion, Timings,
-};
+use contract::delivery::{Attempt, AttemptResult, Capture, Death, ErrorClass, Standing, Suspicion, Timings};
 use contract::line::{Line, Priority};
 use contract::message::Headers;
 use contract::order::KeyFate;
@@ -359,7 +357,7 @@ pub(crate) fn attempt(number: u32, run: u32, began: Timestamp) -> Attempt {
             capture: Capture {
                 content_type: Some("text/plain".into()),
                 body: Bytes::from_static(b"ok"),
-                end: CaptureEnd::Complete,
+                ..Capture::default()
             },
         },
         suspect: Suspicion::Clear,

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// What an API answers a request: its place among those before, and the request itself.
+type Says = dyn Fn(usize, &Wire) -> (u16, String, String) + Send + Sync;
+
 /// The APIs of an example, in the order of the ports that its configuration names, and what each was sent.
 struct Apis {
     apis: Vec<Api>,
@@ -20,18 +23,27 @@ impl Apis {
     fn start(statuses: &[&'static [u16]]) -> Result<Self> {
         let mut all = Self { apis: Vec::new(), sent: Vec::new() };
         for &first in statuses {
-            let sent = Arc::<Mutex<Vec<Wire>>>::default();
-            let seen = Arc::clone(&sent);
-            all.apis.push(Api::start(move |request, stream| {
-                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                let status = first.get(seen.len()).copied().unwrap_or(200);
-                seen.push(request.clone());
+            all.add(Box::new(move |index, _| {
+                let status = first.get(index).copied().unwrap_or(200);
                 let headers = if status == 503 { "retry-after: 1\r\n" } else { "" };
-                answer(stream, status, headers, b"ok")
-            })?);
-            all.sent.push(sent);
+                (status, headers.to_owned(), "ok".to_owned())
+            }))?;
         }
         Ok(all)
+    }
+
+    /// One more, which answers like this.
+    fn add(&mut self, says: Box<Says>) -> Result<()> {
+        let sent = Arc::<Mutex<Vec<Wire>>>::default();
+        let seen = Arc::clone(&sent);
+        self.apis.push(Api::start(move |request, stream| {
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let (status, headers, body) = says(seen.len(), request);
+            seen.push(request.clone());
+            answer(stream, status, &headers, body.as_bytes())
+        })?);
+        self.sent.push(sent);
+        Ok(())
     }
 
     /// Every request that API number `index` was sent.
@@ -238,5 +250,51 @@ fn the_article_succeeds_without_one_cache_as_its_readme_says() -> Result<()> {
         ended(&gateway, &ticket, target, "skipped", 0)?;
     }
     ensure!(state(&ticket)? == "failed");
+    Ok(())
+}
+
+#[test]
+fn the_account_is_answered_by_the_primary_as_its_readme_says() -> Result<()> {
+    let mut apis = Apis { apis: Vec::new(), sent: Vec::new() };
+    let location = "location: /customers/17\r\n".to_owned();
+    apis.add(Box::new(move |index, _| {
+        let status = if index == 0 { 201 } else { 409 };
+        (status, location.clone(), r#"{"id": 17}"#.to_owned())
+    }))?;
+    apis.add(Box::new(|index, _| (if index == 0 { 503 } else { 200 }, String::new(), "ok".to_owned())))?;
+    apis.add(Box::new(|_, _| (200, String::new(), "ok".to_owned())))?;
+    let folder = tempfile::tempdir()?;
+    let gateway = serve("primary", folder.path(), &[], &apis)?;
+    let bodies = bodies("primary")?;
+    let [account] = &bodies[..] else { anyhow::bail!("one account, not {bodies:?}") };
+    let post = || {
+        let headers = [("content-type", "application/json")];
+        client::request(gateway.listen, "POST", "/accounts", &headers, account.as_bytes())
+    };
+    let ticket = |answer: &client::Answer| -> Result<String> {
+        let path = answer.wire.header("fanlight-ticket").context("no ticket")?;
+        Ok(path.trim_start_matches("/v1/tickets/").to_owned())
+    };
+    let answer = post()?;
+    ensure!((answer.status, &*answer.wire.body) == (201, br#"{"id": 17}"#.as_slice()), "{:?}", answer.wire);
+    ensure!(answer.wire.header("location") == Some("/customers/17"), "{:?}", answer.wire);
+    let first = ticket(&answer)?;
+    ended(&gateway, &first, "mailing", "delivered", 2)?;
+    ended(&gateway, &first, "search", "delivered", 1)?;
+    for request in apis.sent(1)? {
+        let contact = json!({"customer": 17, "email": "ada@example.com"});
+        saw(&request, "POST /contacts", ("content-type", "application/json"), &contact)?;
+    }
+    let indexed = apis.sent(2)?.into_iter().next().context("nothing was sent")?;
+    saw(&indexed, "PUT /index/17", ("content-type", "application/json"), &json!({"text": "Ada Green"}))?;
+
+    let answer = post()?;
+    ensure!((answer.status, &*answer.wire.body) == (409, br#"{"id": 17}"#.as_slice()), "{:?}", answer.wire);
+    let second = ticket(&answer)?;
+    ended(&gateway, &second, "crm", "dead", 1)?;
+    for target in ["mailing", "search"] {
+        ended(&gateway, &second, target, "skipped", 0)?;
+    }
+    ensure!((apis.sent(1)?.len(), apis.sent(2)?.len()) == (2, 1), "nothing else is sent");
     Ok(())
 }

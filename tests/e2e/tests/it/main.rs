@@ -7,6 +7,7 @@ mod examples;
 mod failed_sync;
 mod faults;
 mod integrity;
+mod primary;
 mod second_signal;
 mod secrets;
 mod signatures;

@@ -7,7 +7,7 @@ use connectors::http::hints;
 use contract::Timestamp;
 use contract::delivery::CaptureEnd;
 use contract::limits::CAPTURE_BYTES_MAX;
-use contract::target::Word;
+use contract::target::{Keep, Word};
 use http::{HeaderMap, HeaderValue};
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ fn hinted(headers: &HeaderMap) -> Result<(), String> {
 fn captured(encoding: Option<&HeaderValue>, body: &[u8]) -> Result<(), String> {
     let encoding = encoding.map(HeaderValue::as_bytes);
     let collect = |piece: usize| {
-        let mut collector = Collector::new(encoding);
+        let mut collector = Collector::new(encoding, Keep::Beginning);
         body.chunks(piece).for_each(|piece| collector.push(piece));
         collector.finish(CaptureEnd::Complete)
     };

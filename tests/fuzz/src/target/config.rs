@@ -28,6 +28,15 @@ targets:
 "retention": {"time": "7d", "dead": "30d", "bytes": "10GB"}, "limits": {"body": "256KiB", "accept_queue": 5, "connections": 5, "memory": "64MiB"},
 "shutdown": {"grace": "30s"}, "log": {"level": "info", "format": "json"},
 "routes": {"a": {"accept": "ANY /", "to": "t"}}, "targets": {"t": {"url": "http://127.0.0.1:1"}}}"#,
+    br#"defaults: {timeout: 9s, retry: {jitter: 5%}, headers: {x-a: b}, breaker: {consecutive: 3}, rate: {limit: 9/s, burst: 2}, proxy: none}
+routes:
+  a: {accept: POST /a, to: [t, u, v], complete: 2, optional: v, after: {u: t}, primary: {target: t, wait: 9s, retry: on}, callback: w, priority: high, dedupe: {by: .id, window: 1h}}
+targets:
+  t: {uses: stripe, with: {key: "${TOKEN}"}, path: "/v1/{{ body.id }}", undo: w, concurrency: adaptive}
+  u: {url: https://u.example.com, auth: {oauth2: {token_url: https://u.example.com/t, client_id: me, client_secret: "${TOKEN}", scopes: [a]}, methods: POST, paths: /a/*}, sign: {secrets: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}}
+  v: {uses: shopify, with: {shop: "${TOKEN}", token: x, version: 1}, rate: , auth: {aws: {region: eu-1, service: s3, access_key_id: a, secret_access_key: b}}}
+  w: {url: http://w.example, encode: form-repeat, content_type: text/csv, idempotency_header: none, error_code: {at: [/a/0], counts_as: {b: 429, "*": 400}}, breaker: off, disable_after: 5d, private: [10.0.0.0/8], tls: {ca: secret}}
+"#,
     b"x: &anchor {to: [t]}\nroutes: {a: {accept: POST /a, <<: *anchor}}\ntargets: {t: {url: 'http://h'}}\n",
 ];
 
@@ -48,6 +57,29 @@ pub(super) const WORDS: &[&[u8]] = &[
     b"exponential",
     b"timeout",
     b"concurrency",
+    b"defaults",
+    b"uses",
+    b"with",
+    b"path",
+    b"stripe",
+    b"shopify",
+    b"auth",
+    b"bearer",
+    b"oauth2",
+    b"aws",
+    b"sign",
+    b"rate",
+    b"breaker",
+    b"complete",
+    b"primary",
+    b"$responses.t.body",
+    b"{{ responses.t.status }}",
+    b"after",
+    b"undo",
+    b"callback",
+    b"encode",
+    b"error_code",
+    b"counts_as",
     b"${TOKEN}",
     b"${file:secret}",
     b"$${",

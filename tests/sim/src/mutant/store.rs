@@ -1,17 +1,19 @@
 //! Bugs between the engine and its store.
 
 use super::Mutant;
+use crate::bent::Bend;
 use bytes::Bytes;
-use contract::delivery::{Death, Standing, Suspicion};
+use contract::delivery::{AttemptResult, Death, Standing, Suspicion};
+use contract::line::Priority;
 use contract::order::KeyFate;
 use contract::part::{Duty, Rule};
-use contract::query::{Change, Changed, Cursor, Delivered, Detail, Filter, Page};
+use contract::query::{Change, Changed, Delivered};
 use contract::store::{
-    Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Lease, Pruned, Readiness, Renewed,
-    Retention, Scope, ScopeKind, Session, Settled, Settlement, Settles, Store, Versioned,
+    Accept, Accepted, Answer, Ask, Claimed, Expired, Fault, Lease, Moved, Scope, Session, Settled,
+    Settlement, Settles, Store,
 };
 use contract::ticket::{Found, Ray, Ticket};
-use contract::{DeliveryId, Message, MessageId, Name, Timestamp};
+use contract::{Message, MessageId, Name, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,16 +21,15 @@ use std::time::Duration;
 /// Of so many chances, a bug that would stop everything takes one.
 const ONE_IN: u64 = 4;
 
-/// A store with a bug in front of it.
-pub(crate) struct MutantStore {
-    pub(crate) store: Arc<dyn Store>,
+/// A bug in front of a store.
+pub(crate) struct StoreBug {
     pub(crate) mutant: Mutant,
     /// How many processes there were before.
     pub(crate) lives: u32,
     pub(crate) chances: AtomicU64,
 }
 
-impl MutantStore {
+impl StoreBug {
     fn is(&self, mutant: Mutant) -> bool {
         self.mutant == mutant
     }
@@ -40,6 +41,12 @@ impl MutantStore {
 
     fn loses_settlements(&self) -> bool {
         self.is(Mutant::LostSettle) || self.is(Mutant::LostSettleAfterCrash) && self.lives > 1
+    }
+
+    fn lose_moves(&self, moved: &mut Vec<Moved>) {
+        if self.is(Mutant::LostMoves) {
+            moved.clear();
+        }
     }
 
     fn spoil_accept(&self, accept: &mut Accept) {
@@ -76,6 +83,9 @@ impl MutantStore {
         }
         if self.is(Mutant::FalseSuspect) {
             lease.delivery.suspect = Suspicion::PossiblyDuplicate;
+        }
+        if self.is(Mutant::BlindPriority) {
+            lease.delivery.priority = Priority::Normal;
         }
         if self.is(Mutant::IgnoredDeadline) {
             lease.message = Arc::new(Message { deadline: None, ..(*lease.message).clone() });
@@ -118,42 +128,16 @@ impl MutantStore {
     }
 }
 
-impl MutantStore {
-    async fn pretend_to_cancel(&self, message: MessageId) -> Result<Changed, Fault> {
-        let due = |ray: &Ray| matches!(ray.standing, Standing::Due(_));
-        let open = self.rays(message).await?.into_iter().filter(due);
-        Ok(Changed { deliveries: open.map(|ray| (ray.id, ray.target)).collect(), moved: Vec::new() })
-    }
-
-    async fn cancel_all(&self, message: MessageId) -> Result<Changed, Fault> {
-        let unsent = self.rays(message).await?.into_iter().map(|ray| ray.id).collect();
-        self.store
-            .change(Change::Cancel {
-                tenant: Name::default_tenant(),
-                message,
-                unsent,
-                delivered: Delivered::Stays,
-            })
-            .await
-    }
-
-    async fn rays(&self, message: MessageId) -> Result<Vec<Ray>, Fault> {
-        match self.store.ticket(&Name::default_tenant(), message).await? {
-            Found::Here(ticket) => Ok(ticket.deliveries),
-            Found::Gone | Found::Unknown => Ok(Vec::new()),
-        }
-    }
-}
-
-impl Store for MutantStore {
-    fn open(&self, node: &Name, now: Timestamp) -> Answer<'_, Session> {
-        self.store.open(node, now)
-    }
-
-    fn accept(&self, session: Session, mut batch: Vec<Accept>) -> Answer<'_, Vec<Accepted>> {
+impl Bend for StoreBug {
+    fn accept<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        session: Session,
+        mut batch: Vec<Accept>,
+    ) -> Answer<'a, Vec<Accepted>> {
         batch.iter_mut().for_each(|accept| self.spoil_accept(accept));
         Box::pin(async move {
-            let mut answers = self.store.accept(session, batch).await?;
+            let mut answers = store.accept(session, batch).await?;
             for answer in &mut answers {
                 if let (Accepted::New { demoted, .. }, true) = (answer, self.is(Mutant::LeasedDemoted)) {
                     demoted.clear();
@@ -163,10 +147,16 @@ impl Store for MutantStore {
         })
     }
 
-    fn claim(&self, session: Session, asks: Vec<Ask>, now: Timestamp) -> Answer<'_, Vec<Claimed>> {
+    fn claim<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        session: Session,
+        asks: Vec<Ask>,
+        now: Timestamp,
+    ) -> Answer<'a, Vec<Claimed>> {
         let early = if self.is(Mutant::EarlyClaim) { Duration::from_secs(3) } else { Duration::ZERO };
         Box::pin(async move {
-            let mut claimed = self.store.claim(session, asks, now + early).await?;
+            let mut claimed = store.claim(session, asks, now + early).await?;
             for one in &mut claimed {
                 one.leases.iter_mut().for_each(|lease| self.spoil_lease(lease));
                 if self.is(Mutant::LostLease) && !one.leases.is_empty() && self.strikes() {
@@ -177,83 +167,97 @@ impl Store for MutantStore {
         })
     }
 
-    fn settle(&self, session: Session, mut batch: Vec<Settlement>) -> Answer<'_, Settles> {
+    fn settle<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        session: Session,
+        mut batch: Vec<Settlement>,
+    ) -> Answer<'a, Settles> {
         batch.iter_mut().for_each(|settlement| self.spoil_settlement(settlement));
         Box::pin(async move {
             if self.loses_settlements() && self.strikes() {
                 return Ok(Settles { answers: vec![Settled::Recorded; batch.len()], moved: Vec::new() });
             }
-            let settles = self.store.settle(session, batch.clone()).await?;
+            let mut settles = store.settle(session, batch.clone()).await?;
             if self.is(Mutant::DoubleSettle) {
-                self.store.settle(session, batch).await?;
+                store.settle(session, batch).await?;
             }
+            self.lose_moves(&mut settles.moved);
             Ok(settles)
         })
     }
 
-    fn expire(&self, now: Timestamp) -> Answer<'_, Expired> {
+    fn expire<'a>(&'a self, store: &'a dyn Store, now: Timestamp) -> Answer<'a, Expired> {
         if self.is(Mutant::EndlessWait) {
             return Box::pin(std::future::ready(Ok(Expired::default())));
         }
-        self.store.expire(now)
+        store.expire(now)
     }
 
-    fn renew(&self, session: Session, now: Timestamp) -> Answer<'_, Renewed> {
-        self.store.renew(session, now)
+    fn change<'a>(&'a self, store: &'a dyn Store, change: Change) -> Answer<'a, Changed> {
+        Box::pin(async move {
+            let mut changed = match (change, self.mutant) {
+                (Change::Cancel { message, .. }, Mutant::IgnoredCancel) => {
+                    pretend_to_cancel(store, message).await?
+                }
+                (Change::Cancel { message, .. }, Mutant::CancelledOnTheWire) => {
+                    cancel_all(store, message).await?
+                }
+                (change, _) => store.change(change).await?,
+            };
+            self.lose_moves(&mut changed.moved);
+            Ok(changed)
+        })
     }
 
-    fn change(&self, change: Change) -> Answer<'_, Changed> {
-        match (change, self.mutant) {
-            (Change::Cancel { message, .. }, Mutant::IgnoredCancel) => {
-                Box::pin(self.pretend_to_cancel(message))
-            }
-            (Change::Cancel { message, .. }, Mutant::CancelledOnTheWire) => {
-                Box::pin(self.cancel_all(message))
-            }
-            (change, _) => self.store.change(change),
+    fn ticket<'a>(&'a self, store: &'a dyn Store, tenant: &Name, id: MessageId) -> Answer<'a, Found<Ticket>> {
+        if !self.is(Mutant::AnotherAnswer) {
+            return store.ticket(tenant, id);
         }
+        let tenant = tenant.clone();
+        Box::pin(async move {
+            let mut found = store.ticket(&tenant, id).await?;
+            if let Found::Here(ticket) = &mut found {
+                let attempts = ticket.deliveries.iter_mut().flat_map(|ray| &mut ray.attempts);
+                for attempt in attempts {
+                    if let AttemptResult::Answered { capture, .. } = &mut attempt.result {
+                        capture.body = Bytes::from_static(b"{\"said\":0}");
+                    }
+                }
+            }
+            Ok(found)
+        })
     }
 
-    fn ticket(&self, tenant: &Name, id: MessageId) -> Answer<'_, Found<Ticket>> {
-        self.store.ticket(tenant, id)
-    }
-
-    fn list(&self, tenant: &Name, filter: Filter, after: Option<Cursor>, limit: usize) -> Answer<'_, Page> {
-        self.store.list(tenant, filter, after, limit)
-    }
-
-    fn detail(&self, tenant: &Name, id: DeliveryId) -> Answer<'_, Found<Detail>> {
-        self.store.detail(tenant, id)
-    }
-
-    fn backlog(&self) -> Answer<'_, Vec<Backlog>> {
-        self.store.backlog()
-    }
-
-    fn state(&self, scope: Scope) -> Answer<'_, Option<Versioned>> {
-        self.store.state(scope)
-    }
-
-    fn states(&self, kind: ScopeKind) -> Answer<'_, Vec<(Scope, Versioned)>> {
-        self.store.states(kind)
-    }
-
-    fn put_state(&self, scope: Scope, expected: u64, value: Bytes) -> Answer<'_, bool> {
+    fn put_state<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        scope: Scope,
+        expected: u64,
+        value: Bytes,
+    ) -> Answer<'a, bool> {
         if self.is(Mutant::ForgottenPause) && matches!(scope, Scope::Target(..)) {
             return Box::pin(std::future::ready(Ok(true)));
         }
-        self.store.put_state(scope, expected, value)
+        store.put_state(scope, expected, value)
     }
+}
 
-    fn forget_state(&self, scope: Scope, expected: u64) -> Answer<'_, bool> {
-        self.store.forget_state(scope, expected)
-    }
+async fn pretend_to_cancel(store: &dyn Store, message: MessageId) -> Result<Changed, Fault> {
+    let due = |ray: &Ray| matches!(ray.standing, Standing::Due(_));
+    let open = rays(store, message).await?.into_iter().filter(due);
+    Ok(Changed { deliveries: open.map(|ray| (ray.id, ray.target)).collect(), moved: Vec::new() })
+}
 
-    fn prune(&self, retention: Retention, now: Timestamp) -> Answer<'_, Pruned> {
-        self.store.prune(retention, now)
-    }
+async fn cancel_all(store: &dyn Store, message: MessageId) -> Result<Changed, Fault> {
+    let unsent = rays(store, message).await?.into_iter().map(|ray| ray.id).collect();
+    let tenant = Name::default_tenant();
+    store.change(Change::Cancel { tenant, message, unsent, delivered: Delivered::Stays }).await
+}
 
-    fn ready(&self) -> Readiness {
-        self.store.ready()
+async fn rays(store: &dyn Store, message: MessageId) -> Result<Vec<Ray>, Fault> {
+    match store.ticket(&Name::default_tenant(), message).await? {
+        Found::Here(ticket) => Ok(ticket.deliveries),
+        Found::Gone | Found::Unknown => Ok(Vec::new()),
     }
 }

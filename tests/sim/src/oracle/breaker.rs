@@ -6,6 +6,8 @@ use engine::policy::breaker::{Policy, Trip};
 
 /// The shortest that an opening may be, as a share of what was asked for.
 const SHORTEST: f64 = 0.8;
+/// The longest.
+const LONGEST: f64 = 1.2;
 
 /// One target's breaker as the oracle sees it.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +23,8 @@ pub(super) struct Breaker {
 struct Open {
     /// No call before this.
     from: Timestamp,
+    /// Perhaps none before this either.
+    latest: Timestamp,
     step: u32,
     width: usize,
     good: usize,
@@ -35,7 +39,13 @@ pub(super) enum Turn {
 
 impl Breaker {
     pub(super) fn of(trip: Option<Trip>) -> Self {
-        let open = trip.map(|trip| Open { from: trip.until, step: trip.step, width: 1, good: 0 });
+        let open = trip.map(|trip| Open {
+            from: trip.until,
+            latest: trip.until,
+            step: trip.step,
+            width: 1,
+            good: 0,
+        });
         Self { open, ..Self::default() }
     }
 
@@ -45,6 +55,18 @@ impl Breaker {
         Self { in_row, open: None, last: self.last }
     }
 
+    /// It is closed, and nothing speaks against the target.
+    pub(super) fn restarted(&self) -> Self {
+        Self { in_row: 0, open: None, last: self.last }
+    }
+
+    /// A person wants to know how the target is now.
+    pub(super) fn look_now(&mut self, now: Timestamp) {
+        if let Some(open) = &mut self.open {
+            open.from = open.from.min(now);
+        }
+    }
+
     pub(super) fn is_tripped(&self) -> bool {
         self.open.is_some()
     }
@@ -52,6 +74,11 @@ impl Breaker {
     /// Whether no call may leave.
     pub(super) fn is_open(&self, now: Timestamp) -> bool {
         self.open.is_some_and(|open| now < open.from)
+    }
+
+    /// Whether a call may have to wait.
+    pub(super) fn may_be_open(&self, now: Timestamp) -> bool {
+        self.open.is_some_and(|open| now < open.latest)
     }
 
     /// How many calls may be in flight, if not all.
@@ -102,7 +129,8 @@ impl Breaker {
     fn trip(&mut self, step: u32, now: Timestamp, policy: &Policy) {
         let time = policy.open.saturating_mul(2u32.saturating_pow(step)).min(policy.open_max);
         self.in_row = 0;
-        self.open = Some(Open { from: now + time.mul_f64(SHORTEST), step, width: 1, good: 0 });
+        let (from, latest) = (now + time.mul_f64(SHORTEST), now + time.mul_f64(LONGEST));
+        self.open = Some(Open { from, latest, step, width: 1, good: 0 });
     }
 
     /// As many successes as calls may go at once, then twice as many.

@@ -1,7 +1,8 @@
 //! What must become of a delivery after an attempt: the published table, written a second time. Pure.
 
 use crate::recipe::TargetRecipe;
-use contract::delivery::{Death, ErrorClass, Standing};
+use contract::delivery::{CaptureEnd, Death, ErrorClass, Standing};
+use contract::part::{Audience, Caller, Reads};
 use contract::target::{Lasting, Outcome, Word};
 use contract::{Timestamp, limits};
 use std::time::Duration;
@@ -15,10 +16,20 @@ const OWN_JITTER: f64 = 0.2;
 /// What an attempt came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
-    Answered { status: u16, wait: Option<Duration>, word: Option<Word> },
+    Answered { status: u16, wait: Option<Duration>, word: Option<Word>, body: Body },
     Broken(ErrorClass),
     OwnPassing,
     OwnLasting(ErrorClass),
+}
+
+/// How much can be made of an answer's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    Json,
+    /// All of it, or too much, and no JSON.
+    Other,
+    /// Not all of it.
+    Part,
 }
 
 /// What a status asks for.
@@ -42,13 +53,23 @@ pub(super) struct Case<'a> {
     pub(super) probes: u32,
     /// Its credentials were refused before, and the target has taken others since.
     pub(super) again: bool,
+    /// Who reads the answer.
+    pub(super) audience: Audience,
+    /// The caller is told of a failure.
+    pub(super) told: bool,
 }
 
 impl Seen {
     pub(crate) fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Answered(reply) => {
-                Self::Answered { status: reply.status, wait: reply.hints.wait, word: reply.hints.word }
+                let body = match reply.capture.end {
+                    CaptureEnd::TimedOut | CaptureEnd::Broken => Body::Part,
+                    CaptureEnd::Complete if reply.capture.body.starts_with(b"{") => Body::Json,
+                    CaptureEnd::Complete | CaptureEnd::Truncated => Body::Other,
+                };
+                let (wait, word) = (reply.hints.wait, reply.hints.word);
+                Self::Answered { status: reply.counted(), wait, word, body }
             }
             Outcome::Broken { class, .. } => Self::Broken(*class),
             Outcome::Own { lasting: Lasting::Passing, .. } => Self::OwnPassing,
@@ -62,6 +83,17 @@ impl Seen {
 
     pub(super) fn is_success(self) -> bool {
         matches!(self, Self::Answered { status, .. } if kind(status) == Kind::Success)
+    }
+
+    /// A success for those who read its answer too.
+    pub(super) fn delivers(self, audience: Audience) -> bool {
+        let body = if let Self::Answered { body, .. } = self { body } else { Body::Part };
+        let legible = match (audience.others, audience.caller) {
+            (Reads::Nothing, Caller::Away) => true,
+            (Reads::Nothing, Caller::Waits { .. }) => body != Body::Part,
+            (Reads::Head | Reads::Body, _) => body == Body::Json,
+        };
+        self.is_success() && legible
     }
 }
 
@@ -84,8 +116,14 @@ pub(super) fn fits(standing: Standing, seen: Seen, case: &Case<'_>) -> bool {
         Seen::OwnPassing => again(standing, case, (OWN_WAIT, OWN_JITTER), Duration::ZERO),
         Seen::OwnLasting(_) => dead(Death::Config),
         Seen::Broken(_) => next(standing, case, Duration::ZERO),
-        Seen::Answered { status, wait, word } => match kind(status) {
-            Kind::Success => standing == Standing::Delivered,
+        Seen::Answered { status, wait, word, body } => match kind(status) {
+            Kind::Success => match (body, case.audience.others, case.audience.caller) {
+                (_, Reads::Nothing, Caller::Away) | (Body::Json, ..) | (Body::Other, Reads::Nothing, _) => {
+                    standing == Standing::Delivered
+                }
+                (Body::Part, ..) => next(standing, case, Duration::ZERO),
+                (Body::Other, Reads::Head | Reads::Body, _) => dead(Death::Unreadable),
+            },
             _ if word == Some(Word::AbortMessage) => dead(Death::Aborted),
             Kind::Gone => dead(Death::Gone),
             Kind::Never => dead(Death::Refused),
@@ -121,6 +159,8 @@ fn again(standing: Standing, case: &Case<'_>, (wait, jitter): (Duration, f64), a
     let latest = case.at + (wait.mul_f64(1.0 + jitter) + SLACK).max(asked);
     let in_time = |at: Timestamp| case.deadline.is_none_or(|deadline| at <= deadline);
     match standing {
+        Standing::Dead(Death::Exhausted) => case.told && in_time(earliest),
+        Standing::Due(_) if case.told => false,
         Standing::Due(at) => earliest <= at && at <= latest && in_time(at),
         Standing::Expired => !in_time(latest),
         Standing::Leased

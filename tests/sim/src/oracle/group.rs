@@ -142,7 +142,8 @@ pub(super) fn back(seats: &[Seat], revived: u16) -> Vec<u16> {
         return Vec::new();
     }
     let mut seats = seats.to_vec();
-    let told = |(_, seat): &(u16, &Seat)| is_callback(seat) && !seat.waits();
+    let told =
+        |(_, seat): &(u16, &Seat)| is_callback(seat) && !seat.waits() && seat.standing != Standing::Skipped;
     let mut back: Vec<u16> = (0..).zip(&seats).filter(told).map(|(number, _)| number).collect();
     let own = |seat: &Seat| matches!(seat.part.duty, Duty::Required | Duty::Optional);
     if seats.get(usize::from(revived)).is_some_and(own) {

@@ -3,12 +3,14 @@
 use super::Book;
 use super::breaker::{Breaker, Turn};
 use super::fate::{Kind, OWN_WAIT, Seen, kind};
+use super::turns::Contest;
 use crate::reach::Feat;
 use crate::recipe::TargetRecipe;
 use crate::rule::Rule;
 use contract::store::Scope;
 use contract::target::Word;
-use contract::{DeliveryId, Timestamp, limits};
+use contract::{Clock, DeliveryId, Tick, Timestamp, limits};
+use engine::policy::breaker::Forced;
 use engine::policy::hold::Hold;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -28,10 +30,23 @@ pub(super) struct Lane {
     /// Couriers that were on their way when the hold began: their calls still go out.
     late: usize,
     configured: bool,
+    /// When something last happened to it.
+    pub(super) stirred: Tick,
     /// Its breaker has opened since somebody resumed it, or may have.
     tripped: bool,
+    /// Who has started since the same ones wait.
+    pub(super) contest: Contest,
+    /// A person wants one delivery to go: it is claimed whenever it is due, and sent whatever time holds its target.
+    pub(super) probe: Probe,
     /// Faults of this side since the last call that was made.
     own_in_row: u32,
+}
+
+/// What a wish for a probe still allows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Probe {
+    pub(super) claim: bool,
+    pub(super) send: bool,
 }
 
 /// Why a target is left alone.
@@ -44,6 +59,8 @@ pub(super) struct Held {
     pub(super) auth: Option<(Timestamp, u32)>,
     pub(super) proven: bool,
     breaker: Breaker,
+    /// What a person wants of the breaker.
+    pub(super) forced: Option<Forced>,
 }
 
 impl Lane {
@@ -56,6 +73,8 @@ impl Lane {
         self.starts.clear();
         self.hold = self.durable.clone();
         self.late = 0;
+        self.probe = Probe::default();
+        self.contest = Contest::default();
         self.configured = false;
     }
 }
@@ -69,13 +88,14 @@ impl Held {
             auth: hold.auth.as_ref().map(|auth| (auth.probe_at, auth.step)),
             proven: hold.proven,
             breaker: Breaker::of(hold.breaker),
+            forced: hold.forced,
         }
     }
 
     /// What the end of an attempt makes of the hold; `probe` is the earliest time of a probe. Gives what it reached.
     fn after(&mut self, seen: Seen, now: Timestamp, probe: Timestamp) -> Option<Feat> {
         let (kind, wait, word) = match seen {
-            Seen::Answered { status, wait, word } => {
+            Seen::Answered { status, wait, word, .. } => {
                 (kind(status), wait.filter(|wait| !wait.is_zero()), word)
             }
             Seen::Broken(_) => (Kind::Again, None, None),
@@ -135,6 +155,8 @@ impl Book {
             Some("is paused")
         } else if hold.disabled {
             Some("is disabled")
+        } else if hold.forced == Some(Forced::Open) {
+            Some("has a breaker that a person has opened")
         } else if hold.throttled.is_some_and(|until| now + HOLD_STEP < until) {
             Some("asked for a wait")
         } else if hold.auth.is_some_and(|(probe, _)| now < probe) {
@@ -159,6 +181,10 @@ impl Book {
         match why {
             None if auth => self.reached.note(Feat::Probe),
             None => {}
+            Some(_) if lane.probe.send => {
+                lane.probe.send = false;
+                self.reached.note(Feat::WantedProbe);
+            }
             Some(_) if late > 0 => lane.late = spare,
             Some(why) => self.fail(Rule::Holding, format!("{word} is sent although its target {why}")),
         }
@@ -168,10 +194,17 @@ impl Book {
     pub(super) fn is_held(&self, target: usize) -> bool {
         let now = self.now();
         self.lanes.get(target).is_some_and(|lane| {
-            let Held { paused, disabled, throttled, auth, breaker, .. } = &lane.hold;
+            let Held { paused, disabled, throttled, auth, breaker, forced, .. } = &lane.hold;
+            let disabled = *disabled || *forced == Some(Forced::Open);
             let waits = throttled.is_some_and(|until| now < until) || auth.is_some() || breaker.is_open(now);
-            !lane.configured || *paused || *disabled || waits
+            !lane.configured || *paused || disabled || waits
         })
+    }
+
+    /// Whether it may be left alone for now.
+    pub(super) fn may_be_held(&self, target: usize) -> bool {
+        let now = self.now();
+        self.is_held(target) || self.lanes.get(target).is_some_and(|lane| lane.hold.breaker.may_be_open(now))
     }
 
     /// An attempt's end means something for the whole target.
@@ -197,6 +230,10 @@ impl Book {
         if lane.own_in_row >= policy.consecutive && !lane.is_tripped() {
             self.reached.note(Feat::OwnFaultsInRow);
         }
+        if lane.hold.forced.is_some() {
+            // It neither opens nor closes by itself.
+            return;
+        }
         let Some(turn) = lane.hold.breaker.ended(seen, began, now, policy, *concurrency) else { return };
         lane.tripped = true;
         self.reached.note(match turn {
@@ -217,11 +254,53 @@ impl Book {
         self.let_late_ones_go(target);
     }
 
+    /// The engine does what a person wants of a breaker.
+    pub(crate) fn forced(&mut self, target: usize, forced: Option<Forced>) {
+        self.stir(target);
+        let Some(lane) = self.lanes.get_mut(target) else { return };
+        if lane.hold.forced != forced || lane.hold.breaker.is_tripped() {
+            lane.hold.breaker = lane.hold.breaker.restarted();
+        }
+        lane.hold.forced = forced;
+        if forced == Some(Forced::Open) {
+            let durable = lane.durable.forced == forced;
+            self.check(Rule::Holding, durable, || {
+                format!("the opening of the breaker of t{target} was acknowledged, but is not kept")
+            });
+            self.let_late_ones_go(target);
+        }
+    }
+
+    /// A person wants one delivery to go now.
+    pub(crate) fn probing(&mut self, target: usize) {
+        let now = self.now();
+        self.stir(target);
+        let Some(lane) = self.lanes.get_mut(target) else { return };
+        lane.probe = Probe { claim: true, send: true };
+        lane.hold.breaker.look_now(now);
+        if let Some((probe, _)) = &mut lane.hold.auth {
+            *probe = (*probe).min(now);
+        }
+    }
+
+    /// One goes, or none. If it had to be claimed, it has been.
+    pub(crate) fn probed(&mut self, target: usize, sent: Option<DeliveryId>) {
+        if let Some(lane) = self.lanes.get_mut(target) {
+            lane.probe.claim = false;
+            lane.probe.send &= sent.is_some();
+        }
+    }
+
     /// The engine is about to resume the target.
     pub(crate) fn resuming(&mut self, target: usize) {
+        self.stir(target);
         if let Some(lane) = self.lanes.get_mut(target) {
-            let breaker = lane.hold.breaker.resumed();
-            lane.hold = Held { proven: lane.hold.proven, breaker, ..Held::default() };
+            let forced = lane.hold.forced.filter(|forced| *forced == Forced::Closed);
+            let breaker = match lane.hold.forced {
+                Some(Forced::Open) => lane.hold.breaker.restarted(),
+                Some(Forced::Closed) | None => lane.hold.breaker.resumed(),
+            };
+            lane.hold = Held { proven: lane.hold.proven, breaker, forced, ..Held::default() };
             lane.late = 0;
         }
     }
@@ -231,6 +310,7 @@ impl Book {
         let dropped = self.generations.get(generation).map(|one| one.dropped.clone()).unwrap_or_default();
         for (target, lane) in self.lanes.iter_mut().enumerate() {
             lane.configured |= !dropped.contains(&target);
+            lane.stirred = self.clock.tick();
         }
     }
 

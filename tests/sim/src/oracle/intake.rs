@@ -6,12 +6,13 @@ use crate::language;
 use crate::reach::Feat;
 use crate::recipe::{Keeping, Letter, TargetRecipe, WayRecipe};
 use crate::rule::Rule;
+use bytes::Bytes;
 use contract::delivery::{Death, Standing};
 use contract::order::KeyFate;
 use contract::part;
-use contract::part::Duty;
+use contract::part::{Caller, Duty};
 use contract::store::{Accept, Accepted, Start};
-use contract::{DeliveryId, Message, MessageId, Timestamp};
+use contract::{Clock, DeliveryId, Message, MessageId, Tick, Timestamp};
 use engine::happened::Refusal;
 use engine::offer::{Novelty, Receipt};
 use std::time::Duration;
@@ -35,7 +36,7 @@ impl Book {
                 self.check_new(n, &letter, message);
                 self.check_deliveries(n, &letter, accept);
                 self.check_position(n, position.0);
-                let since = self.next_event();
+                let since = (self.next_event(), self.clock.tick());
                 let starts = (0..).zip(&accept.deliveries);
                 let rays = starts.filter_map(|(ordinal, start)| {
                     let target = self.target_number(&start.target)?;
@@ -71,6 +72,13 @@ impl Book {
                 self.check(Rule::Once, differs, || format!("message {n} conflicts with nothing"));
                 self.reached.note(Feat::Conflict);
             }
+            Accepted::NeverSent => {
+                let late = message.deadline.is_some_and(|deadline| deadline <= message.received);
+                let twin = self.first_with_key(&letter);
+                self.check(Rule::InTime, late, || format!("message {n} is refused before its deadline"));
+                self.check(Rule::Once, twin.is_none(), || format!("{n}, a repeat of {twin:?}, is refused"));
+                self.reached.note(Feat::NeverSent);
+            }
             Accepted::Full => self.fail(Rule::Lively, format!("message {n} found no room")),
         }
     }
@@ -105,7 +113,7 @@ impl Book {
         self.say(|| format!("refused {n}: {why:?}"));
         match why {
             Refusal::Busy | Refusal::NoWorker => self.reached.note(Feat::Busy),
-            Refusal::Full | Refusal::Conflict | Refusal::Unavailable => {}
+            Refusal::Full | Refusal::Conflict | Refusal::NeverSent | Refusal::Unavailable => {}
         }
     }
 
@@ -152,16 +160,22 @@ impl Book {
         let Some(generation) = number.and_then(|number| self.generations.get(number)).cloned() else {
             return;
         };
-        let ways = self.recipe.ways(letter.route, &generation);
+        let mut ways = self.recipe.ways(letter.route, &generation);
+        let primary = self.recipe.primary(letter.route, &generation);
+        if let Some(way) = primary.and_then(|primary| ways.get_mut(usize::from(primary))) {
+            way.part.audience.caller = letter.caller;
+        }
         let quorum = self.recipe.routes.get(letter.route).and_then(|route| route.quorum);
         let names = ways.iter().filter_map(|way| self.recipe.targets.get(way.target));
         let names = names.map(|target| &target.name);
         let right = names.eq(accept.deliveries.iter().map(|start| &start.target));
         self.check(Rule::Routed, right, || format!("message {n} does not go where its route says"));
-        let grouped = ways.iter().map(|way| &way.part).eq(accept.deliveries.iter().map(|start| &start.part))
-            && accept.rule == quorum.map_or(part::Rule::All, part::Rule::Quorum);
+        let mut seats: Vec<Seat> =
+            (0..).zip(&ways).map(|(ordinal, way)| self.beginning(letter, way, ordinal)).collect();
+        let grouped =
+            seats.iter().map(|seat| &seat.part).eq(accept.deliveries.iter().map(|start| &start.part))
+                && accept.rule == quorum.map_or(part::Rule::All, part::Rule::Quorum);
         self.check(Rule::Grouped, grouped, || format!("message {n} is another group"));
-        let mut seats: Vec<Seat> = ways.iter().map(|way| self.beginning(letter, way)).collect();
         super::group::follow(quorum, &mut seats);
         for ((way, seat), start) in ways.into_iter().zip(seats).zip(&accept.deliveries) {
             let target = way.target;
@@ -178,7 +192,7 @@ impl Book {
     }
 
     /// How it begins, before its group is looked at.
-    fn beginning(&mut self, letter: &Letter, way: &WayRecipe) -> Seat {
+    fn beginning(&mut self, letter: &Letter, way: &WayRecipe, ordinal: u16) -> Seat {
         let recipe = std::sync::Arc::clone(&self.recipe);
         let target = recipe.targets.get(way.target).filter(|target| target.filtered);
         let raises = language::has(&letter.body, language::RAISE);
@@ -195,7 +209,12 @@ impl Book {
             Some(_) | None if begins_waiting(&way.part) => Standing::Waiting,
             Some(_) | None => Standing::Due(Timestamp::ZERO),
         };
-        Seat { part: way.part.clone(), standing, ended: None, doomed: false }
+        let mut part = way.part.clone();
+        if let (Duty::Undo(of), Standing::Skipped) = (&mut part.duty, standing) {
+            // It undoes nothing, in no run.
+            *of = ordinal;
+        }
+        Seat { part, standing, ended: None, doomed: false }
     }
 
     fn start_fits(
@@ -256,13 +275,23 @@ impl Book {
 }
 
 impl Kept {
+    /// Until when a failure is the caller's answer.
+    pub(super) fn told_until(&self, ray: &Ray) -> Option<Timestamp> {
+        match ray.part.audience.caller {
+            Caller::Waits { seconds } if seconds > 0 && ray.run == 1 => {
+                Some(self.received + Duration::from_secs(seconds.into()))
+            }
+            Caller::Waits { .. } | Caller::Away => None,
+        }
+    }
+
     /// How many deliveries the message is for.
     fn own(&self) -> usize {
         self.rays.iter().filter(|ray| matches!(ray.part.duty, Duty::Required | Duty::Optional)).count()
     }
 }
 
-fn begin(target: usize, start: &Start, demoted: bool, message: &Message, since: u64) -> Ray {
+fn begin(target: usize, start: &Start, demoted: bool, message: &Message, since: (u64, Tick)) -> Ray {
     let standing = if demoted { Standing::Due(message.received) } else { start.standing };
     let lease = (standing == Standing::Leased).then_some(Lease::new(since, 1, 0));
     Ray {
@@ -279,12 +308,15 @@ fn begin(target: usize, start: &Start, demoted: bool, message: &Message, since: 
         edited: None,
         shape: start.shape.and_then(|shape| u32::try_from(shape.0).ok()),
         key: start.key.as_ref().map(|key| key.0.to_string()),
-        let_go: start.key_fate == KeyFate::Freed && matches!(standing, Standing::Dead(_)),
+        keyless: start.key_fate == KeyFate::Freed && matches!(standing, Standing::Dead(_)),
         orphaned: 0,
         suspect: false,
         lease,
         succeeded: None,
+        said: Bytes::new(),
         refused: None,
+        unwanted: standing == Standing::Skipped,
+        let_go: None,
         doomed: false,
         revived: 0,
         sends: 0,

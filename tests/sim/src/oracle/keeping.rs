@@ -11,7 +11,7 @@ use contract::order::KeyFate;
 use contract::part::Duty;
 use contract::query::{Change, Changed, Delivered};
 use contract::store::{Session, Settled, Settlement, Settles};
-use contract::{DeliveryId, Timestamp, limits, store};
+use contract::{Clock, DeliveryId, Timestamp, limits, store};
 
 impl Book {
     /// The store has leased a delivery that was due when it was asked.
@@ -23,7 +23,9 @@ impl Book {
         let Some((_, _, ray)) = self.find(id) else {
             return self.fail(Rule::Kept, format!("{id} is claimed, but nobody knows it"));
         };
-        let due = matches!(ray.standing, Standing::Due(at) if at <= asked);
+        let early = self.lanes.get(ray.target).is_some_and(|lane| lane.probe.claim);
+        let due = matches!(ray.standing, Standing::Due(at) if at <= asked || early);
+        let (target, wanted) = (ray.target, matches!(ray.standing, Standing::Due(at) if at > asked));
         let suspect = if ray.suspect { Suspicion::PossiblyDuplicate } else { Suspicion::Clear };
         let facts = &lease.delivery;
         let same = (facts.attempts, facts.run, facts.revision) == (ray.attempts, ray.run, ray.revision)
@@ -34,9 +36,13 @@ impl Book {
         self.check(Rule::Due, due, || seen.clone());
         self.check(Rule::Truthful, same, || seen.clone());
         self.check(Rule::Marked, marked, || seen);
+        let since = (since, self.clock.tick());
         if let Some(ray) = self.ray(id) {
-            ray.standing = Standing::Leased;
+            (ray.standing, ray.let_go) = (Standing::Leased, None);
             ray.lease = Some(Lease::new(since, ray.run, ray.attempts));
+        }
+        if let Some(lane) = self.lanes.get_mut(target).filter(|_| wanted) {
+            lane.probe.claim = false;
         }
         self.check_turn(id);
         self.check_memory();
@@ -79,7 +85,7 @@ impl Book {
         let end = ray.lease.take().and_then(|lease| lease.end);
         let own = again && end.is_some_and(|end| end.seen == Seen::OwnPassing);
         ray.standing = standing;
-        ray.let_go |= settlement.key_fate == KeyFate::Freed;
+        ray.keyless |= settlement.key_fate == KeyFate::Freed;
         if standing.is_final() || settlement.standing.is_final() {
             ray.refused = None;
         }
@@ -103,11 +109,9 @@ impl Book {
         let outdated = self.find(id).is_some_and(|(_, _, ray)| ray.is_outdated());
         let dies = !outdated && self.find(id).is_some_and(|(_, _, ray)| ray.doomed);
         let doomed = dies && matches!(standing, Standing::Due(_));
-        let ends = answer == Settled::Cancelled;
+        let right = (answer == Settled::Cancelled) == doomed && (answer == Settled::TakenBack) == outdated;
         let word = self.word(id);
-        self.check(Rule::Cancelled, ends == doomed, || {
-            format!("{word} is settled as {standing:?}: {answer:?}")
-        });
+        self.check(Rule::Cancelled, right, || format!("{word} is settled as {standing:?}: {answer:?}"));
         match () {
             () if outdated => Standing::Waiting,
             () if doomed => Standing::Cancelled,
@@ -119,8 +123,9 @@ impl Book {
     fn check_fate(&mut self, id: DeliveryId, settlement: &Settlement, deadline: Option<Timestamp>) {
         let word = self.word(id);
         let recipe = std::sync::Arc::clone(&self.recipe);
-        let Some((_, _, ray)) = self.find(id) else { return };
+        let Some((_, kept, ray)) = self.find(id) else { return };
         let Some(target) = recipe.targets.get(ray.target) else { return };
+        let told_until = kept.told_until(ray);
         let Some(lease) = &ray.lease else { return };
         let (run, made) = (lease.run, lease.made + 1);
         let standing = settlement.standing;
@@ -143,12 +148,23 @@ impl Book {
                     proven: end.proven,
                     probes: end.probes,
                     again: end.again,
+                    audience: ray.part.audience,
+                    told: told_until.is_some_and(|until| end.at <= until),
                 };
                 let attempt = settlement.attempt.as_ref();
                 let right = attempt.is_some_and(|attempt| attempt.number == made && attempt.run == run);
                 (fate::fits(standing, end.seen, &case), right)
             }
         };
+        let told = lease.end.as_ref().is_some_and(|end| told_until.is_some_and(|until| end.at <= until));
+        if told && standing == Standing::Dead(Death::Exhausted) {
+            self.reached.note(Feat::Told);
+        }
+        if standing == Standing::Dead(Death::Unreadable) {
+            self.reached.note(Feat::Unreadable);
+        }
+        let Some((_, _, ray)) = self.find(id) else { return };
+        let Some(lease) = &ray.lease else { return };
         let end = lease.end.as_ref().map(|end| (end.seen, end.at, end.proven, end.probes));
         let seen = || format!("{word} ended its attempt {made} as {end:?} and is {standing:?}");
         self.check(Rule::Judged, fits, seen);
@@ -329,6 +345,7 @@ impl Ray {
     /// It has come back, and waits for its next run.
     fn outdated(&mut self) {
         (self.attempts, self.succeeded, self.doomed) = (0, None, false);
+        self.forget_edit();
     }
 
     /// Begins another run.
@@ -339,7 +356,7 @@ impl Ray {
         self.orphaned = 0;
         self.succeeded = None;
         self.doomed = false;
-        self.let_go = false;
+        self.keyless = false;
         self.revived = event;
     }
 }

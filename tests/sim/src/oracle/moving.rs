@@ -10,7 +10,7 @@ use contract::delivery::Standing;
 use contract::group::Move;
 use contract::part::Duty;
 use contract::store::Moved;
-use contract::{DeliveryId, MessageId, Timestamp};
+use contract::{Clock, DeliveryId, MessageId, Timestamp};
 
 /// What must have moved, in order.
 pub(super) type Steps = Vec<(DeliveryId, Standing)>;
@@ -18,7 +18,7 @@ pub(super) type Steps = Vec<(DeliveryId, Standing)>;
 impl Book {
     /// A delivery has ended, or may have: what follows for the others of its message.
     pub(super) fn follow(&mut self, id: DeliveryId) -> Steps {
-        let now = self.now();
+        let (now, tick) = (self.now(), self.clock.tick());
         let Some(kept) = self.by_first.get(&id.at(0)).and_then(|n| self.kept.get_mut(n)) else {
             return Steps::new();
         };
@@ -28,6 +28,7 @@ impl Book {
             let report = kept.report();
             let Some(ray) = kept.rays.get_mut(usize::from(ordinal)) else { continue };
             feats.extend(ray.turn(step, now));
+            ray.let_go = (step == Move::Start).then_some(tick);
             if !ray.doomed {
                 moved.push((id.at(ordinal), ray.standing));
             }
@@ -52,7 +53,7 @@ impl Book {
         if steps.iter().any(started) {
             steps.retain(|(one, _)| *one != id);
             if let Some(ray) = self.ray(id) {
-                ray.standing = Standing::Due(at);
+                (ray.standing, ray.let_go) = (Standing::Due(at), None);
             }
         }
         steps
@@ -71,7 +72,9 @@ impl Book {
                 let Some(ray) = kept.rays.get_mut(usize::from(ordinal)) else { continue };
                 let flies = ray.standing == Standing::Leased;
                 ray.revive(Standing::Waiting, event);
-                if flies {
+                if !flies {
+                    ray.forget_edit();
+                } else {
                     (ray.standing, ray.doomed) = (Standing::Leased, true);
                     self.reached.note(Feat::OutdatedCallback);
                 }
@@ -145,6 +148,13 @@ impl Kept {
 }
 
 impl Ray {
+    /// An edit of a callback was written for the run before.
+    pub(super) fn forget_edit(&mut self) {
+        if self.part.duty == Duty::Callback {
+            (self.revision, self.edited) = (0, None);
+        }
+    }
+
     /// Moves; gives what that reached.
     fn turn(&mut self, step: Move, now: Timestamp) -> Option<Feat> {
         match (step, self.part.duty) {

@@ -113,7 +113,7 @@ impl Book {
         self.check(Rule::Ordered, legal, || format!("{word} had to let go of its key"));
         self.reached.note(if parks { Feat::KeyReleased } else { Feat::KeyUnwanted });
         if let Some(ray) = self.ray(id) {
-            ray.let_go = true;
+            ray.keyless = true;
         }
     }
 
@@ -140,7 +140,7 @@ impl Ray {
     /// While it is unfinished, unless it has let go of it, and while it is dead and parked.
     pub(super) fn holds_key(&self) -> bool {
         let may = !self.standing.is_final() || matches!(self.standing, Standing::Dead(_));
-        may && self.key.is_some() && !self.let_go
+        may && self.key.is_some() && !self.keyless
     }
 
     pub(super) fn is_parked(&self) -> bool {

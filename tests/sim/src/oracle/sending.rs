@@ -1,14 +1,15 @@
 //! What is sent: attempts as they leave, requests as they arrive.
 
-use super::{Book, End, Seen};
+use super::{Book, End, Ray, Seen};
 use crate::language;
 use crate::reach::Feat;
 use crate::rule::Rule;
 use bytes::Bytes;
 use contract::delivery::{ErrorClass, Standing, Suspicion};
-use contract::part::Duty;
+use contract::part::{self, Duty, Part};
 use contract::target::{Outcome, Parcel};
-use contract::{DeliveryId, Timestamp, limits};
+use contract::{Clock, DeliveryId, Name, Timestamp, limits};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A request as an API sees it.
@@ -48,7 +49,8 @@ impl Book {
         let repeat = ray.succeeded;
         let edited = ray.edited.is_some();
         let cancelled = self.cancelled.contains(&id);
-        let standing = ray.standing;
+        let (standing, unwanted) = (ray.standing, ray.unwanted);
+        self.check(Rule::Routed, !unwanted, || format!("{word} is sent although its filter said no"));
         self.check(Rule::Leased, leased, || format!("{word} is sent while it is {standing:?}"));
         self.check(Rule::Truthful, next, || format!("{word} is sent as attempt {}", parcel.attempt));
         self.check(Rule::InTime, !late, || format!("{word} is sent after its deadline"));
@@ -71,8 +73,10 @@ impl Book {
         if let Some(lane) = self.lanes.get_mut(target) {
             lane.in_flight.insert(id);
         }
+        self.stir(target);
         self.check_concurrency(target);
         self.check_rate(target);
+        self.check_turns(target, id);
         if let Some(ray) = self.ray(id) {
             ray.sends += 1;
             if let Some(lease) = &mut ray.lease {
@@ -88,11 +92,12 @@ impl Book {
         self.next_event();
         let word = self.word(id);
         self.say(|| format!("ended {word}: {seen:?}"));
-        let (at, life) = (self.now(), self.life);
+        let (at, tick, life) = (self.now(), self.clock.tick(), self.life);
         let jitter = self.recipe.targets.get(target).map_or(0.0, |target| target.jitter);
         let (mut proven, mut probes) = (false, 0);
         if let Some(lane) = self.lanes.get_mut(target) {
             lane.in_flight.remove(&id);
+            lane.stirred = tick;
             proven = lane.hold.proven;
             probes = lane.hold.auth.map_or(0, |(_, step)| step);
         }
@@ -104,8 +109,11 @@ impl Book {
             if refused && !again {
                 ray.refused = Some(life);
             }
-            if seen.is_success() {
+            if seen.delivers(ray.part.audience) {
                 ray.succeeded = Some(life);
+                if let Outcome::Answered(reply) = outcome {
+                    ray.said = reply.capture.body.clone();
+                }
             }
             if let Some(lease) = &mut ray.lease {
                 lease.end = Some(End { seen, at, proven, probes, again });
@@ -166,8 +174,14 @@ impl Book {
         let Some(letter) = self.letters.get(&n) else { return };
         let told = ray.report.as_ref().filter(|_| ray.part.duty == Duty::Callback);
         let content = told.unwrap_or(&letter.body);
+        let heard = self.heard(id);
+        let quotes = ray.edited.is_none() && ray.shape.is_some_and(language::quotes);
         let expected = match (&ray.edited, ray.shape) {
             (Some(edited), _) => edited.clone(),
+            (None, Some(version)) if quotes => {
+                let said = heard.iter().map(|(name, said)| (name.as_str(), said.as_ref()));
+                language::quote(version, said, content)
+            }
             (None, Some(version)) => language::wrap(version, content),
             (None, None) => content.clone(),
         };
@@ -177,10 +191,24 @@ impl Book {
         if old {
             self.reached.note(Feat::OldShape);
         }
+        if quotes && !heard.is_empty() {
+            self.reached.note(Feat::Quoted);
+        }
         let word = self.word(id);
         self.check(Rule::Faithful, same, || {
             format!("{word} is sent with another body: {body:?}, not {expected:?}")
         });
+    }
+
+    /// What those before a delivery were answered, by name.
+    fn heard(&self, id: DeliveryId) -> BTreeMap<Name, Bytes> {
+        let Some((_, kept, _)) = self.find(id) else { return BTreeMap::new() };
+        let parts: Vec<&Part> = kept.rays.iter().map(|ray| &ray.part).collect();
+        let before = part::before(&parts, id.ordinal()).into_iter();
+        let rays = before.filter_map(|one| kept.rays.get(usize::from(one)));
+        let delivered = rays.filter(|ray| ray.standing == Standing::Delivered);
+        let named = |ray: &Ray| Some((self.recipe.targets.get(ray.target)?.name.clone(), ray.said.clone()));
+        delivered.filter_map(named).collect()
     }
 
     fn check_concurrency(&mut self, target: usize) {

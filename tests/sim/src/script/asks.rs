@@ -9,6 +9,10 @@ use contract::order::Parking;
 use contract::query::{Change, Delivered, Edit, Filter, Sequence};
 use contract::{DeliveryId, Entropy, MessageId, Name};
 use engine::Engine;
+use engine::holds::HoldError;
+use engine::policy::breaker::Forced;
+use engine::policy::hold::Hold;
+use engine::probe::Probed;
 use engine::redrive::{Manner, OnError, Selection};
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,12 +94,54 @@ impl Script {
         drop(engine.resume(&target.name).await);
     }
 
+    /// Opens a breaker, keeps it closed, or leaves it to itself.
+    pub(super) async fn force(&self, engine: &Arc<Engine>) {
+        let oracle = &self.stage.network.scene.oracle;
+        let number = self.some_target();
+        let Some(target) = self.stage.recipe.targets.get(number) else { return };
+        let known = engine.views().iter().any(|view| view.name == target.name);
+        let forced = *self.random.pick(&[Some(Forced::Open), Some(Forced::Closed), None]).unwrap_or(&None);
+        oracle.trace(|| format!("force t{number}: {forced:?}"));
+        if !known {
+            return;
+        }
+        // What is allowed from now on goes at once; what is not may be on its way.
+        if forced != Some(Forced::Open) {
+            oracle.book().forced(number, forced);
+        }
+        self.expect_hold(engine.force_breaker(&target.name, forced).await);
+        match forced {
+            Some(Forced::Open) => {
+                oracle.book().forced(number, forced);
+                oracle.note(Feat::ForcedOpen);
+            }
+            Some(Forced::Closed) => oracle.note(Feat::ForcedClosed),
+            None => {}
+        }
+        if self.stage.mutant == Some(Mutant::IgnoredForce) {
+            drop(engine.force_breaker(&target.name, None).await);
+        }
+    }
+
+    /// Wants one delivery to go now.
+    pub(super) async fn probe(&self, engine: &Arc<Engine>) {
+        let oracle = &self.stage.network.scene.oracle;
+        let number = self.some_target();
+        let Some(target) = self.stage.recipe.targets.get(number) else { return };
+        oracle.trace(|| format!("probe t{number}"));
+        oracle.book().probing(number);
+        let probed = engine.probe(&target.name).await;
+        oracle.trace(|| format!("probed t{number}: {probed:?}"));
+        oracle.book().probed(number, if let Ok(Probed::Sent(id)) = probed { Some(id) } else { None });
+    }
+
     /// Resumes what stays shut until a person acts.
     pub(super) async fn resume_shut(&self, engine: &Arc<Engine>) {
         let views = engine.views();
         for (number, target) in self.stage.recipe.targets.iter().enumerate() {
             let hold = views.iter().find(|view| view.name == target.name).map(|view| &view.hold);
-            if hold.is_some_and(|hold| hold.paused || hold.disabled) {
+            let opened = |hold: &Hold| hold.forced == Some(Forced::Open);
+            if hold.is_some_and(|hold| hold.paused || hold.disabled || opened(hold)) {
                 self.resume(engine, number).await;
             }
         }
@@ -130,7 +176,7 @@ impl Script {
         let body = format!("{{\"n\":{n},\"edited\":{}}}", self.random.bits()).into();
         let edit = Edit { body, headers: detail.message.headers.clone() };
         let change = Change::Edit { tenant: tenant.clone(), delivery: id, edit, by: "somebody".to_owned() };
-        self.expect(engine.store().change(change).await);
+        self.change(engine, change).await;
         self.expect(engine.revive(&tenant, id).await);
     }
 
@@ -148,6 +194,15 @@ impl Script {
             self.stage.network.scene.oracle.book().released.extend(&ids);
             self.expect(engine.release(&Name::default_tenant(), ids).await);
         }
+    }
+
+    /// As the operators' door does it: the engine follows what the store was asked for.
+    async fn change(&self, engine: &Arc<Engine>, change: Change) {
+        let changed = engine.store().change(change).await;
+        if let Ok(changed) = &changed {
+            engine.follow(changed);
+        }
+        self.expect(changed);
     }
 
     pub(super) fn jump(&self) {
@@ -180,6 +235,13 @@ impl Script {
         let page = engine.store().list(&Name::default_tenant(), Filter::default(), None, 50).await.ok()?;
         let ids: Vec<DeliveryId> = page.rows.iter().map(|row| row.id).collect();
         self.random.pick(&ids).copied()
+    }
+
+    fn expect_hold(&self, done: Result<(), HoldError>) {
+        match done {
+            Ok(()) | Err(HoldError::Unknown) => {}
+            Err(HoldError::Store(fault)) => self.expect::<()>(Err(fault)),
+        }
     }
 
     /// Nothing that is asked for may fail.

@@ -6,6 +6,7 @@ use crate::mutant::Mutant;
 use crate::oracle::GENERATION;
 use crate::recipe::Letter;
 use contract::message::Headers;
+use contract::part::Caller;
 use contract::store::Once;
 use contract::{Name, limits};
 use engine::Engine;
@@ -125,7 +126,16 @@ impl Script {
             once: self.random.chance(50).then_some(once),
             deadline,
             not_before,
+            caller: self.caller(route),
         }
+    }
+
+    fn caller(&self, route: usize) -> Caller {
+        let has_primary = self.stage.recipe.routes.get(route).is_some_and(|route| route.primary.is_some());
+        if !has_primary || self.random.chance(20) {
+            return Caller::Away;
+        }
+        Caller::Waits { seconds: self.random.pick(&[0, 5, 20]).copied().unwrap_or_default() }
     }
 
     fn key_of(&self, route: usize, body: &[u8]) -> Option<String> {
@@ -152,6 +162,11 @@ impl Script {
             deadline: letter.deadline,
             not_before: letter.not_before.filter(|_| self.stage.mutant != Some(Mutant::IgnoredDelay)),
             priority: None,
+            caller: if self.stage.mutant == Some(Mutant::ForgottenCaller) {
+                Caller::Away
+            } else {
+                letter.caller
+            },
         };
         let engine = Arc::clone(engine);
         let early = self.stage.mutant == Some(Mutant::EarlyReceipt);

@@ -47,6 +47,7 @@ impl StoreTap {
         self.fuse.at(Place::Before(work)).await;
         if self.is_full_for(work) {
             self.oracle.note(Feat::DiskFull);
+            self.oracle.book().stir_all();
             return Err(Fault::Full);
         }
         let done = call().await;

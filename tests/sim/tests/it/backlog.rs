@@ -8,6 +8,7 @@ use contract::message::Headers;
 use contract::store::{Accept, Session, Start, Store};
 use contract::{DeliveryId, Message, MessageId, Name};
 use engine::Settings;
+use sim::Bent;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -63,8 +64,9 @@ async fn what_is_due_without_the_engine_knowing_is_found_within_a_minute() {
 async fn what_cannot_be_ended_by_its_deadline_is_tried_again_after_a_pause() {
     let clock = Arc::new(RuntimeClock::new());
     let memory = Memory::new(Arc::<RuntimeClock>::clone(&clock));
-    let store = Arc::new(Hindered::new(memory));
-    let world = Small::start(Arc::<Hindered>::clone(&store), clock, Settings::default().retention).await;
+    let store = Arc::new(Hindered::default());
+    let bent = Bent { store: Arc::new(memory), bend: Arc::clone(&store) };
+    let world = Small::start(Arc::new(bent), clock, Settings::default().retention).await;
     world.engine.pause(&crm()).await.unwrap();
     let late = world.send_within(Some(SECOND * 5)).await;
     store.cannot_end.store(true, Ordering::SeqCst);

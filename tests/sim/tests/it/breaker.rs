@@ -1,6 +1,6 @@
 //! A target that fails: its breaker opens, outlives the process, and lets calls through as they succeed.
 
-use crate::small::{RuntimeClock, Small, crm};
+use crate::small::{Manners, RuntimeClock, Small, crm};
 use contract::delivery::Standing;
 use contract::store::Store;
 use engine::Settings;
@@ -34,7 +34,8 @@ impl Worlds {
     async fn begin(&self) -> Small {
         let clock = Arc::<RuntimeClock>::clone(&self.clock);
         let retention = Settings::default().retention;
-        Small::protected(Arc::clone(&self.store), clock, retention, Some(policy())).await
+        let manners = Manners { breaker: Some(policy()), ..Manners::default() };
+        Small::mannered(Arc::clone(&self.store), clock, retention, manners).await
     }
 }
 

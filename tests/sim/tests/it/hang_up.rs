@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use stores::sqlite::{Options, Sqlite};
 
-struct Deaf;
+pub(crate) struct Deaf;
 
 impl Watcher for Deaf {
     fn committed(&self, _: Commit) {}

@@ -3,13 +3,18 @@
 
 mod backlog;
 mod breaker;
+mod crowd;
 mod forget;
 mod hang_up;
 mod held;
 mod hindered;
 mod lines;
 mod linger;
+mod restart;
 mod small;
+mod stories;
+mod told;
+mod town;
 
 use sim::{Keep, Mutant, run, run_many};
 

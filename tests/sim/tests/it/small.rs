@@ -7,18 +7,18 @@ use contract::expression::{Expression, Fault};
 use contract::line::Priority;
 use contract::message::Headers;
 use contract::mould::Mould;
-use contract::part::Rule;
+use contract::part::{Caller, Rule};
 use contract::store::{Retention, Store};
 use contract::target::{Call, Hints, Outcome, Reply, Target};
 use contract::ticket::{Found, Ticket};
 use contract::{Clock, DeliveryId, Entropy, MessageId, Name, Promise, Timestamp};
-use engine::happened::{Happened, Listener};
+use engine::happened::{Happened, Listener, Refusal};
 use engine::offer::{Offer, Receipt};
 use engine::plan::{Compile, Plan, Report, RoutePlan, Shape, TargetPlan, Way};
-use engine::policy::breaker;
 use engine::policy::concurrency::Limit;
 use engine::policy::retry::{Policy, Schedule};
 use engine::policy::statuses::Statuses;
+use engine::policy::{breaker, rate};
 use engine::{Doors, Engine, Settings};
 use std::future::Future;
 use std::pin::Pin;
@@ -53,7 +53,8 @@ impl Clock for RuntimeClock {
     }
 }
 
-struct Counter(AtomicU64);
+/// Draws that are the same each time.
+pub(crate) struct Counter(pub(crate) AtomicU64);
 
 impl Entropy for Counter {
     fn bits(&self) -> u64 {
@@ -62,7 +63,7 @@ impl Entropy for Counter {
 }
 
 /// Passes everything on.
-struct Same;
+pub(crate) struct Same;
 
 impl Expression for Same {
     fn evaluate(&self, input: Bytes) -> Promise<'_, Result<Bytes, Fault>> {
@@ -101,6 +102,7 @@ impl Target for Hand {
             let wait = Duration::from_secs(self.retry_after.load(Ordering::SeqCst));
             let reply = Reply {
                 status: self.status.load(Ordering::SeqCst),
+                counts_as: None,
                 hints: Hints { wait: (!wait.is_zero()).then_some(wait), ..Hints::default() },
                 location: None,
                 capture: Capture::default(),
@@ -130,17 +132,27 @@ pub(crate) struct Small {
     route: Arc<engine::route::Route>,
 }
 
+/// How the target is treated.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Manners {
+    /// With one it is disabled after an hour of failing.
+    pub(crate) breaker: Option<breaker::Policy>,
+    pub(crate) rate: Option<rate::Limit>,
+    /// None: one call at a time, with a breaker eight.
+    pub(crate) concurrency: Option<Limit>,
+    pub(crate) credentials: u16,
+}
+
 impl Small {
     pub(crate) async fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>, retention: Retention) -> Self {
-        Self::protected(store, clock, retention, None).await
+        Self::mannered(store, clock, retention, Manners::default()).await
     }
 
-    /// With a breaker, if there is one; then with eight calls at a time, and disabled after an hour of failing.
-    pub(crate) async fn protected(
+    pub(crate) async fn mannered(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         retention: Retention,
-        breaker: Option<breaker::Policy>,
+        manners: Manners,
     ) -> Self {
         let (tell, settled) = mpsc::unbounded_channel();
         let (call, called) = mpsc::unbounded_channel();
@@ -159,33 +171,47 @@ impl Small {
             may_answer: Semaphore::new(0),
             called: call,
         });
-        let route = configure(&engine, &hand, None, breaker).await;
+        let route = configure(&engine, &hand, None, manners).await;
         Self { engine, hand, called, settled, route }
     }
 
     /// Another configuration, which shapes the body like this.
     pub(crate) async fn shape(&mut self, id: Option<u64>) {
-        self.route = configure(&self.engine, &self.hand, id, None).await;
+        self.route = configure(&self.engine, &self.hand, id, Manners::default()).await;
     }
 
     pub(crate) async fn send(&self) -> Receipt {
         self.send_within(None).await
     }
 
+    pub(crate) async fn send_urgent(&self, priority: Priority) -> Receipt {
+        self.offer(Offer { priority: Some(priority), ..self.plain() }).await.unwrap()
+    }
+
+    pub(crate) async fn offer(&self, offer: Offer) -> Result<Receipt, Refusal> {
+        self.engine.accept(offer).await
+    }
+
     /// With a deadline so far away.
     pub(crate) async fn send_within(&self, time: Option<Duration>) -> Receipt {
-        let offer = Offer {
+        let deadline = time.map(|time| self.engine.clock().now() + time);
+        self.offer(Offer { deadline, ..self.plain() }).await.unwrap()
+    }
+
+    /// A message that asks for nothing.
+    pub(crate) fn plain(&self) -> Offer {
+        Offer {
             tenant: tenant(),
             route: Arc::clone(&self.route),
             headers: Headers::default(),
             body: Bytes::from_static(b"{}"),
             once: None,
             key: None,
-            deadline: time.map(|time| self.engine.clock().now() + time),
+            deadline: None,
             not_before: None,
             priority: None,
-        };
-        self.engine.accept(offer).await.unwrap()
+            caller: Caller::Away,
+        }
     }
 
     pub(crate) async fn standing(&self, id: MessageId) -> Option<Standing> {
@@ -205,8 +231,9 @@ async fn configure(
     engine: &Arc<Engine>,
     hand: &Arc<Hand>,
     shape: Option<u64>,
-    breaker: Option<breaker::Policy>,
+    Manners { breaker, rate, concurrency, credentials }: Manners,
 ) -> Arc<engine::route::Route> {
+    let usual = Limit::Fixed(if breaker.is_some() { 8 } else { 1 });
     let shape =
         shape.map(|id| Shape { id: ShapeId(id), text: format!("shape {id}").into(), mould: Arc::new(Same) });
     let target = TargetPlan {
@@ -215,10 +242,10 @@ async fn configure(
         statuses: Statuses::default(),
         breaker,
         disable_after: breaker.map(|_| Duration::from_hours(1)),
-        credentials: 0,
+        credentials,
         host: None,
-        concurrency: Limit::Fixed(if breaker.is_some() { 8 } else { 1 }),
-        rate: None,
+        concurrency: concurrency.unwrap_or(usual),
+        rate,
         order: engine::policy::order::Policy::default(),
         when: None,
         shape,
@@ -229,6 +256,7 @@ async fn configure(
         name,
         to: vec![Way::to(crm())],
         rule: Rule::All,
+        primary: None,
         deadline: None,
         priority: Priority::Normal,
         key: None,

@@ -72,9 +72,9 @@ mod tests {
     use contract::target::Hints;
 
     fn answer(status: u16, body: &'static str, end: CaptureEnd) -> Result<Granted, Refusal> {
-        let capture = Capture { content_type: None, body: body.as_bytes().into(), end };
+        let capture = Capture { body: body.as_bytes().into(), end, ..Capture::default() };
         let (hints, timings) = (Hints::default(), Timings::default());
-        read(&Reply { status, hints, location: None, capture, timings })
+        read(&Reply { status, counts_as: None, hints, location: None, capture, timings })
     }
 
     #[test]

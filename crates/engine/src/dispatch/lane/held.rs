@@ -3,12 +3,30 @@
 use super::{Lane, State, weight};
 use crate::plan::TargetPlan;
 use crate::policy::breaker::{End, Turn};
+use crate::policy::concurrency::{Learned, Learner};
 use crate::policy::hold::{Gate, Hold, Reason};
+use crate::policy::rate::Permit;
 use crate::probe::{Place, Probed};
 use crate::verdict::Refused;
 use contract::store::Lease;
 use contract::{DeliveryId, Timestamp, limits};
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
+
+/// What is kept of a lane: the hold's own fields, and beside them what was learned.
+#[derive(Serialize)]
+struct Saved<'a> {
+    #[serde(flatten)]
+    hold: &'a Hold,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    learned: Option<Learned>,
+}
+
+/// The part of it that is no hold.
+#[derive(Deserialize)]
+struct Memory {
+    learned: Option<Learned>,
+}
 
 /// What the end of a call has changed.
 pub(crate) struct Felt {
@@ -54,6 +72,10 @@ impl Lane {
         if state.in_flight >= few {
             return Err(Probed::Busy);
         }
+        // What a person wants is no reason to call a target more often than was agreed with it.
+        if let Some(Permit::NotBefore(at)) = plan.rate.as_ref().map(|limit| state.rate.look(limit, now)) {
+            return Err(Probed::Paced(at));
+        }
         let on_disk =
             state.next_due.iter().filter_map(|(line, due)| Some(((*due)?, line))).min_by_key(|(due, _)| *due);
         let place = match (state.window.pop(most, now), on_disk) {
@@ -62,6 +84,9 @@ impl Lane {
             (None, None) => Err(Probed::Nothing),
         }?;
         state.in_flight += 1;
+        if let Some(limit) = &plan.rate {
+            state.rate.permit(limit, now);
+        }
         let before = state.hold.clone();
         state.hold.look_now(now);
         if state.hold != before {
@@ -124,16 +149,31 @@ impl Lane {
         self.unsaved.load(Ordering::SeqCst)
     }
 
-    /// The hold, which counts as saved from now on.
-    pub(crate) fn hold_to_save(&self) -> Hold {
-        self.unsaved.store(false, Ordering::SeqCst);
-        self.hold()
+    /// What was learned is to be saved.
+    pub(super) fn keep_learned(&self, state: &mut State) {
+        state.kept = state.learner.learned();
+        self.unsaved.store(true, Ordering::SeqCst);
     }
 
-    /// The hold as an earlier process saved it. What cannot be read holds nothing.
-    pub(crate) fn recall_hold(&self, saved: &[u8]) {
+    /// The hold and what was learned, as they are saved; they count as saved from now on.
+    pub(crate) fn to_save(&self) -> Vec<u8> {
+        self.unsaved.store(false, Ordering::SeqCst);
+        let mut state = self.state.lock();
+        state.kept = state.learner.learned();
+        let saved = Saved { hold: &state.hold, learned: state.kept };
+        // Plain data: it always has a JSON form.
+        serde_json::to_vec(&saved).unwrap_or_default()
+    }
+
+    /// What an earlier process saved. What cannot be read holds nothing.
+    pub(crate) fn recall(&self, saved: &[u8]) {
+        let learned = serde_json::from_slice::<Memory>(saved).ok().and_then(|memory| memory.learned);
         match serde_json::from_slice(saved) {
-            Ok(hold) => self.state.lock().hold = hold,
+            Ok(hold) => {
+                let mut state = self.state.lock();
+                (state.hold, state.kept) = (hold, learned);
+                state.learner = learned.map(Learner::recall).unwrap_or_default();
+            }
             Err(error) => {
                 tracing::warn!(target = %self.name, %error, "the saved hold of a target cannot be read and is ignored")
             }

@@ -4,7 +4,7 @@ use super::{Lane, State, earlier, has_memory};
 use crate::plan::TargetPlan;
 use crate::policy::hold::Gate;
 use crate::policy::rate::{self, Permit};
-use contract::line::Line;
+use contract::line::{Line, Lines};
 use contract::store::Lease;
 use contract::{Timestamp, limits};
 
@@ -100,6 +100,16 @@ impl Lane {
         let mut lines: Vec<(Line, usize)> = due.map(|(line, _)| (line, items)).collect();
         lines.sort_by_key(|(line, _)| state.window.len_of(*line));
         lines
+    }
+
+    /// What to claim while only a few calls may go: no more than goes now, so that nothing waits in memory among which turns could be taken.
+    /// They are taken here.
+    pub(super) fn few_lines(&self, state: &mut State, few: usize, now: Timestamp) -> Vec<(Line, usize)> {
+        let room = few.saturating_sub(state.in_flight + state.window.len()).min(self.claim_max());
+        let mut due = Lines::default();
+        self.hungry_lines(state, now).iter().for_each(|(line, items)| *due.of_mut(*line) = *items);
+        let concurrency = self.plan.load().as_deref().map_or(0, |plan| plan.concurrency.now(&state.learner));
+        state.window.share_out(room, &due, concurrency, now)
     }
 }
 

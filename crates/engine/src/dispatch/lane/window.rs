@@ -47,6 +47,22 @@ impl Window {
         Some(lease)
     }
 
+    /// Takes so many turns among lines of which something waits outside; gives how many each of them gets.
+    pub(super) fn share_out(
+        &mut self,
+        turns: usize,
+        waiting: &Lines<usize>,
+        concurrency: usize,
+        now: Timestamp,
+    ) -> Vec<(Line, usize)> {
+        let mut shares = Lines::<usize>::default();
+        for _ in 0..turns {
+            let Some(line) = self.turns.take(waiting, concurrency, now) else { break };
+            *shares.of_mut(line) += 1;
+        }
+        shares.iter().filter(|(_, share)| **share > 0).map(|(line, share)| (line, *share)).collect()
+    }
+
     /// Takes out what is like this.
     pub(super) fn take(&mut self, like: impl Fn(&Lease) -> bool) -> Vec<Lease> {
         let mut taken = Vec::new();

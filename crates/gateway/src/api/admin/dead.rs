@@ -6,7 +6,7 @@ use super::{Admin, Peer, json, selection};
 use crate::api::body;
 use crate::api::problem::{INVALID_REQUEST, PAYLOAD_TOO_LARGE, Problem};
 use crate::api::tickets::internal;
-use crate::api::view::{AttemptView, Moment, reason};
+use crate::api::view::{AttemptView, Known, Moment, reason};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::Response;
@@ -82,7 +82,8 @@ pub(super) async fn list(
         ..Filter::default()
     };
     let page = page(&admin, filter, asked.after, asked.limit).await?;
-    let rows: Vec<RowView<'_>> = page.rows.iter().map(RowView::new).collect();
+    let rows: Vec<RowView<'_>> =
+        page.rows.iter().map(|row| RowView::new(row, &*admin.front.engine)).collect();
     json(StatusCode::OK, &value!({ "dead": rows, "next": page.next.map(|cursor| cursor.0) }))
 }
 
@@ -110,7 +111,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let detail = look(&admin, parse(&id)?).await?;
-    json(StatusCode::OK, &shown(&detail))
+    json(StatusCode::OK, &shown(&detail, &*admin.front.engine))
 }
 
 /// `PATCH /v1/dead/{delivery}`: another body, other headers, or both. The original is kept.
@@ -139,7 +140,7 @@ pub(super) async fn edit(
     if changed.map_err(|fault| internal(&fault))?.deliveries.is_empty() {
         return Err(not_dead(delivery));
     }
-    json(StatusCode::OK, &shown(&look(&admin, delivery).await?))
+    json(StatusCode::OK, &shown(&look(&admin, delivery).await?, &*admin.front.engine))
 }
 
 /// `POST /v1/dead/discard`: ends dead deliveries for good.
@@ -170,13 +171,13 @@ async fn sent_now(admin: &Admin, detail: &Detail, wish: &Wish) -> Result<(Header
         return Ok((headers.clone(), body.clone()));
     }
     let Some(shape) = detail.shape else { return Ok((headers.clone(), body.clone())) };
-    let shaped = admin.front.engine.shaped(shape, body.clone()).await.map_err(|wrong| {
+    let shaped = admin.front.engine.shaped(shape, &detail.message, detail.row.id).await.map_err(|wrong| {
         Problem::new(INVALID_REQUEST, format!("{wrong}; give a body with the headers, it is sent as it is"))
     })?;
     Ok(shaped.map_or_else(|| (headers.clone(), body.clone()), |body| (edit::for_shaped(headers), body)))
 }
 
-fn shown(detail: &Detail) -> Value {
+fn shown(detail: &Detail, known: &dyn Known) -> Value {
     let headers = |headers: &Headers| -> Value {
         headers
             .iter()
@@ -184,7 +185,8 @@ fn shown(detail: &Detail) -> Value {
             .collect()
     };
     let body = |bytes: &Bytes| Value::from(String::from_utf8_lossy(bytes));
-    let attempts: Vec<AttemptView<'_>> = detail.attempts.iter().map(AttemptView::new).collect();
+    let attempts: Vec<AttemptView<'_>> =
+        detail.attempts.iter().map(|attempt| AttemptView::new(attempt, &detail.row.target, known)).collect();
     let edit = detail
         .edit
         .as_ref()
@@ -209,7 +211,7 @@ fn shown(detail: &Detail) -> Value {
 }
 
 impl<'a> RowView<'a> {
-    pub(super) fn new(row: &'a Row) -> Self {
+    pub(super) fn new(row: &'a Row, known: &dyn Known) -> Self {
         Self {
             id: row.id,
             ticket: row.message,
@@ -219,7 +221,7 @@ impl<'a> RowView<'a> {
             reason: reason(row.standing, None),
             parked: row.parked.as_ref().map(ParkedView::new),
             run: row.run,
-            last_attempt: row.last.as_ref().map(AttemptView::new),
+            last_attempt: row.last.as_ref().map(|attempt| AttemptView::new(attempt, &row.target, known)),
         }
     }
 }

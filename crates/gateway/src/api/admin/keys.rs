@@ -43,7 +43,8 @@ pub(super) async fn list(
     let Query(asked) = query.map_err(|wrong| unreadable(&wrong))?;
     let filter = Filter { target: asked.target, parked: Some(Parking::Any), ..Filter::default() };
     let page = page(&admin, filter, asked.after, asked.limit).await?;
-    let rows: Vec<RowView<'_>> = page.rows.iter().map(RowView::new).collect();
+    let rows: Vec<RowView<'_>> =
+        page.rows.iter().map(|row| RowView::new(row, &*admin.front.engine)).collect();
     json(StatusCode::OK, &value!({ "keys": rows, "next": page.next.map(|cursor| cursor.0) }))
 }
 

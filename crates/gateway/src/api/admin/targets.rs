@@ -156,6 +156,7 @@ pub(super) async fn probe(
         Probed::Busy => no(format!(
             "as many calls to `{name}` as may go are on their way; look again when they have ended"
         )),
+        Probed::Paced(at) => no(format!("the rate of `{name}` lets no call go before {}", Moment(at))),
         Probed::Shut(Reason::Paused) => no(format!("`{name}` is paused; `resume` lets calls go on")),
         Probed::Shut(Reason::NoTarget) => no(format!("the configuration does not have `{name}`")),
         Probed::Shut(Reason::Breaker | Reason::Disabled | Reason::Throttled | Reason::Auth) => {

@@ -4,13 +4,13 @@ use super::Check;
 use super::route::place_of;
 use crate::config::field::{Entries, Field, Written};
 use crate::config::raw;
-use crate::config::settings::Route;
+use crate::config::settings::{Primary, Route};
 use contract::part::{Duty, Part, Rule};
 use contract::{Name, limits};
 
 impl Check<'_> {
-    /// The part of each target of a route, and when a message has succeeded.
-    pub(super) fn group(&mut self, to: &[Name], raw: &raw::Route) -> (Vec<Part>, Rule) {
+    /// The part of each target of a route, when a message has succeeded, and whose answer the caller gets.
+    pub(super) fn group(&mut self, to: &[Name], raw: &raw::Route) -> (Vec<Part>, Rule, Option<Primary>) {
         let mut parts = vec![Part::default(); to.len()];
         for item in raw.optional.good().map(|optional| optional.items.as_slice()).unwrap_or_default() {
             if let Some(part) = self.member(to, item.good()).and_then(|index| parts.get_mut(index)) {
@@ -18,6 +18,7 @@ impl Check<'_> {
             }
         }
         self.after(to, raw, &mut parts);
+        let primary = self.primary(to, raw, &mut parts);
         let rule = self.one(&raw.complete).unwrap_or_default();
         let required = parts.iter().filter(|part| part.duty == Duty::Required).count();
         if let Rule::Quorum(count) = rule
@@ -30,7 +31,7 @@ impl Check<'_> {
                 Some(format!("a number from 1 to {required}, `all` or `any`")),
             );
         }
-        (parts, rule)
+        (parts, rule, primary)
     }
 
     fn after(&mut self, to: &[Name], raw: &raw::Route, parts: &mut [Part]) {
@@ -80,7 +81,7 @@ impl Check<'_> {
     }
 
     /// Where in `to` a name stands.
-    fn member(&mut self, to: &[Name], written: Option<&Written<Name>>) -> Option<usize> {
+    pub(super) fn member(&mut self, to: &[Name], written: Option<&Written<Name>>) -> Option<usize> {
         let written = written?;
         let name = self.written(written)?;
         let found = to.iter().position(|target| *target == name);

@@ -52,7 +52,7 @@ impl Check<'_> {
     ) -> Option<Route> {
         let accept = self.accept(key, &raw.accept);
         let to = self.to(key, &raw.to, known);
-        let (parts, rule) = self.group(&to, raw);
+        let (parts, rule, primary) = self.group(&to, raw);
         let callback = self.target_name(&raw.callback, known);
         let body = self.body(&raw.body);
         let deadline = self.deadline(&raw.deadline);
@@ -61,6 +61,7 @@ impl Check<'_> {
         let types = self.several(&raw.types).unwrap_or_default();
         let order = self.one(&raw.key);
         self.warn_unbounded(&raw.key, order.as_ref());
+        self.refuse_responses(&raw.key, order.as_ref());
         let dedupe = raw.dedupe.good().map(|dedupe| self.dedupe(dedupe));
         let Accept { methods, pattern } = accept?;
         Some(Route {
@@ -70,6 +71,7 @@ impl Check<'_> {
             to,
             parts,
             rule,
+            primary,
             callback,
             body_max: body.unwrap_or(body_max),
             deadline,
@@ -130,6 +132,7 @@ impl Check<'_> {
         let (by, window) = (self.one(&raw.by), self.one(&raw.window));
         if let (Some(DedupeBy::Expression(program)), Some(place)) = (&by, place_of(&raw.by)) {
             self.warn_if_unbounded(place, program);
+            self.refuse_responses_at(place, program);
         }
         if window.is_some_and(|window| window.is_zero() || window > limits::IDEMPOTENCY_WINDOW) {
             let help = "from 1s to 24h: keys are not remembered for longer";

@@ -1,6 +1,7 @@
 //! Checks of targets: URL, headers, retries, time-outs, certificates.
 
 use super::Check;
+use super::address::Address;
 use super::reach::RawProxy;
 use crate::config::field::{Either, Entries, Field, One, Several, Written};
 use crate::config::form::{HeaderText, Share, Statuses as Range, Url};
@@ -20,7 +21,7 @@ use std::time::Duration;
 const TIMEOUT_WARN: Duration = Duration::from_secs(300);
 
 /// Values of headers, by name.
-type Headers<T> = Vec<(HeaderName, T)>;
+pub(super) type Headers<T> = Vec<(HeaderName, T)>;
 
 impl Check<'_> {
     /// The targets that can be used.
@@ -33,8 +34,9 @@ impl Check<'_> {
         for (key, field) in targets {
             let name = self.written(key);
             let Some(raw) = field.good() else { continue };
-            if let (Field::Absent, Some(place)) = (&raw.url, key.place()) {
-                let help = "for example url: https://crm.example.com/users";
+            if let (Field::Absent, Field::Absent, Some(place)) = (&raw.url, &raw.uses, key.place()) {
+                let help =
+                    "for example url: https://crm.example.com/users; or `uses` with a preset that knows it";
                 self.error(place, "`url` is missing", Some(help.to_owned()));
             }
             found.extend(self.target(key, name, raw, proxy));
@@ -49,13 +51,21 @@ impl Check<'_> {
         raw: &raw::Target,
         proxy: &RawProxy,
     ) -> Option<Target> {
-        let url = self.url(&raw.url);
+        self.one(&raw.uses);
+        self.with_alone(raw);
+        let address = self.address(raw);
+        let url = address.as_ref().map(|address| &address.url.base);
         let method = self.one(&raw.method);
         let when = self.one(&raw.when);
         let body = self.one(&raw.body);
         self.warn_unbounded(&raw.when, when.as_ref());
+        self.refuse_responses(&raw.when, when.as_ref());
         self.warn_unbounded(&raw.body, body.as_ref());
-        let (headers, made) = self.headers(&raw.headers);
+        let (mut headers, made) = self.headers(&raw.headers);
+        self.content_type(raw, &mut headers);
+        let encoding = self.one(&raw.encode);
+        let idempotency = self.one(&raw.idempotency_header);
+        let codes = self.codes(&raw.error_code);
         let undo = raw.undo.good().and_then(|undo| self.written(undo));
         let auth = self.auth(&raw.auth, &headers, key.place());
         let keys = self.keys(&raw.sign, key.place());
@@ -65,23 +75,24 @@ impl Check<'_> {
         let timeouts = self.timeouts(&raw.timeout);
         let concurrency = self.concurrency(&raw.concurrency);
         let rate = self.rate(key, &raw.rate);
-        let (ca, identity) =
-            raw.tls.good().map_or((None, None), |tls| self.tls(tls, url.as_ref().map(|url| &url.base)));
+        let (ca, identity) = raw.tls.good().map_or((None, None), |tls| self.tls(tls, url));
         let private = self.private(&raw.private);
         let proxy = self.proxy(&raw.proxy, proxy, private.as_ref());
         let breaker = self.breaker(&raw.breaker);
         let order = self.one(&raw.order);
         let disable_after = self.disable_after(&raw.disable_after, breaker);
-        let url_shown = raw.url.good().and_then(Written::place).map(|place| self.tree.written(place));
-        let Url { base, path } = url?;
+        let Address { url: Url { base, path }, shown: url_shown } = address?;
         Some(Target {
             name: name?,
             url: base,
             path,
-            url_shown: url_shown?.trim_matches(['"', '\'']).to_owned(),
+            url_shown,
             method: method?,
             when,
             body,
+            encoding: encoding?,
+            idempotency: idempotency?.0,
+            codes,
             undo,
             headers,
             made,
@@ -102,31 +113,21 @@ impl Check<'_> {
         })
     }
 
-    fn url(&mut self, field: &One<Url>) -> Option<Url> {
-        let url = self.one(field)?;
-        let place = field.good().and_then(Written::place)?;
-        self.warn_unencrypted(place, &url.base, "messages go to this target unencrypted");
-        // The host is read when it is sent; only what is a template is kept.
-        if let Some(path) = &url.path
-            && !self.tree.written(place).trim_matches(['"', '\'']).ends_with(path.text())
-        {
-            self.refuse_kept(place);
+    /// Variables of nothing would be ignored.
+    fn with_alone(&mut self, raw: &raw::Target) {
+        let first = raw.with.good().and_then(|Entries(entries)| entries.first());
+        if let (Field::Absent, Some(place)) = (&raw.uses, first.and_then(|(key, _)| key.place())) {
+            self.error(
+                place,
+                "`with` is for the preset that `uses` names",
+                Some("add `uses`, or remove `with`".to_owned()),
+            );
         }
-        Some(url)
     }
 
     pub(super) fn warn_unencrypted(&mut self, place: Place, url: &Uri, message: &str) {
         if url.scheme_str() == Some("http") && !is_loopback(url.host().unwrap_or_default()) {
             self.warn(place, message, Some("use https:// if the API has it".to_owned()));
-        }
-    }
-
-    fn refuse_kept(&mut self, place: Place) {
-        let scalar = self.tree.scalar(place);
-        if scalar.is_some_and(|scalar| scalar.origin == Origin::Outside) {
-            let message = "a template is kept in the store, so nothing from outside may stand in it";
-            let help = "put a secret into a header of its own, and only the scheme and host of a URL into a variable";
-            self.error(place, message, Some(help.to_owned()));
         }
     }
 

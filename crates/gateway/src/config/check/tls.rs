@@ -52,7 +52,8 @@ impl Check<'_> {
     fn pem(&mut self, field: &One<PathBuf>, url: Option<&Uri>) -> Option<Vec<u8>> {
         let path = self.one(field)?;
         let place = field.good().and_then(Written::place)?;
-        if url.is_some_and(|url| url.scheme_str() == Some("http")) {
+        // What holds for all targets holds where it can.
+        if url.is_some_and(|url| url.scheme_str() == Some("http")) && !self.tree.is_default(place) {
             self.error(place, "certificates are only used with an https:// URL", None);
         }
         let shown = self.shown(place, &path.to_string_lossy()).to_owned();

@@ -6,6 +6,7 @@ use crate::config::settings::{LogFormat, LogLevel, Switch};
 use contract::line::Priority;
 
 use connectors::http::auth::ClientAuth;
+use connectors::http::form::{Encoding, Lists};
 use engine::policy::order;
 use serde_json::{Value as Json, json};
 
@@ -73,6 +74,15 @@ impl Word for order::Policy {
 impl Word for ClientAuth {
     const NAME: &'static str = "basic or post";
     const ALL: &'static [(&'static str, Self)] = &[("basic", Self::Basic), ("post", Self::Post)];
+}
+
+impl Word for Encoding {
+    const NAME: &'static str = "plain, form or form-repeat";
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("plain", Self::Plain),
+        ("form", Self::Form(Lists::Numbered)),
+        ("form-repeat", Self::Form(Lists::Repeated)),
+    ];
 }
 
 impl Word for Switch {

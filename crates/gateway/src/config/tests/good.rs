@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::pattern::{Lookup, Methods};
 use contract::limits;
+use contract::part::Reads;
 use engine::policy::concurrency::Limit;
 use engine::policy::{breaker, retry, statuses};
 use http::Method;
@@ -293,6 +294,35 @@ fn every_example_is_read_without_a_warning() {
             "{name} in {read:?}"
         );
     }
+}
+
+#[test]
+fn a_primary_goes_first_and_who_reads_an_answer_is_known() {
+    let text = r#"
+routes:
+  in:
+    accept: POST /in
+    to: [tax, crm, mail, log]
+    after: { log: mail }
+    primary: { target: crm, wait: 10s, retry: on }
+  other: { accept: POST /other, to: [crm, tax], primary: crm }
+targets:
+  crm: { url: "https://crm.example.com/", undo: forget }
+  tax: { url: "https://tax.example.com/" }
+  mail: { url: "https://mail.example.com/{{ responses.crm.status }}" }
+  log: { url: "https://log.example.com/", body: "[$responses.crm.body.id, $responses.mail.headers.x]" }
+  forget: { url: "https://crm.example.com/{{ responses.crm.body.id }}" }
+"#;
+    let config = good(text);
+    let [first, second] = &config.routes[..] else { panic!("two routes") };
+    let after: Vec<_> = first.parts.iter().map(|part| part.after.as_slice()).collect();
+    assert_eq!(after, [[1].as_slice(), &[], &[1], &[2]]);
+    let others: Vec<_> = first.parts.iter().map(|part| part.audience.others).collect();
+    assert_eq!(others, [Reads::Nothing, Reads::Body, Reads::Head, Reads::Nothing]);
+    let primary = Primary { ordinal: 1, wait: Duration::from_secs(10), failure: Failure::IsTriedAgain };
+    assert_eq!(first.primary, Some(primary));
+    let primary = Primary { ordinal: 0, wait: Duration::from_secs(30), failure: Failure::IsTold };
+    assert_eq!(second.primary, Some(primary));
 }
 
 #[test]

@@ -92,6 +92,32 @@ fn a_group_that_cannot_be_says_why() {
 }
 
 #[test]
+fn an_answer_that_cannot_be_read_says_why() {
+    let group = |keys: &str, of_a: &str, of_c: &str| {
+        format!(
+            "routes:\n  in:\n    accept: POST /in\n    to: [a, b]\n{keys}targets:\n  a: {{ url: https://a.example/{of_a} }}\n\
+             \x20 b: {{ url: https://b.example/ }}\n  c: {{ url: 'https://c.example/{of_c}' }}\n"
+        )
+    };
+    let reads = |name: &str| format!(", body: $responses.{name}.body.id");
+    assert_page!(page([
+        ("a primary that is not there", group("    primary: c\n", "", "")),
+        ("no primary", group("    primary: { wait: 10s }\n", "", "")),
+        ("an endless wait", group("    primary: { target: a, wait: 61s }\n", "", "")),
+        ("an optional primary", group("    optional: a\n    primary: a\n", "", "")),
+        ("a primary that waits", group("    after: { a: b }\n    primary: a\n", "", "")),
+        ("a primary that reads", group("    primary: a\n", &reads("b"), "")),
+        ("an answer that is not waited for", group("", &reads("b"), "")),
+        ("an answer of nobody", group("    after: { a: b }\n", &reads("d"), "")),
+        ("answers of nobody in particular", group("", ", body: '[$responses[]]'", "")),
+        ("what an undo cannot read", group("", ", undo: c", "{{ responses.b.status }}")),
+        ("what a callback cannot read", group("    callback: c\n", "", "{{ responses.a.status }}")),
+        ("a filter over answers", group("    after: { a: b }\n", ", when: $responses.b.body.id", "")),
+        ("a key over answers", group("    key: $responses.b.body.id\n", "", "")),
+    ]));
+}
+
+#[test]
 fn a_wrong_value_says_what_is_allowed() {
     assert_page!(page([
         ("an address", format!("listen: localhost:8080\n{}", with_target(""))),

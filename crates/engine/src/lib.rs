@@ -19,6 +19,7 @@ pub mod plan;
 pub mod policy;
 pub mod probe;
 pub mod redrive;
+mod release;
 mod responses;
 pub mod route;
 mod settle;

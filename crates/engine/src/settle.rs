@@ -73,7 +73,7 @@ fn tell(engine: &Engine, done: &Done, settled: Settled, now: Timestamp) {
         // Its run has not ended: nobody is told, but its ticket shows the attempt.
         Settled::TakenBack => return engine.watch.changed(done.message),
         Settled::Cancelled => Standing::Cancelled,
-        Settled::Recorded | Settled::Freed => standing,
+        Settled::Recorded | Settled::Freed | Settled::Parked => standing,
     };
     if matches!(settled, Settled::Freed | Settled::Cancelled) {
         engine.put_somewhere(&done.lane, now);
@@ -84,5 +84,8 @@ fn tell(engine: &Engine, done: &Done, settled: Settled, now: Timestamp) {
     }
     let (message, target, age) = (done.message, &done.lane.name, now.since(done.received));
     engine.tell(&Happened::Settled { message, delivery, target, standing, age });
+    if settled == Settled::Parked {
+        engine.tell(&Happened::Parked { message, delivery, target });
+    }
     engine.watch.changed(done.message);
 }

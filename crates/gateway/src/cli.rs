@@ -8,6 +8,7 @@ mod dead;
 mod demo;
 mod explain;
 mod header;
+mod key;
 mod load;
 pub mod mock;
 mod payload;
@@ -51,6 +52,7 @@ enum Command {
     Ticket(ticket::Show),
     Tail(tail::Tail),
     Dead(dead::Dead),
+    Key(key::Key),
     Target(target::Target),
     Mock(mock::Mock),
     Presets(presets::Presets),
@@ -102,6 +104,7 @@ impl Command {
             Self::Ticket(ticket) => client()?.block_on(ticket.run()),
             Self::Tail(tail) => client()?.block_on(tail.run()),
             Self::Dead(dead) => client()?.block_on(dead.run()),
+            Self::Key(key) => client()?.block_on(key.run()),
             Self::Target(target) => client()?.block_on(target.run()),
             Self::Mock(mock) => client()?.block_on(mock.run()),
             Self::Presets(presets) => presets.run(),

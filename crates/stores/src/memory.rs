@@ -3,6 +3,7 @@
 mod backlog;
 mod change;
 mod group;
+mod order;
 mod state;
 
 use bytes::Bytes;

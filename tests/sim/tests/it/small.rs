@@ -246,6 +246,7 @@ async fn configure(
         host: None,
         concurrency: concurrency.unwrap_or(usual),
         rate,
+        order: engine::policy::order::Policy::default(),
         when: None,
         shape,
         target: Arc::<Hand>::clone(hand),

@@ -253,6 +253,7 @@ impl Town {
             deadline: None,
             priority: Priority::Normal,
             key: Some(Arc::new(Same)),
+            primary: None,
         };
         let mut routes: Vec<RoutePlan> =
             houses.iter().map(|house| route(house.name, std::slice::from_ref(house))).collect();
@@ -274,6 +275,7 @@ impl Town {
             host: None,
             concurrency: house.concurrency,
             rate: house.rate,
+            order: engine::policy::order::Policy::default(),
             when: None,
             shape: None,
             target: Arc::new(HttpTarget::new(settings, clock, dial)),

@@ -1,7 +1,8 @@
 //! Going back to messages that were accepted: reading them in the order of their commits, and giving them one more delivery.
 
 use crate::id::Position;
-use crate::start::{OrderKey, Start};
+use crate::order::OrderKey;
+use crate::start::Start;
 use crate::ticket::Ticket;
 use crate::{DeliveryId, Message, MessageId, Name, Timestamp};
 use std::sync::Arc;

@@ -20,6 +20,7 @@ pub mod message;
 pub mod mould;
 pub mod moved;
 pub mod name;
+pub mod order;
 pub mod params;
 pub mod part;
 pub mod query;

@@ -18,6 +18,8 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// An order key.
 pub const ORDER_KEY_BYTES_MAX: usize = 255;
+/// The name of who edits a dead delivery.
+pub const EDITOR_BYTES_MAX: usize = 128;
 /// How long an `Idempotency-Key` is remembered (published in the guide).
 pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of a template in a URL or a header's value.

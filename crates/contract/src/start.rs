@@ -3,8 +3,8 @@
 use crate::Name;
 use crate::delivery::{Attempt, ShapeId, Standing};
 use crate::line::Priority;
+use crate::order::{KeyFate, OrderKey};
 use crate::part::Part;
-use std::sync::Arc;
 
 /// How a delivery begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,10 +21,8 @@ pub struct Start {
     pub priority: Priority,
     /// Why it is dead at once, kept as its first attempt; only with a standing of `Dead`.
     pub fault: Option<Box<Attempt>>,
+    /// What becomes of its key if it is dead at once.
+    pub key_fate: KeyFate,
     /// Its part in the message's group; what waits begins as `Waiting`.
     pub part: Part,
 }
-
-/// An order key: 1 to [`crate::limits::ORDER_KEY_BYTES_MAX`] bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OrderKey(pub Arc<str>);

@@ -67,6 +67,15 @@ pub enum Happened<'a> {
         /// From accept to now; none for a replay, which comes late on purpose.
         age: Option<Duration>,
     },
+    /// A dead delivery keeps its order key: nothing of it that came later goes until a person decides.
+    Parked {
+        /// The message.
+        message: MessageId,
+        /// The delivery.
+        delivery: DeliveryId,
+        /// Its target.
+        target: &'a Name,
+    },
     /// A target was held, or its hold changed or ended.
     Held {
         /// The target.

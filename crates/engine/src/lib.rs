@@ -19,6 +19,7 @@ pub mod plan;
 pub mod policy;
 pub mod probe;
 pub mod redrive;
+mod release;
 pub mod replay;
 mod responses;
 pub mod route;

@@ -4,6 +4,7 @@ pub mod audience;
 pub mod breaker;
 pub mod concurrency;
 pub mod hold;
+pub mod order;
 pub mod rate;
 pub mod retry;
 pub mod statuses;

@@ -2,7 +2,7 @@
 
 use crate::dispatch::lane::Lane;
 use crate::happened::Refusal;
-use crate::policy::retry;
+use crate::policy::{order, retry};
 use bytes::Bytes;
 use contract::delivery::{Attempt, AttemptResult, Death, ErrorClass, ShapeId, Standing, Suspicion, Timings};
 use contract::expression::{Expression, Fault};
@@ -50,6 +50,7 @@ pub(crate) struct Ray {
     pub(crate) when: Option<Arc<dyn Expression>>,
     pub(crate) shape: Option<ShapeId>,
     pub(crate) retry: retry::Policy,
+    pub(crate) order: order::Policy,
 }
 
 /// What a message asks for beside its content.
@@ -119,6 +120,7 @@ pub(crate) async fn starts(
             shape: ray.shape,
             priority: wish.priority,
             fault,
+            key_fate: ray.order.fate(standing, None),
             part,
         });
     }
@@ -269,6 +271,7 @@ mod tests {
             when: None,
             shape: None,
             retry: retry::Policy::try_new(retry::Schedule::List(waits), 0.5).unwrap(),
+            order: order::Policy::default(),
         };
         Route {
             name: name("signup"),

@@ -74,7 +74,7 @@ fn tell(engine: &Engine, done: &Done, settled: Settled, now: Timestamp) {
         // Its run has not ended: nobody is told, but its ticket shows the attempt.
         Settled::TakenBack => return engine.watch.changed(done.message),
         Settled::Cancelled => Standing::Cancelled,
-        Settled::Recorded | Settled::Freed => standing,
+        Settled::Recorded | Settled::Freed | Settled::Parked => standing,
     };
     if matches!(settled, Settled::Freed | Settled::Cancelled) {
         engine.put_somewhere(&done.lane, now);
@@ -86,5 +86,8 @@ fn tell(engine: &Engine, done: &Done, settled: Settled, now: Timestamp) {
     let (message, target, age) =
         (done.message, &done.lane.name, done.received.map(|received| now.since(received)));
     engine.tell(&Happened::Settled { message, delivery, target, standing, age });
+    if settled == Settled::Parked {
+        engine.tell(&Happened::Parked { message, delivery, target });
+    }
     engine.watch.changed(done.message);
 }

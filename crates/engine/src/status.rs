@@ -43,7 +43,7 @@ pub enum Phase {
     InFlight,
     /// Waits for another attempt.
     Retrying,
-    /// Its target is held.
+    /// Its target is held, or another delivery must end first.
     Held,
     /// The target took it.
     Delivered,
@@ -123,6 +123,7 @@ pub fn phase(ray: &Ray, held: Option<Reason>) -> Phase {
     match (ray.standing, held) {
         (Standing::Due(_), Some(_)) => Phase::Held,
         (Standing::Leased, _) => Phase::InFlight,
+        (Standing::Due(_), None) if ray.behind.is_some() => Phase::Held,
         (Standing::Due(_), None) if ray.attempts.is_empty() => Phase::Pending,
         (Standing::Due(_), None) => Phase::Retrying,
         (Standing::Delivered, _) => Phase::Delivered,
@@ -147,6 +148,7 @@ mod tests {
             target: Name::try_new("crm").unwrap(),
             part: Part { duty: *duty, ..Part::default() },
             standing: *standing,
+            behind: None,
             run: 1,
             attempts: Vec::new(),
         };

@@ -9,6 +9,7 @@ mod dead;
 mod demo;
 mod explain;
 mod header;
+mod key;
 mod load;
 pub mod mock;
 mod payload;
@@ -54,6 +55,7 @@ enum Command {
     Ticket(ticket::Show),
     Tail(tail::Tail),
     Dead(dead::Dead),
+    Key(key::Key),
     Replay(replay::Replay),
     Target(target::Target),
     Mock(mock::Mock),
@@ -106,6 +108,7 @@ impl Command {
             Self::Ticket(ticket) => client()?.block_on(ticket.run()),
             Self::Tail(tail) => client()?.block_on(tail.run()),
             Self::Dead(dead) => client()?.block_on(dead.run()),
+            Self::Key(key) => client()?.block_on(key.run()),
             Self::Replay(replay) => client()?.block_on(replay.run()),
             Self::Target(target) => client()?.block_on(target.run()),
             Self::Mock(mock) => client()?.block_on(mock.run()),

@@ -72,6 +72,7 @@ impl Wiring {
             rate: target.rate,
             breaker: target.breaker,
             disable_after: target.disable_after,
+            order: target.order,
             credentials: credentials(target),
             host: Some(host(&target.url)),
             when: target.when.clone().map(|when| self.runner.expression(when)),

@@ -4,6 +4,7 @@ mod backlog;
 mod change;
 mod group;
 mod history;
+mod order;
 mod state;
 
 use bytes::Bytes;

@@ -16,6 +16,7 @@ mod change;
 mod claim;
 mod code;
 mod core;
+mod edit;
 mod error;
 mod expire;
 mod files;

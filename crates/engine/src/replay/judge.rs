@@ -92,6 +92,7 @@ mod tests {
             target: Name::try_new(target).unwrap(),
             part: Part { duty: *duty, ..Part::default() },
             standing: *standing,
+            behind: None,
             run: 1,
             attempts: Vec::new(),
         };

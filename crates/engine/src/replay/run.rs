@@ -9,6 +9,7 @@ use crate::plan::TargetPlan;
 use contract::delivery::Standing;
 use contract::history::{Append, Appended, Content, Past, Stretch, Unless};
 use contract::line::{Line, Priority, Turn};
+use contract::order::KeyFate;
 use contract::part::{Duty, Part};
 use contract::store::{Fault, Position, Scope, Start};
 use contract::{Name, Timestamp, limits};
@@ -179,6 +180,7 @@ fn append(
         shape: plan.shape.as_ref().map(|shape| shape.id),
         priority: LINE.priority,
         fault: None,
+        key_fate: KeyFate::default(),
         part: Part { duty: Duty::Replay(replay.id), ..Part::default() },
     };
     let unless = match replay.order.take {

@@ -108,6 +108,9 @@ impl Listener for Log {
                     warn!(%target, class = class.word(), count, %delivery, detail, "this side failed before a request was made");
                 }
             }
+            Happened::Parked { message, delivery, target } => {
+                warn!(%target, ticket = %message, %delivery, "an order key is parked: what comes later waits until the dead delivery is redriven, discarded, or its key resumed (`fanlight key list`)");
+            }
             Happened::Held { target, reason: Some(reason), hold } => {
                 let until = hold.until(self.clock.now()).map(Moment).map(tracing::field::display);
                 info!(%target, reason = reason.word(), until, "target held");

@@ -43,6 +43,7 @@ pub struct Metrics {
     concurrency: Family<Target, Gauge>,
     waiting: Family<Target, Gauge>,
     dead: Family<Target, Gauge>,
+    parked: Family<Target, Gauge>,
     oldest_due: Family<Target, Gauge<f64, AtomicU64>>,
     held: Family<TargetReason, Gauge>,
     breaker: Family<TargetTurn, Counter>,
@@ -143,6 +144,7 @@ impl Default for Metrics {
             concurrency: Family::default(),
             waiting: Family::default(),
             dead: Family::default(),
+            parked: Family::default(),
             oldest_due: Family::default(),
             held: Family::default(),
             breaker: Family::default(),
@@ -202,6 +204,11 @@ impl Metrics {
         );
         r.register("backlog", "Deliveries that wait on disk, now due or later", self.waiting.clone());
         r.register("dead", "Deliveries that are dead and kept", self.dead.clone());
+        r.register(
+            "parked",
+            "Dead deliveries for which what came later with their order key waits",
+            self.parked.clone(),
+        );
         r.register_with_unit(
             "oldest_due",
             "Age of the oldest due delivery",
@@ -266,6 +273,7 @@ impl Metrics {
             // What has no work has no row in the store's answer.
             self.waiting.get_or_create(&labels).set(0);
             self.dead.get_or_create(&labels).set(0);
+            self.parked.get_or_create(&labels).set(0);
             self.oldest_due.get_or_create(&labels).set(0.0);
             self.in_flight
                 .get_or_create(&target(&view.name))
@@ -282,6 +290,7 @@ impl Metrics {
             let labels = target(&backlog.target);
             self.waiting.get_or_create(&labels).set(backlog.waiting.try_into().unwrap_or(i64::MAX));
             self.dead.get_or_create(&labels).set(backlog.dead.try_into().unwrap_or(i64::MAX));
+            self.parked.get_or_create(&labels).set(backlog.parked.try_into().unwrap_or(i64::MAX));
             let age = backlog.oldest_due.map(|due| now.since(due)).unwrap_or_default();
             self.oldest_due.get_or_create(&labels).set(age.as_secs_f64());
         }
@@ -360,7 +369,10 @@ impl Listener for Metrics {
                     self.replayed.get_or_create(&labels).inc_by(count);
                 }
             }
-            Happened::Held { .. } | Happened::Turned(_) | Happened::Replay { .. } => {}
+            Happened::Held { .. }
+            | Happened::Turned(_)
+            | Happened::Replay { .. }
+            | Happened::Parked { .. } => {}
         }
     }
 }

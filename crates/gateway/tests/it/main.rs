@@ -16,6 +16,7 @@ mod dedupe;
 mod doors;
 mod groups;
 mod help;
+mod keys;
 mod live;
 mod presets;
 mod primary;

@@ -1,6 +1,5 @@
 //! Messages of the past, and one more delivery for them.
 
-use super::change::ticket;
 use super::state::{Entry, Kept, State};
 use contract::delivery::Standing;
 use contract::history::{Append, Appended, Content, Past, Span, Stretch, Unless};
@@ -49,7 +48,7 @@ impl State {
             stretch.reached = Some(position);
             let own = message.tenant == span.tenant && message.route == span.route;
             if own && span.covers(message.received) {
-                let content = Some(content(kept));
+                let content = Some(self.content(kept));
                 let (id, received) = (message.id, message.received);
                 stretch.messages.push(Past { position, id, received, content });
             }
@@ -57,10 +56,9 @@ impl State {
         stretch.is_last = true;
         stretch
     }
-}
-
-fn content(kept: &Kept) -> Content {
-    let mut own = kept.entries.iter().filter(|entry| entry.start.part.is_main());
-    let key = own.find_map(|entry| entry.start.key.clone());
-    Content { message: Arc::clone(&kept.message), ticket: ticket(kept, |_| Vec::new()), key }
+    fn content(&self, kept: &Kept) -> Content {
+        let mut own = kept.entries.iter().filter(|entry| entry.start.part.is_main());
+        let key = own.find_map(|entry| entry.start.key.clone());
+        Content { message: Arc::clone(&kept.message), ticket: self.ticket_of(kept, |_| Vec::new()), key }
+    }
 }

@@ -8,7 +8,9 @@ use super::slice::{Row, Slice};
 use super::trouble::{Result, Stumble, Trouble};
 use super::work::{Query, Reply};
 use contract::delivery::Attempt;
+use contract::order::Parked;
 use contract::query::{self, Detail};
+use contract::store::OrderKey;
 use contract::ticket::{Found, Ray, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
 use rusqlite::Connection;
@@ -89,6 +91,8 @@ impl Shelf<'_> {
                 target: self.names.target(row.lane)?,
                 part: beginning.part.clone(),
                 standing: row.standing()?,
+                // Why it waits must not cost the ticket: it is asked of other files too.
+                behind: self.behind(&row).unwrap_or_default(),
                 run: row.run,
                 attempts,
             });
@@ -107,6 +111,7 @@ impl Shelf<'_> {
             attempts,
             revision: row.revision,
             edit,
+            edits: if row.revision == 0 { Vec::new() } else { slice.edits(row.spot)? },
             shape: head.beginnings.get(usize::from(ordinal)).and_then(|beginning| beginning.shape),
         })
     }
@@ -131,6 +136,38 @@ impl Shelf<'_> {
             standing: row.standing()?,
             run: row.run,
             last,
+            parked: self.parked(row),
         })
+    }
+
+    /// The delivery of its order key that must end before a row may go.
+    fn behind(&self, row: &Row) -> Result<Option<DeliveryId>> {
+        let Some(key) = row.key.as_ref().filter(|_| row.code == Code::Blocked) else { return Ok(None) };
+        // The one in flight; where there is none, the earliest.
+        for codes in [&[Code::Leased][..], &[Code::Due, Code::Waiting, Code::Dead]] {
+            let mut first: Option<Spot> = None;
+            for (slice, code) in
+                self.slices.values().flat_map(|slice| codes.iter().map(move |code| (slice, *code)))
+            {
+                first = first.into_iter().chain(slice.first_of(row.lane, key, code)?).min();
+            }
+            if let Some(spot) = first {
+                let position = spot.position();
+                let own = self.slices.get(&Number::of(position));
+                let slice = own.or_else(|| self.slices.get(&Number::CARRIED));
+                let first = slice.map(|slice| slice.first_id(position)).transpose()?.flatten();
+                return Ok(first.map(|first| first.at(spot.ordinal())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The order key that a dead row keeps, with what waits for it.
+    fn parked(&self, row: &Row) -> Option<Parked> {
+        let key = row.key.as_ref().filter(|_| row.is_parked())?;
+        // What cannot be counted in another file is found by whoever looks at that file.
+        let counts =
+            self.slices.values().filter_map(|slice| slice.count_of(row.lane, key, Code::Blocked).ok());
+        Some(Parked { key: OrderKey(key.as_str().into()), behind: counts.sum() })
     }
 }

@@ -4,6 +4,7 @@ use crate::world::{World, attempt, due, keyed, leased, name, on_every_store, ten
 use contract::delivery::{Death, ShapeId, Standing};
 use contract::history::{Append, Appended, Past, Span, Unless};
 use contract::line::Priority;
+use contract::order::KeyFate;
 use contract::part::{Duty, Part, Rule};
 use contract::query::Change;
 use contract::store::{Accept, Accepted, Position, Retention, Settlement, Start};
@@ -138,7 +139,7 @@ on_every_store! {
         assert_eq!((lease.message.clone(), lease.deadline()), (message.clone(), None));
         assert_eq!((lease.delivery.shape, lease.delivery.priority), (Some(ShapeId(9)), Priority::Low));
         let attempt = Some(Arc::new(attempt(1, 1, world.now())));
-        let one = Settlement { position, delivery: lease.delivery.id, attempt, standing: Standing::Dead(Death::Refused) };
+        let one = Settlement { position, delivery: lease.delivery.id, attempt, standing: Standing::Dead(Death::Refused), key_fate: KeyFate::Freed };
         world.store().settle(world.session, vec![one]).await.unwrap();
         let revive = Change::Revive { tenant: tenant(), deliveries: vec![(lease.delivery.id, world.now())] };
         assert_eq!(world.store().change(revive).await.unwrap().deliveries.len(), 1);

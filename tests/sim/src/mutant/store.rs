@@ -5,6 +5,7 @@ use crate::bent::Bend;
 use bytes::Bytes;
 use contract::delivery::{AttemptResult, Death, Standing, Suspicion};
 use contract::line::Priority;
+use contract::order::KeyFate;
 use contract::part::{Duty, Rule};
 use contract::query::{Change, Changed, Delivered};
 use contract::store::{
@@ -106,6 +107,20 @@ impl StoreBug {
         }
         if self.is(Mutant::RetriedDead) && settlement.standing == Standing::Dead(Death::Exhausted) {
             settlement.standing = Standing::Due(began + Duration::from_secs(1));
+        }
+        match settlement.standing {
+            Standing::Due(_) if self.is(Mutant::HastyKey) => settlement.key_fate = KeyFate::Freed,
+            Standing::Due(_) if self.is(Mutant::StubbornKey) => settlement.key_fate = KeyFate::Kept,
+            Standing::Dead(_) if self.is(Mutant::ForgottenPark) => settlement.key_fate = KeyFate::Freed,
+            Standing::Leased
+            | Standing::Due(_)
+            | Standing::Delivered
+            | Standing::Dead(_)
+            | Standing::Cancelled
+            | Standing::Expired
+            | Standing::Skipped
+            | Standing::Waiting
+            | Standing::Unmet => {}
         }
         if self.is(Mutant::UnrecordedAttempt) {
             settlement.attempt = None;

@@ -258,6 +258,7 @@ async fn configure(
         host: None,
         concurrency: concurrency.unwrap_or(usual),
         rate,
+        order: engine::policy::order::Policy::default(),
         when: None,
         shape: shape.clone(),
         target: Arc::<Hand>::clone(hand),

@@ -8,7 +8,7 @@ use connectors::http::{Dial, HttpTarget, Settings as HttpSettings};
 use contract::delivery::Standing;
 use contract::line::Priority;
 use contract::message::Headers;
-use contract::part::Rule;
+use contract::part::{Caller, Rule};
 use contract::store::Store;
 use contract::{Clock, DeliveryId, Entropy, Name, Promise, Timestamp};
 use engine::happened::{Happened, Listener};
@@ -141,8 +141,10 @@ impl Dial for Streets {
     }
 
     fn connect(&self, to: SocketAddr) -> Promise<'_, io::Result<Line>> {
-        let IpAddr::V4(address) = to.ip() else { panic!("it was never given") };
-        let number = usize::from(address.octets()[3]);
+        let number = match to.ip() {
+            IpAddr::V4(address) => usize::from(address.octets()[3]),
+            IpAddr::V6(_) => return Box::pin(async { Err(io::ErrorKind::AddrNotAvailable.into()) }),
+        };
         let house = &self.houses[number];
         if house.is_away(self.clock.now()) {
             return Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) });
@@ -246,8 +248,8 @@ impl Town {
         let route = |route: &str, to: &[House]| RoutePlan {
             name: name(route),
             to: to.iter().map(|house| Way::to(name(house.name))).collect(),
-            rule: Rule::All,
             primary: None,
+            rule: Rule::All,
             deadline: None,
             priority: Priority::Normal,
             key: Some(Arc::new(Same)),
@@ -272,6 +274,7 @@ impl Town {
             host: None,
             concurrency: house.concurrency,
             rate: house.rate,
+            order: engine::policy::order::Policy::default(),
             when: None,
             shape: None,
             target: Arc::new(HttpTarget::new(settings, clock, dial)),
@@ -292,7 +295,7 @@ impl Town {
             deadline: None,
             not_before: None,
             priority: None,
-            caller: contract::part::Caller::Away,
+            caller: Caller::Away,
         };
         self.engine.accept(offer).await.unwrap()
     }

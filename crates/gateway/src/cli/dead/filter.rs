@@ -22,14 +22,17 @@ pub(super) struct Filter {
     /// Only with this reason (`exhausted`, `refused`…), error class (`timeout_total`…) or status
     #[arg(short, long, value_name = "WORD")]
     error: Option<String>,
+    /// Only those that keep this order key, so that what came later with it waits
+    #[arg(short, long, value_name = "KEY")]
+    key: Option<String>,
 }
 
 /// One delivery, or all that a filter takes.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("selection").required(true).multiple(true).args(["id", "target", "route", "since", "error", "all"]))]
+#[command(group = clap::ArgGroup::new("selection").required(true).multiple(true).args(["id", "target", "route", "since", "error", "key", "all"]))]
 pub(super) struct Selection {
     /// One delivery
-    #[arg(conflicts_with_all = ["target", "route", "since", "error", "all"])]
+    #[arg(conflicts_with_all = ["target", "route", "since", "error", "key", "all"])]
     pub(super) id: Option<DeliveryId>,
     #[command(flatten)]
     filter: Filter,
@@ -50,7 +53,8 @@ impl Filter {
         let route = self.route.as_ref().map(|name| ("route", name.to_string()));
         let since = self.since.map(|time| ("since", time.to_string()));
         let error = self.error.clone().map(|error| ("error", error));
-        [target, route, since, error].into_iter().flatten().collect()
+        let key = self.key.clone().map(|key| ("key", key));
+        [target, route, since, error, key].into_iter().flatten().collect()
     }
 }
 

@@ -79,6 +79,7 @@ impl Check<'_> {
         let private = self.private(&raw.private);
         let proxy = self.proxy(&raw.proxy, proxy, private.as_ref());
         let breaker = self.breaker(&raw.breaker);
+        let order = self.one(&raw.order);
         let disable_after = self.disable_after(&raw.disable_after, breaker);
         let Address { url: Url { base, path }, shown: url_shown } = address?;
         Some(Target {
@@ -103,6 +104,7 @@ impl Check<'_> {
             concurrency: concurrency?,
             rate: rate?,
             breaker: breaker?,
+            order: order?,
             disable_after,
             ca,
             identity,

@@ -147,6 +147,7 @@ impl Ours {
             revision: 0,
             attempt: 1,
             suspect: Suspicion::Clear,
+            replay: None,
             at: Timestamp::from_micros(1_700_000_000_000_000),
             body: message.body.clone(),
             message: Arc::new(message),

@@ -103,11 +103,11 @@ pub fn may_rerun(rule: Rule, members: &[Member<'_>], ordinal: u16) -> bool {
 
 /// What another run of a delivery that had failed brings back: callbacks tell again, what failed only because of it waits again, and so do
 /// undos that were not needed. A
-/// callback that is about to tell of the run before is brought back too; another run of a callback itself is no news.
+/// callback that is about to tell of the run before is brought back too; another run of a callback itself, or of a replay, is no news.
 #[must_use]
 pub fn reopened(members: &[Member<'_>], revived: u16) -> Vec<u16> {
     let mut back: Vec<u16> = Vec::new();
-    if members.get(usize::from(revived)).is_none_or(|member| member.part.duty == Duty::Callback) {
+    if members.get(usize::from(revived)).is_none_or(|member| !member.part.duty.is_of_group()) {
         return back;
     }
     let is_main = members.get(usize::from(revived)).is_some_and(|member| member.part.is_main());
@@ -121,7 +121,7 @@ pub fn reopened(members: &[Member<'_>], revived: u16) -> Vec<u16> {
             }
             // If it fails again, what it delivers meanwhile is to be undone.
             Duty::Undo(_) => is_main && member.standing == Standing::Skipped,
-            Duty::Required | Duty::Optional => false,
+            Duty::Required | Duty::Optional | Duty::Replay(_) => false,
         };
         let more: Vec<u16> = (0..).zip(members).filter(is_back).map(|(ordinal, _)| ordinal).collect();
         if more.is_empty() {
@@ -134,7 +134,7 @@ pub fn reopened(members: &[Member<'_>], revived: u16) -> Vec<u16> {
 /// What a discard makes outdated: callbacks that are about to tell that the delivery is dead. Those that have told are left alone.
 #[must_use]
 pub fn outdated(members: &[Member<'_>], discarded: u16) -> Vec<u16> {
-    if members.get(usize::from(discarded)).is_none_or(|member| member.part.duty == Duty::Callback) {
+    if members.get(usize::from(discarded)).is_none_or(|member| !member.part.duty.is_of_group()) {
         return Vec::new();
     }
     let telling = |member: &Member<'_>| matches!(member.standing, Standing::Due(_) | Standing::Leased);
@@ -217,7 +217,7 @@ impl Group<'_> {
     }
 
     fn call_back(&mut self) {
-        if !self.any(|member| member.part.duty != Duty::Callback && !member.standing.is_final()) {
+        if !self.any(|member| member.part.duty.is_of_group() && !member.standing.is_final()) {
             for ordinal in self.waiting(|part| part.duty == Duty::Callback) {
                 self.make(ordinal, Move::Start);
             }
@@ -251,7 +251,7 @@ impl Group<'_> {
     fn undoes(&self, ordinal: u16) -> Option<Member<'_>> {
         match self.members.get(usize::from(ordinal))?.part.duty {
             Duty::Undo(of) => self.members.get(usize::from(of)).copied(),
-            Duty::Required | Duty::Optional | Duty::Callback => None,
+            Duty::Required | Duty::Optional | Duty::Callback | Duty::Replay(_) => None,
         }
     }
 
@@ -305,6 +305,19 @@ mod tests {
         for (rule, standings, decision) in cases {
             assert_eq!(decide(rule, standings.iter().copied()), decision, "{rule:?} {standings:?}");
         }
+    }
+
+    #[test]
+    fn a_replay_holds_up_nobody_and_brings_nothing_back() {
+        let replay = Duty::Replay(crate::MessageId::from_bits(1));
+        let group = [(Required, &[][..], Delivered), (Callback, &[], Waiting), (replay, &[], LATER)];
+        assert_eq!(moved(Rule::All, &group), [(1, Start)]);
+        let parts = [Required, Callback, replay].map(|duty| Part { duty, ..Part::default() });
+        let member = |part, standing| Member { part, standing, delivered: None };
+        let [own, callback, replay] = &parts;
+        let members = [member(own, Delivered), member(callback, LATER), member(replay, DEAD)];
+        assert_eq!((reopened(&members, 2), outdated(&members, 2)), (vec![], vec![]));
+        assert!(may_rerun(Rule::All, &members, 2));
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// An order key.
 pub const ORDER_KEY_BYTES_MAX: usize = 255;
+/// The name of who edits a dead delivery.
+pub const EDITOR_BYTES_MAX: usize = 128;
 /// How long an `Idempotency-Key` is remembered (published in the guide).
 pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of a template in a URL or a header's value.
@@ -58,6 +60,16 @@ pub const EXPIRE_ITEMS_MAX: usize = 256;
 pub const SETTLE_QUEUE_MAX: usize = 4096;
 /// Rows of one page of a list.
 pub const PAGE_ITEMS_MAX: usize = 500;
+/// Places that one look at the past passes, whatever is there: it holds back nobody for long.
+pub const HISTORY_LOOKS_MAX: u32 = 2000;
+/// Bytes of message bodies after which one look at the past ends (at least one message is given).
+pub const HISTORY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Deliveries that a replay adds in one commit: live messages wait for it.
+pub const APPEND_ITEMS_MAX: u8 = 16;
+/// Replays that run at once.
+pub const REPLAYS_MAX: usize = 16;
+/// Deliveries per second of a replay that asks for no rate.
+pub const REPLAY_RATE_DEFAULT: f64 = 100.0;
 /// Attempts that a schedule may name.
 pub const ATTEMPTS_MAX: u32 = 100;
 /// Times a delivery may be claimed from a dead session before it is `dead(poison)`.

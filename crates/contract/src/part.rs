@@ -1,5 +1,7 @@
 //! What a delivery is to its message: its duty, whom it waits for, and when the message has succeeded.
 
+use crate::MessageId;
+
 /// When a message has succeeded: over its required deliveries, without the skipped ones.
 ///
 /// ```
@@ -28,6 +30,8 @@ pub enum Duty {
     Undo(u16),
     /// Goes when everything else has ended, and says how.
     Callback,
+    /// Was added later by the replay of this id: it is listed with its message, and changes nothing for it.
+    Replay(MessageId),
 }
 
 /// Who reads the answer to a delivery, beside people who look at its attempts: then it is kept whole, and one that cannot be read is a failure.
@@ -139,6 +143,7 @@ impl Part {
     pub fn waits(&self) -> bool {
         match self.duty {
             Duty::Required | Duty::Optional => !self.after.is_empty(),
+            Duty::Replay(_) => false,
             Duty::Undo(_) | Duty::Callback => true,
         }
     }
@@ -151,13 +156,40 @@ impl Part {
 }
 
 impl Duty {
-    /// Whether the message wants it for itself: it is neither an undo nor a callback. Only then the message's deadline is its own too:
-    /// undoing and telling are never too late.
+    /// Whether the message wants it for itself: it is no undo, no callback and no replay. Only then the message's deadline is its own too:
+    /// undoing, telling and replaying are never too late.
     #[must_use]
     pub const fn is_main(self) -> bool {
         match self {
             Self::Required | Self::Optional => true,
+            Self::Undo(_) | Self::Callback | Self::Replay(_) => false,
+        }
+    }
+
+    /// The replay that added it.
+    #[must_use]
+    pub const fn replay(self) -> Option<MessageId> {
+        match self {
+            Self::Replay(of) => Some(of),
+            Self::Required | Self::Optional | Self::Undo(_) | Self::Callback => None,
+        }
+    }
+
+    /// Whether it brings its target the message: an undo and a callback bring something else.
+    #[must_use]
+    pub const fn brings_message(self) -> bool {
+        match self {
+            Self::Required | Self::Optional | Self::Replay(_) => true,
             Self::Undo(_) | Self::Callback => false,
+        }
+    }
+
+    /// Whether it has a say in what becomes of its message: a callback only tells of that, and a replay comes after it.
+    #[must_use]
+    pub const fn is_of_group(self) -> bool {
+        match self {
+            Self::Required | Self::Optional | Self::Undo(_) => true,
+            Self::Callback | Self::Replay(_) => false,
         }
     }
 }

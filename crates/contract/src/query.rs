@@ -2,8 +2,11 @@
 
 use crate::delivery::{Attempt, ShapeId, Standing};
 use crate::moved::Moved;
+use crate::order::{Parked, Parking};
 use crate::{DeliveryId, Message, MessageId, Name, Timestamp};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// Which dead deliveries. Every field that is given must match.
@@ -17,6 +20,32 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     /// Whose [`crate::delivery::Death::word`] or last [`crate::delivery::ErrorClass::word`] is this, or whose last status is this number.
     pub error: Option<String>,
+    /// That keep an order key.
+    pub parked: Option<Parking>,
+    /// Which come first.
+    pub sequence: Sequence,
+}
+
+/// In which order a list goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sequence {
+    /// By the time of their messages.
+    #[default]
+    Oldest,
+    /// The other way round.
+    Newest,
+}
+
+impl Sequence {
+    /// How two rows of a list follow each other.
+    #[must_use]
+    pub fn compare(self, one: DeliveryId, other: DeliveryId) -> Ordering {
+        match self {
+            Self::Oldest => one.cmp(&other),
+            Self::Newest => other.cmp(&one),
+        }
+    }
 }
 
 /// A place in a list: the last row seen. Opaque on the wire.
@@ -42,9 +71,11 @@ pub struct Row {
     pub run: u32,
     /// The last attempt, if one was made.
     pub last: Option<Attempt>,
+    /// The order key that it keeps although it is dead.
+    pub parked: Option<Parked>,
 }
 
-/// A page of rows in order of [`DeliveryId`].
+/// A page of rows in order of [`DeliveryId`], or in the opposite one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
     /// The rows.
@@ -66,6 +97,8 @@ pub struct Detail {
     pub revision: u32,
     /// The latest edit, which is what would be sent.
     pub edit: Option<Edit>,
+    /// Who made each edit, in order of revision.
+    pub edits: Vec<Edited>,
     /// The shape pinned at accept; without an edit, what would be sent is the message's body in this shape.
     pub shape: Option<ShapeId>,
 }
@@ -77,6 +110,17 @@ pub struct Edit {
     pub body: Bytes,
     /// The headers that are passed on with it.
     pub headers: crate::message::Headers,
+}
+
+/// Who made an edit, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edited {
+    /// 1 for the first.
+    pub revision: u32,
+    /// When; none: an earlier version did not note it.
+    pub at: Option<Timestamp>,
+    /// A name that was given, or an address, of at most [`crate::limits::EDITOR_BYTES_MAX`] bytes.
+    pub by: Option<String>,
 }
 
 /// A change that a person asks for.
@@ -102,6 +146,8 @@ pub enum Change {
         delivery: DeliveryId,
         /// The new content.
         edit: Edit,
+        /// Who makes it.
+        by: String,
     },
     /// Opens a new run for dead deliveries: each is due at its time.
     Revive {
@@ -112,6 +158,13 @@ pub enum Change {
     },
     /// Ends dead deliveries for good: they become `Cancelled` and may be forgotten.
     Discard {
+        /// Whose deliveries.
+        tenant: Name,
+        /// The deliveries.
+        deliveries: Vec<DeliveryId>,
+    },
+    /// Takes from dead deliveries the order key that they keep: what waits for it goes. They stay dead.
+    Release {
         /// Whose deliveries.
         tenant: Name,
         /// The deliveries.

@@ -4,11 +4,15 @@
 //! commit; one bad item never fails its neighbours. `tests/it` of `stores` is the exact specification.
 
 use crate::delivery::{Attempt, Death, Delivery, ShapeId, Standing};
+use crate::history::{Append, Appended, Span, Stretch};
 pub use crate::id::Position;
-use crate::line::{Line, Lines, Priority};
+use crate::line::{Line, Lines};
 pub use crate::moved::Moved;
-use crate::part::{Part, Rule};
+use crate::order::KeyFate;
+pub use crate::order::OrderKey;
+use crate::part::Rule;
 use crate::query::{Change, Changed, Cursor, Detail, Edit, Filter, Page};
+pub use crate::start::Start;
 use crate::ticket::{Found, Ticket};
 use crate::{DeliveryId, Message, MessageId, Name, Promise, Timestamp};
 use bytes::Bytes;
@@ -20,14 +24,15 @@ pub type Answer<'a, T> = Promise<'a, Result<T, Fault>>;
 /// Durable memory of messages, deliveries and small state.
 pub trait Store: Send + Sync {
     /// Begins a session of this node. What earlier sessions of a dead node had leased is due at once, marked
-    /// [`crate::delivery::Suspicion::PossiblyDuplicate`]; after [`crate::limits::ORPHANED_MAX`] times it is `Dead(Poison)`.
+    /// [`crate::delivery::Suspicion::PossiblyDuplicate`]; after [`crate::limits::ORPHANED_MAX`] times it is `Dead(Poison)`. What a store
+    /// declares dead by itself keeps its order key until [`Change::Release`]: it does not know what its target wants.
     fn open(&self, node: &Name, now: Timestamp) -> Answer<'_, Session>;
 
     /// Keeps messages with their deliveries: one answer per item, in order. Two items with one key in one batch
     /// or in two concurrent calls: one is new, the other the same.
     fn accept(&self, session: Session, batch: Vec<Accept>) -> Answer<'_, Vec<Accepted>>;
 
-    /// Leases due deliveries, oldest due first per line of a target; of each order key only the earliest unfinished one. What is done for
+    /// Leases due deliveries, oldest due first per line of a target; of each order key only the earliest that holds it. What is done for
     /// one line does not look through what waits in another.
     fn claim(&self, session: Session, asks: Vec<Ask>, now: Timestamp) -> Answer<'_, Vec<Claimed>>;
 
@@ -46,6 +51,13 @@ pub trait Store: Send + Sync {
 
     /// Does what a person asks for.
     fn change(&self, change: Change) -> Answer<'_, Changed>;
+
+    /// Gives messages that were accepted before one more delivery each: one answer per item, in order.
+    fn append(&self, batch: Vec<Append>) -> Answer<'_, Vec<Appended>>;
+
+    /// Messages of the past after a place, in order of position: at most `limit`, fewer when they are large or when many others lie
+    /// between. What was committed before the call is not passed over.
+    fn history(&self, span: Span, after: Option<Position>, limit: usize) -> Answer<'_, Stretch>;
 
     /// One ticket.
     fn ticket(&self, tenant: &Name, id: MessageId) -> Answer<'_, Found<Ticket>>;
@@ -71,7 +83,7 @@ pub trait Store: Send + Sync {
     /// Removes state if it still has the version that was read; false if it has not. State that comes again begins at version 1 again.
     fn forget_state(&self, scope: Scope, expected: u64) -> Answer<'_, bool>;
 
-    /// Forgets what retention allows.
+    /// Forgets what retention allows. What keeps an order key is alive: nothing may wait for what is not there any more.
     fn prune(&self, retention: Retention, now: Timestamp) -> Answer<'_, Pruned>;
 
     /// Whether a message could be kept now.
@@ -94,29 +106,6 @@ pub struct Accept {
     /// When the message has succeeded.
     pub rule: Rule,
 }
-
-/// How a delivery begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Start {
-    /// Where it goes.
-    pub target: Name,
-    /// `Leased` only if the lane has room; the store makes it `Due` when an earlier delivery of its key is unfinished.
-    pub standing: Standing,
-    /// Deliveries to one target with one key go in order of position.
-    pub key: Option<OrderKey>,
-    /// The shape pinned now.
-    pub shape: Option<ShapeId>,
-    /// How urgent it is.
-    pub priority: Priority,
-    /// Why it is dead at once, kept as its first attempt; only with a standing of `Dead`.
-    pub fault: Option<Box<Attempt>>,
-    /// Its part in the message's group; what waits begins as `Waiting`.
-    pub part: Part,
-}
-
-/// An order key: 1 to [`crate::limits::ORDER_KEY_BYTES_MAX`] bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OrderKey(pub Arc<str>);
 
 /// What makes a message a repeat of an earlier one: an `Idempotency-Key`, or what the route takes for one. Scoped to tenant, route and caller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -213,6 +202,8 @@ pub struct Settlement {
     pub attempt: Option<Arc<Attempt>>,
     /// Where it stands now. Never `Leased`.
     pub standing: Standing,
+    /// What becomes of its order key, if it has one and is `Due` or `Dead` now.
+    pub key_fate: KeyFate,
 }
 
 /// What became of a batch of settlements.
@@ -231,6 +222,8 @@ pub enum Settled {
     Recorded,
     /// Recorded, and so the next delivery of its order key may be due now.
     Freed,
+    /// Recorded as `Dead`, and it keeps its order key: nothing of it that came later goes.
+    Parked,
     /// Recorded as `Cancelled` instead of `Due`: that was asked for while it was in flight.
     Cancelled,
     /// Recorded, but not its end: its next run was asked for while it was in flight, and it waits for that one's turn, or has it
@@ -271,6 +264,8 @@ pub struct Backlog {
     pub oldest_due: Option<Timestamp>,
     /// Rows that are `Dead`.
     pub dead: u64,
+    /// Of these, the ones that keep their order key.
+    pub parked: u64,
 }
 
 /// What small state is about.
@@ -282,6 +277,8 @@ pub enum Scope {
     Shape(ShapeId),
     /// Progress of a redrive, by its id.
     Redrive(MessageId),
+    /// Progress of a replay, by its id.
+    Replay(MessageId),
 }
 
 /// The kinds of [`Scope`].
@@ -293,6 +290,8 @@ pub enum ScopeKind {
     Shape,
     /// [`Scope::Redrive`]
     Redrive,
+    /// [`Scope::Replay`]
+    Replay,
 }
 
 /// State with its version.

@@ -2,7 +2,7 @@
 
 use crate::delivery::{Capture, ErrorClass, Suspicion, Timings};
 use crate::mould::Head;
-use crate::{DeliveryId, Message, Promise, Timestamp};
+use crate::{DeliveryId, Message, MessageId, Promise, Timestamp};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub struct Parcel {
     pub attempt: u32,
     /// `fanlight-possible-duplicate: true` when not clear.
     pub suspect: Suspicion,
+    /// The replay that it belongs to: `fanlight-replay`.
+    pub replay: Option<MessageId>,
     /// Wall time of this attempt: `webhook-timestamp`.
     pub at: Timestamp,
     /// The message, for its headers.

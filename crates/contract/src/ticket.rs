@@ -30,6 +30,8 @@ pub struct Ray {
     pub part: Part,
     /// Where it stands.
     pub standing: Standing,
+    /// The delivery of its order key that must end first, if it waits for one.
+    pub behind: Option<DeliveryId>,
     /// 1 at accept; one more with each redrive.
     pub run: u32,
     /// Every attempt of every run, oldest first.

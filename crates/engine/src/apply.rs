@@ -46,6 +46,7 @@ impl Engine {
                     when: target.when.clone(),
                     shape: target.shape.as_ref().map(|shape| shape.id),
                     retry: target.retry.clone(),
+                    order: target.order,
                 })
             });
             Arc::new(Route {
@@ -60,7 +61,14 @@ impl Engine {
                 targets: own,
             })
         });
-        let routes = routes.collect();
+        let routes: Vec<Arc<Route>> = routes.collect();
+        let mut known = self.routes.lock();
+        known.retain(|route| route.strong_count() > 0);
+        known.extend(routes.iter().map(Arc::downgrade));
+        drop(known);
+        if let Err(fault) = self.release_unwanted().await {
+            tracing::warn!(%fault, "parked order keys could not be looked at; it is tried again");
+        }
         self.wake.wake();
         Ok(routes)
     }

@@ -50,11 +50,10 @@ async fn cancel(
     };
     let now = engine.doors.clock.now();
     for (delivery, target) in &changed.deliveries {
-        let (standing, age) = (Standing::Cancelled, now.since(message.made()));
+        let (standing, age) = (Standing::Cancelled, Some(now.since(message.made())));
         engine.tell(&Happened::Settled { message, delivery: *delivery, target, standing, age });
-        // The next of its order key may be due now.
-        engine.put_somewhere(&engine.lane(&tenant, target), now);
     }
+    engine.freed(&tenant, &changed);
     engine.follow(&changed);
     engine.watch.changed(message);
     Ok(changed)

@@ -126,13 +126,14 @@ async fn attempt(engine: &Engine, plan: &TargetPlan, lease: &Lease, began: Times
     let revision = match lease.delivery.duty {
         // Each run of a message is told with a body of its own.
         Duty::Callback => lease.delivery.run - 1,
-        Duty::Required | Duty::Optional | Duty::Undo(_) => lease.delivery.revision,
+        Duty::Required | Duty::Optional | Duty::Undo(_) | Duty::Replay(_) => lease.delivery.revision,
     };
     let parcel = Parcel {
         id: lease.delivery.id,
         revision,
         attempt: lease.delivery.attempts + 1,
         suspect: lease.delivery.suspect,
+        replay: lease.delivery.duty.replay(),
         at: began,
         message,
         body,
@@ -172,7 +173,7 @@ async fn report(engine: &Engine, lease: &Lease) -> Result<Bytes, Option<Outcome>
 async fn content(engine: &Engine, lease: &Lease) -> Result<Content, Option<Outcome>> {
     let told = match lease.delivery.duty {
         Duty::Callback => Some(report(engine, lease).await?),
-        Duty::Required | Duty::Optional | Duty::Undo(_) => None,
+        Duty::Required | Duty::Optional | Duty::Undo(_) | Duty::Replay(_) => None,
     };
     let original = match &told {
         // Its expressions see what it tells.
@@ -249,7 +250,9 @@ fn record(
     judged: Judgement,
 ) -> Done {
     let standing = judged.verdict.standing();
-    let queue = if lease.delivery.attempts == 0 && lease.delivery.run == 1 {
+    let first = lease.delivery.attempts == 0 && lease.delivery.run == 1;
+    // A replay comes late on purpose.
+    let queue = if first && lease.delivery.duty.replay().is_none() {
         began.since(lease.message.received)
     } else {
         Timings::default().queue

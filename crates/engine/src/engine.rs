@@ -9,6 +9,8 @@ use crate::hosts::Hosts;
 use crate::offer::Offered;
 use crate::plan::{Compile, Report};
 use crate::policy::hold::Reason;
+use crate::replay::running::Running;
+use crate::route::Route;
 use crate::wake::Wake;
 use crate::watch::Watch;
 use arc_swap::ArcSwap;
@@ -19,8 +21,8 @@ use contract::store::{Fault, Retention, Session, Store};
 use contract::{Clock, Entropy, Name, Timestamp, limits};
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
@@ -73,6 +75,10 @@ pub struct Engine {
     pub(crate) all_lanes: ArcSwap<Vec<Arc<Lane>>>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) hosts: Hosts,
+    /// The routes of every configuration that somebody still works by, the one in use last.
+    pub(crate) routes: Mutex<Vec<Weak<Route>>>,
+    /// The replays that go on.
+    pub(crate) running: Mutex<Vec<Running>>,
     pub(crate) shapes: Mutex<HashMap<ShapeId, Arc<dyn Mould>>>,
     pub(crate) retention: Retention,
     pub(crate) offers: mpsc::Sender<Offered>,
@@ -105,6 +111,8 @@ impl Engine {
             all_lanes: ArcSwap::default(),
             memory: Arc::new(Memory::new(settings.memory)),
             hosts: Hosts::default(),
+            routes: Mutex::default(),
+            running: Mutex::default(),
             shapes: Mutex::default(),
             retention: settings.retention,
             offers,

@@ -1,11 +1,11 @@
-//! Forgets what retention allows: messages, redrives that have ended, and shapes that no message can refer to any more.
+//! Forgets what retention allows: messages, redrives and replays that have ended, and shapes that no message can refer to any more.
 //!
 //! A shape's row says when it was last in use, at most [`MARK_EVERY`] ago as long as it is configured. A message that was accepted later
 //! does not refer to it; so it may go when the oldest message that is kept is younger. Nothing is searched for.
 
 use crate::engine::Engine;
-use crate::redrive;
 use crate::shape::{Kept, MARK_EVERY};
+use crate::{redrive, replay};
 use contract::Timestamp;
 use contract::delivery::ShapeId;
 use contract::store::{Fault, Scope, ScopeKind};
@@ -20,13 +20,20 @@ impl Engine {
     pub(crate) async fn forget(&self) -> Result<(), Fault> {
         let now = self.doors.clock.now();
         let pruned = self.doors.store.prune(self.retention, now).await?;
-        self.forget_redrives(now).await?;
+        self.forget_ended(ScopeKind::Redrive, redrive::ended, now).await?;
+        self.forget_ended(ScopeKind::Replay, replay::ended, now).await?;
         self.forget_shapes(now, pruned.oldest).await
     }
 
-    async fn forget_redrives(&self, now: Timestamp) -> Result<(), Fault> {
-        for (scope, kept) in self.doors.store.states(ScopeKind::Redrive).await? {
-            if redrive::ended(&kept.value).is_some_and(|ended| now.since(ended) >= self.retention.time) {
+    /// `ended` says when what is kept ended, if it has.
+    async fn forget_ended(
+        &self,
+        kind: ScopeKind,
+        ended: fn(&[u8]) -> Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        for (scope, kept) in self.doors.store.states(kind).await? {
+            if ended(&kept.value).is_some_and(|ended| now.since(ended) >= self.retention.time) {
                 self.doors.store.forget_state(scope, kept.version).await?;
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::policy::breaker::Turn;
 use crate::policy::hold::{Hold, Reason};
+use crate::replay::progress::{Counts, Replay};
 use contract::delivery::{Attempt, ErrorClass, Standing};
 use contract::store::{Commit, Readiness};
 use contract::{DeliveryId, Message, MessageId, Name};
@@ -63,8 +64,17 @@ pub enum Happened<'a> {
         target: &'a Name,
         /// Where it stands.
         standing: Standing,
-        /// From accept to now.
-        age: Duration,
+        /// From accept to now; none for a replay, which comes late on purpose.
+        age: Option<Duration>,
+    },
+    /// A dead delivery keeps its order key: nothing of it that came later goes until a person decides.
+    Parked {
+        /// The message.
+        message: MessageId,
+        /// The delivery.
+        delivery: DeliveryId,
+        /// Its target.
+        target: &'a Name,
     },
     /// A target was held, or its hold changed or ended.
     Held {
@@ -105,6 +115,18 @@ pub enum Happened<'a> {
     },
     /// Whether a message can be kept is another answer than before.
     Turned(Readiness),
+    /// A replay has begun, or has ended as its state says.
+    Replay {
+        /// How far it is.
+        replay: &'a Replay,
+    },
+    /// A step of a replay is durable.
+    Replayed {
+        /// How far it is.
+        replay: &'a Replay,
+        /// The messages of this step.
+        step: Counts,
+    },
     /// A settlement came too late: another session has the delivery.
     Fenced {
         /// The delivery.

@@ -223,7 +223,7 @@ fn begin(engine: &Arc<Engine>, ray: &Ray, durable: Durable<'_>, standing: Standi
         | Standing::Expired
         | Standing::Skipped
         | Standing::Unmet => {
-            let (message, target, age) = (message.id, &ray.lane.name, Duration::ZERO);
+            let (message, target, age) = (message.id, &ray.lane.name, Some(Duration::ZERO));
             engine.tell(&Happened::Settled { message, delivery: id, target, standing, age });
         }
     }

@@ -19,6 +19,8 @@ pub mod plan;
 pub mod policy;
 pub mod probe;
 pub mod redrive;
+mod release;
+pub mod replay;
 mod responses;
 pub mod route;
 mod settle;

@@ -1,7 +1,7 @@
 //! What the configuration asks of the engine: routes and targets, ready to use.
 
 use crate::policy::statuses::Statuses;
-use crate::policy::{breaker, capture, concurrency, rate, retry};
+use crate::policy::{breaker, capture, concurrency, order, rate, retry};
 use bytes::Bytes;
 use contract::Name;
 use contract::delivery::ShapeId;
@@ -78,6 +78,8 @@ pub struct TargetPlan {
     pub credentials: u16,
     /// Host and port: targets with the same learn from each other that nobody answers there.
     pub host: Option<Arc<str>>,
+    /// What a failure means for those behind it with the same order key.
+    pub order: order::Policy,
     /// Whether a message goes there at all.
     pub when: Option<Arc<dyn Expression>>,
     /// How body, path and headers are made.

@@ -5,6 +5,7 @@ pub mod breaker;
 pub mod capture;
 pub mod concurrency;
 pub mod hold;
+pub mod order;
 pub mod rate;
 pub mod retry;
 pub mod statuses;

@@ -1,14 +1,18 @@
-//! Gives dead deliveries another run: one, or all that match a filter, oldest first, at a rate.
+//! Gives dead deliveries another run: one, or all that match a filter, in order, at a rate.
 //!
 //! A redrive of many is a row of small state: its progress survives a crash and goes on at the next start.
 
+mod trial;
+
 use crate::engine::Engine;
-use contract::query::{Change, Cursor, Filter};
+use contract::order::Parking;
+use contract::query::{Change, Cursor, Filter, Page, Sequence};
 use contract::store::{Fault, Scope, ScopeKind};
 use contract::{DeliveryId, MessageId, Name, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
+use trial::{End, Trial};
 
 /// A redrive and how far it is. Goes to disk as JSON: fields are only ever added, with a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,17 +23,63 @@ pub struct Redrive {
     pub filter: Selection,
     /// Deliveries per second; none: all at once.
     pub rate: Option<f64>,
+    /// Which go first.
+    #[serde(default)]
+    pub sequence: Sequence,
+    /// What a failure means for the rest.
+    #[serde(default)]
+    pub on_error: OnError,
     /// When it began. What dies later is not taken again.
     pub began: Timestamp,
+    /// Deliveries that it found when it began; none: they are being counted.
+    #[serde(default)]
+    pub total: Option<u64>,
     /// Deliveries revived so far.
     pub revived: u64,
     /// Whether it has ended.
     pub done: bool,
+    /// What ended it early.
+    #[serde(default)]
+    pub stopped: Option<Stopped>,
     /// When it ended.
     #[serde(default)]
     ended: Option<Timestamp>,
     /// The last delivery looked at.
     after: Option<DeliveryId>,
+    /// The one whose first attempt is awaited.
+    #[serde(default)]
+    trial: Option<Trial>,
+}
+
+/// How a redrive goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Manner {
+    /// Deliveries per second; none: all at once.
+    pub rate: Option<f64>,
+    /// Which go first. Those of one order key always go oldest first.
+    pub sequence: Sequence,
+    /// What a failure means for the rest.
+    pub on_error: OnError,
+}
+
+/// What a failure means for the rest of a redrive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// Nothing.
+    #[default]
+    GoOn,
+    /// It ends. They go one by one: the next when the one before was delivered.
+    Stop,
+}
+
+/// What ended a redrive early.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// The delivery that failed again.
+    pub delivery: DeliveryId,
+    /// Its status, error class or reason.
+    pub reason: String,
 }
 
 /// Which dead deliveries, as callers name them.
@@ -44,12 +94,14 @@ pub struct Selection {
     pub since: Option<Timestamp>,
     /// With this reason, error class or status.
     pub error: Option<String>,
+    /// That keep an order key.
+    pub parked: Option<Parking>,
 }
 
 impl From<Selection> for Filter {
     fn from(selection: Selection) -> Self {
-        let Selection { target, route, since, error } = selection;
-        Self { target, route, since, error }
+        let Selection { target, route, since, error, parked } = selection;
+        Self { target, route, since, error, parked, sequence: Sequence::default() }
     }
 }
 
@@ -72,11 +124,24 @@ impl Engine {
         self: &Arc<Self>,
         tenant: &Name,
         filter: Selection,
-        rate: Option<f64>,
+        manner: Manner,
     ) -> Result<Redrive, Fault> {
         let began = self.doors.clock.now();
-        let id = MessageId::new(began, &*self.doors.entropy);
-        let redrive = Redrive { id, filter, rate, began, revived: 0, done: false, ended: None, after: None };
+        let redrive = Redrive {
+            id: MessageId::new(began, &*self.doors.entropy),
+            filter,
+            rate: manner.rate,
+            sequence: manner.sequence,
+            on_error: manner.on_error,
+            began,
+            total: None,
+            revived: 0,
+            done: false,
+            stopped: None,
+            ended: None,
+            after: None,
+            trial: None,
+        };
         self.keep(&redrive).await?;
         self.services.spawn(run(Arc::clone(self), tenant.clone(), redrive.clone()));
         Ok(redrive)
@@ -130,29 +195,101 @@ impl Engine {
 }
 
 async fn run(engine: Arc<Engine>, tenant: Name, mut redrive: Redrive) {
-    let mut stop = engine.stop.subscribe();
-    while !redrive.done && !*stop.borrow_and_update() {
-        if let Err(fault) = page(&engine, &tenant, &mut redrive).await {
+    let stop = engine.stop.subscribe();
+    while !redrive.done && !*stop.borrow() {
+        let step = match (redrive.total, &redrive.trial) {
+            (None, _) => count(&engine, &tenant, &mut redrive).await,
+            (Some(_), Some(trial)) => {
+                let trial = trial.clone();
+                attempt(&engine, &tenant, &mut redrive, &trial).await
+            }
+            (Some(_), None) => page(&engine, &tenant, &mut redrive).await,
+        };
+        if let Err(fault) = step {
             tracing::warn!(redrive = %redrive.id, %fault, "a redrive stopped; it goes on at the next start");
             return;
         }
     }
 }
 
-/// Revives one page, each delivery at its place in the rate, and keeps the progress.
+/// Finds out how many there are.
+async fn count(engine: &Engine, tenant: &Name, redrive: &mut Redrive) -> Result<(), Fault> {
+    let (mut total, mut after) = (0, None);
+    loop {
+        let page = list(engine, tenant, redrive, after, limits::PAGE_ITEMS_MAX).await?;
+        total += page.rows.iter().filter(|row| row.received <= redrive.began).count() as u64;
+        after = page.next;
+        if after.is_none() {
+            redrive.total = Some(total);
+            return engine.keep(redrive).await;
+        }
+    }
+}
+
+/// Revives one page, each delivery at its place in the rate, and keeps the progress; or finds the next one to try.
 async fn page(engine: &Engine, tenant: &Name, redrive: &mut Redrive) -> Result<(), Fault> {
-    let filter = Filter::from(redrive.filter.clone());
-    let after = redrive.after.map(Cursor);
-    let page = engine.doors.store.list(tenant, filter, after, limits::PAGE_ITEMS_MAX).await?;
+    let most = match redrive.on_error {
+        OnError::GoOn => limits::PAGE_ITEMS_MAX,
+        OnError::Stop => 1,
+    };
+    let page = list(engine, tenant, redrive, redrive.after.map(Cursor), most).await?;
     let before = page.rows.iter().filter(|row| row.received <= redrive.began);
-    let start = redrive.began.max(engine.doors.clock.now() - place(redrive.revived, redrive.rate));
-    let due = (redrive.revived..).zip(before).map(|(n, row)| (row.id, start + place(n, redrive.rate)));
-    let due: Vec<_> = due.collect();
-    redrive.revived += u64::try_from(engine.revive_all(tenant, due).await?).unwrap_or(0);
-    redrive.after = page.next.map(|cursor| cursor.0);
-    redrive.done = page.next.is_none();
-    redrive.ended = redrive.done.then(|| engine.doors.clock.now());
+    match redrive.on_error {
+        OnError::GoOn => {
+            let places = redrive.revived..;
+            let due = places.zip(before).map(|(n, row)| (row.id, redrive.due(n, engine.doors.clock.now())));
+            let due: Vec<_> = due.collect();
+            redrive.revived += u64::try_from(engine.revive_all(tenant, due).await?).unwrap_or(0);
+        }
+        OnError::Stop => redrive.trial = before.map(Trial::of).next(),
+    }
+    redrive.after = page.rows.last().map(|row| row.id).or(redrive.after);
+    if page.next.is_none() && redrive.trial.is_none() {
+        redrive.end(engine.doors.clock.now());
+    }
     engine.keep(redrive).await
+}
+
+/// Gives one delivery its run and waits for what comes of it.
+async fn attempt(engine: &Engine, tenant: &Name, redrive: &mut Redrive, trial: &Trial) -> Result<(), Fault> {
+    let due = redrive.due(redrive.revived, engine.doors.clock.now());
+    let (began, end) = trial.run(engine, tenant, due).await?;
+    redrive.revived += u64::from(began);
+    match end {
+        // It is found again at the next start.
+        End::Unknown => return engine.keep(redrive).await,
+        End::Well => {}
+        End::Failed(reason) => {
+            redrive.stopped = Some(Stopped { delivery: trial.delivery, reason });
+            redrive.end(engine.doors.clock.now());
+        }
+    }
+    redrive.trial = None;
+    engine.keep(redrive).await
+}
+
+async fn list(
+    engine: &Engine,
+    tenant: &Name,
+    redrive: &Redrive,
+    after: Option<Cursor>,
+    most: usize,
+) -> Result<Page, Fault> {
+    let sequence = redrive.sequence;
+    let filter = Filter { sequence, ..Filter::from(redrive.filter.clone()) };
+    engine.doors.store.list(tenant, filter, after, most).await
+}
+
+impl Redrive {
+    /// When the `n`th goes, at its place in the rate.
+    fn due(&self, n: u64, now: Timestamp) -> Timestamp {
+        let start = self.began.max(now - place(self.revived, self.rate));
+        start + place(n, self.rate)
+    }
+
+    fn end(&mut self, now: Timestamp) {
+        (self.done, self.ended) = (true, Some(now));
+    }
 }
 
 /// When a redrive that is kept ended; none: it goes on, or cannot be read.
@@ -177,5 +314,17 @@ mod tests {
     fn a_rate_spreads_deliveries_evenly() {
         assert_eq!(place(10, Some(5.0)), Duration::from_secs(2));
         assert_eq!(place(10, None), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_an_earlier_version_kept_is_read() {
+        let kept = r#"{"id":"msg_01a2098b-1593-76fa-81e4-ebd4597b10c9","filter":{"target":"crm"},"rate":2.5,"began":7,
+            "revived":3,"done":false,"after":null}"#;
+        let redrive: Redrive = serde_json::from_str(kept).unwrap();
+        assert_eq!(
+            (redrive.rate, redrive.sequence, redrive.on_error),
+            (Some(2.5), Sequence::Oldest, OnError::GoOn)
+        );
+        assert_eq!((redrive.revived, redrive.total, redrive.stopped), (3, None, None));
     }
 }

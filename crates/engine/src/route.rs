@@ -2,7 +2,7 @@
 
 use crate::dispatch::lane::Lane;
 use crate::happened::Refusal;
-use crate::policy::retry;
+use crate::policy::{order, retry};
 use bytes::Bytes;
 use contract::delivery::{Attempt, AttemptResult, Death, ErrorClass, ShapeId, Standing, Suspicion, Timings};
 use contract::expression::{Expression, Fault};
@@ -36,6 +36,13 @@ pub struct Route {
     pub(crate) rays: Vec<Ray>,
 }
 
+impl Route {
+    /// Whether its messages go to this target.
+    pub(crate) fn brings_to(&self, target: &Name) -> bool {
+        self.rays.iter().any(|ray| ray.lane.name == *target && ray.part.duty.brings_message())
+    }
+}
+
 /// One way out of a route.
 pub(crate) struct Ray {
     pub(crate) lane: Arc<Lane>,
@@ -43,6 +50,7 @@ pub(crate) struct Ray {
     pub(crate) when: Option<Arc<dyn Expression>>,
     pub(crate) shape: Option<ShapeId>,
     pub(crate) retry: retry::Policy,
+    pub(crate) order: order::Policy,
 }
 
 /// What a message asks for beside its content.
@@ -112,6 +120,7 @@ pub(crate) async fn starts(
             shape: ray.shape,
             priority: wish.priority,
             fault,
+            key_fate: ray.order.fate(standing, None),
             part,
         });
     }
@@ -262,6 +271,7 @@ mod tests {
             when: None,
             shape: None,
             retry: retry::Policy::try_new(retry::Schedule::List(waits), 0.5).unwrap(),
+            order: order::Policy::default(),
         };
         Route {
             name: name("signup"),

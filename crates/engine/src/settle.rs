@@ -59,7 +59,8 @@ impl Engine {
             self.deadlines.note(Some(now));
         }
         if standing.is_final() {
-            let (message, delivery, standing, age) = (*message, *delivery, *standing, now.since(*received));
+            let (message, delivery, standing, age) =
+                (*message, *delivery, *standing, Some(now.since(*received)));
             self.tell(&Happened::Settled { message, delivery, target, standing, age });
         }
         self.watch.changed(*message);
@@ -73,7 +74,7 @@ fn tell(engine: &Engine, done: &Done, settled: Settled, now: Timestamp) {
         // Its run has not ended: nobody is told, but its ticket shows the attempt.
         Settled::TakenBack => return engine.watch.changed(done.message),
         Settled::Cancelled => Standing::Cancelled,
-        Settled::Recorded | Settled::Freed => standing,
+        Settled::Recorded | Settled::Freed | Settled::Parked => standing,
     };
     if matches!(settled, Settled::Freed | Settled::Cancelled) {
         engine.put_somewhere(&done.lane, now);
@@ -82,7 +83,11 @@ fn tell(engine: &Engine, done: &Done, settled: Settled, now: Timestamp) {
         engine.put_on_disk(&done.lane, done.line, at);
         engine.deadlines.note(done.deadline);
     }
-    let (message, target, age) = (done.message, &done.lane.name, now.since(done.received));
+    let (message, target, age) =
+        (done.message, &done.lane.name, done.received.map(|received| now.since(received)));
     engine.tell(&Happened::Settled { message, delivery, target, standing, age });
+    if settled == Settled::Parked {
+        engine.tell(&Happened::Parked { message, delivery, target });
+    }
     engine.watch.changed(done.message);
 }

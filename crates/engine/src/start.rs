@@ -32,6 +32,7 @@ impl Engine {
         services.spawn(tasks::renew(Arc::clone(&engine)));
         services.spawn(tasks::prune(Arc::clone(&engine)));
         engine.recall_redrives().await?;
+        engine.recall_replays().await?;
         services.close();
         Ok(engine)
     }

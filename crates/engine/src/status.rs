@@ -43,7 +43,7 @@ pub enum Phase {
     InFlight,
     /// Waits for another attempt.
     Retrying,
-    /// Its target is held.
+    /// Its target is held, or another delivery must end first.
     Held,
     /// The target took it.
     Delivered,
@@ -64,14 +64,14 @@ pub struct Status {
     pub state: State,
     /// The outcome cannot change any more.
     pub decided: bool,
-    /// Every delivery is final.
+    /// Every delivery is final but for callbacks and replays.
     pub settled: bool,
 }
 
-/// Folds a ticket by its rule. A callback tells of the end and is no part of it.
+/// Folds a ticket by its rule. A callback tells of the end and is no part of it, nor is what a replay added.
 #[must_use]
 pub fn fold(ticket: &Ticket) -> Status {
-    let rays = || ticket.deliveries.iter().filter(|ray| ray.part.duty != Duty::Callback);
+    let rays = || ticket.deliveries.iter().filter(|ray| ray.part.duty.is_of_group());
     let required = || rays().filter(|ray| ray.part.duty == Duty::Required).map(|ray| ray.standing);
     let settled = rays().all(|ray| ray.standing.is_final());
     let decision = group::decide(ticket.rule, required());
@@ -123,6 +123,7 @@ pub fn phase(ray: &Ray, held: Option<Reason>) -> Phase {
     match (ray.standing, held) {
         (Standing::Due(_), Some(_)) => Phase::Held,
         (Standing::Leased, _) => Phase::InFlight,
+        (Standing::Due(_), None) if ray.behind.is_some() => Phase::Held,
         (Standing::Due(_), None) if ray.attempts.is_empty() => Phase::Pending,
         (Standing::Due(_), None) => Phase::Retrying,
         (Standing::Delivered, _) => Phase::Delivered,
@@ -147,6 +148,7 @@ mod tests {
             target: Name::try_new("crm").unwrap(),
             part: Part { duty: *duty, ..Part::default() },
             standing: *standing,
+            behind: None,
             run: 1,
             attempts: Vec::new(),
         };
@@ -192,7 +194,8 @@ mod tests {
         use Standing::{Delivered, Leased, Skipped, Unmet, Waiting};
         let dead = Standing::Dead(Death::Refused);
         type Case<'a> = (Rule, &'a [(Duty, Standing)], State, bool, bool);
-        let cases: [Case<'_>; 12] = [
+        let replay = Duty::Replay(MessageId::from_bits(1));
+        let cases: [Case<'_>; 14] = [
             (Rule::All, &[(Required, Delivered), (Optional, dead)], State::Succeeded, true, true),
             (Rule::All, &[(Required, Delivered), (Optional, Leased)], State::Running, true, false),
             (Rule::All, &[(Required, dead), (Required, Unmet)], State::Failed, true, true),
@@ -201,6 +204,8 @@ mod tests {
             (Rule::Quorum(1), &[(Required, dead), (Required, Delivered)], State::Succeeded, true, true),
             (Rule::Quorum(2), &[(Required, dead), (Required, Delivered)], State::PartiallyFailed, true, true),
             (Rule::All, &[(Required, Delivered), (Callback, Leased)], State::Succeeded, true, true),
+            (Rule::All, &[(Required, Delivered), (replay, Leased)], State::Succeeded, true, true),
+            (Rule::All, &[(Required, dead), (replay, Delivered)], State::Failed, true, true),
             (
                 Rule::All,
                 &[(Required, dead), (Required, Delivered), (Undo(1), Leased)],

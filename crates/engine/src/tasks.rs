@@ -46,6 +46,9 @@ pub(crate) async fn prune(engine: Arc<Engine>) {
         if let Err(fault) = engine.forget().await {
             tracing::warn!(%fault, "retention could not be applied; it is tried again");
         }
+        if let Err(fault) = engine.release_unwanted().await {
+            tracing::warn!(%fault, "parked order keys could not be looked at; it is tried again");
+        }
         if let Err(fault) = engine.recall_backlog().await {
             tracing::warn!(%fault, "what waits on disk could not be counted; it is tried again");
         }

@@ -2,7 +2,7 @@
 
 pub mod watcher;
 
-use crate::api::admin::{self, Admin};
+use crate::api::admin::{self, Admin, Peer};
 use crate::api::door::Door;
 use crate::api::front::Front;
 use crate::api::server::{Bounds, ListenError, listen, serve};
@@ -172,15 +172,16 @@ impl App {
         let config = self.config();
         let bounds = Bounds::new(config.limits.connections, config.shutdown_grace);
         let door = Arc::new(Door::new(Arc::clone(&self.front)));
-        let handle = move |request| {
+        let handle = move |request, _| {
             let door = Arc::clone(&door);
             async move { door.handle(request).await }
         };
         let (stop, clock) = (self.stop.subscribe(), Arc::clone(&self.clock));
         self.servers.spawn(serve(front, bounds, stop, clock, handle));
         let router = admin::router(Arc::new(Admin { front: Arc::clone(&self.front), metrics, tail }));
-        let handle = move |request: http::Request<hyper::body::Incoming>| {
+        let handle = move |mut request: http::Request<hyper::body::Incoming>, peer: SocketAddr| {
             let router = router.clone();
+            request.extensions_mut().insert(Peer(peer));
             async move {
                 match router.oneshot(request.map(Body::new)).await {
                     Ok(response) => response,

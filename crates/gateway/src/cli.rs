@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod ago;
 mod answers;
 mod check;
 mod client;
@@ -8,10 +9,12 @@ mod dead;
 mod demo;
 mod explain;
 mod header;
+mod key;
 mod load;
 pub mod mock;
 mod payload;
 mod presets;
+mod replay;
 mod schema;
 mod screen;
 mod secrets;
@@ -23,6 +26,7 @@ mod ticket;
 mod try_out;
 mod verify;
 
+use ago::time_or_ago;
 use clap::{Parser, Subcommand};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -52,6 +56,8 @@ enum Command {
     Ticket(ticket::Show),
     Tail(tail::Tail),
     Dead(dead::Dead),
+    Key(key::Key),
+    Replay(replay::Replay),
     Target(target::Target),
     Secrets(secrets::Secrets),
     Mock(mock::Mock),
@@ -104,6 +110,8 @@ impl Command {
             Self::Ticket(ticket) => client()?.block_on(ticket.run()),
             Self::Tail(tail) => client()?.block_on(tail.run()),
             Self::Dead(dead) => client()?.block_on(dead.run()),
+            Self::Key(key) => client()?.block_on(key.run()),
+            Self::Replay(replay) => client()?.block_on(replay.run()),
             Self::Target(target) => client()?.block_on(target.run()),
             Self::Secrets(secrets) => secrets.run(),
             Self::Mock(mock) => client()?.block_on(mock.run()),

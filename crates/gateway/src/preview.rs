@@ -149,6 +149,7 @@ async fn fate(wiring: &Wiring, asked: Asked<'_>, message: &Arc<Message>) -> Resu
         revision: 0,
         attempt: 1,
         suspect: Suspicion::Clear,
+        replay: None,
         at: message.received,
         message: Arc::clone(message),
         body: body.unwrap_or_else(|| message.body.clone()),

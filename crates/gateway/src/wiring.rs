@@ -74,6 +74,7 @@ impl Wiring {
             breaker: target.breaker,
             disable_after: target.disable_after,
             capture: target.capture,
+            order: target.order,
             credentials: credentials(target),
             host: Some(host(&target.url)),
             when: target.when.clone().map(|when| self.runner.expression(when)),
@@ -148,7 +149,7 @@ fn ways(route: &config::Route, targets: &[config::Target]) -> Vec<Way> {
 
 impl Report for Wiring {
     fn report(&self, ticket: &Ticket) -> Bytes {
-        let own = ticket.deliveries.iter().filter(|ray| ray.part.duty != Duty::Callback);
+        let own = ticket.deliveries.iter().filter(|ray| ray.part.duty.is_of_group());
         let ticket = Ticket { deliveries: own.cloned().collect(), ..ticket.clone() };
         // Plain data with string keys: it always has a JSON form.
         serde_json::to_vec(&TicketView::new(&ticket, &Nobody)).unwrap_or_default().into()

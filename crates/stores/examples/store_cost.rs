@@ -13,6 +13,7 @@ use bytes::Bytes;
 use contract::clock::Tick;
 use contract::delivery::{Attempt, AttemptResult, Capture, Death, Standing, Suspicion, Timings};
 use contract::message::Headers;
+use contract::order::KeyFate;
 use contract::part::{Part, Rule};
 use contract::store::{
     Accept, Accepted, Ask, Commit, Position, Readiness, Session, Settlement, Start, Store, Watcher,
@@ -103,6 +104,7 @@ impl Maker {
             shape: None,
             priority: contract::line::Priority::Normal,
             fault: None,
+            key_fate: KeyFate::Kept,
             part: Part::default(),
         };
         let message = Message {
@@ -142,7 +144,13 @@ impl Maker {
             suspect: Suspicion::Clear,
             next: None,
         };
-        Settlement { position, delivery, attempt: Some(Arc::new(attempt)), standing: Standing::Delivered }
+        Settlement {
+            position,
+            delivery,
+            attempt: Some(Arc::new(attempt)),
+            standing: Standing::Delivered,
+            key_fate: KeyFate::Kept,
+        }
     }
 }
 

@@ -3,13 +3,16 @@
 mod backlog;
 mod change;
 mod group;
+mod history;
+mod order;
 mod state;
 
 use bytes::Bytes;
+use contract::history::{Append, Appended, Span, Stretch};
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Pruned, Readiness, Renewed, Retention,
-    Scope, ScopeKind, Session, Settlement, Settles, Store, Versioned,
+    Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Position, Pruned, Readiness, Renewed,
+    Retention, Scope, ScopeKind, Session, Settlement, Settles, Store, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{Clock, DeliveryId, MessageId, Name, Timestamp};
@@ -81,6 +84,14 @@ impl Store for Memory {
         self.answer(|state, wall| Ok(state.change(&change, wall)))
     }
 
+    fn append(&self, batch: Vec<Append>) -> Answer<'_, Vec<Appended>> {
+        self.answer(|state, _| Ok(batch.iter().map(|item| state.append(item)).collect()))
+    }
+
+    fn history(&self, span: Span, after: Option<Position>, limit: usize) -> Answer<'_, Stretch> {
+        self.answer(|state, _| Ok(state.history(&span, after, limit)))
+    }
+
     fn ticket(&self, tenant: &Name, id: MessageId) -> Answer<'_, Found<Ticket>> {
         let tenant = tenant.clone();
         self.answer(|state, _| Ok(state.ticket(&tenant, id)))
@@ -110,6 +121,7 @@ impl Store for Memory {
                 Scope::Target(..) => kind == ScopeKind::Target,
                 Scope::Shape(_) => kind == ScopeKind::Shape,
                 Scope::Redrive(_) => kind == ScopeKind::Redrive,
+                Scope::Replay(_) => kind == ScopeKind::Replay,
             };
             let found = state.states.iter().filter(|(scope, _)| of_kind(scope));
             Ok(found.map(|(scope, value)| (scope.clone(), value.clone())).collect())

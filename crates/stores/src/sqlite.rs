@@ -8,6 +8,7 @@
 
 mod accept;
 mod admit;
+mod append;
 mod batch;
 mod carry;
 mod catalog;
@@ -15,6 +16,7 @@ mod change;
 mod claim;
 mod code;
 mod core;
+mod edit;
 mod error;
 mod expire;
 mod files;
@@ -24,6 +26,7 @@ mod group;
 mod head;
 mod heal;
 mod health;
+mod history;
 mod hot;
 mod inline;
 mod ledger;

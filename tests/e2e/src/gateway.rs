@@ -132,6 +132,47 @@ impl Gateway {
         Ok(fs::rename(new, old)?)
     }
 
+    /// Replaces a part of the configuration and waits until the binary has taken it into use.
+    ///
+    /// # Errors
+    /// When the part is not there, or the configuration is not taken.
+    pub fn rewrite(&self, from: &str, to: &str) -> Result<()> {
+        const TAKEN: &str = "the new configuration is in use";
+        let (new, old) = (self.launch.folder.join("next.yaml"), self.launch.folder.join("fanlight.yaml"));
+        let text = fs::read_to_string(&old)?;
+        if !text.contains(from) {
+            bail!("{from:?} is not in the configuration");
+        }
+        let taken = || -> Result<usize> {
+            Ok(fs::read_to_string(self.launch.folder.join("fanlight.log"))?.matches(TAKEN).count())
+        };
+        let before = taken()?;
+        fs::write(&new, text.replacen(from, to, 1))?;
+        fs::rename(new, old)?;
+        until("the configuration to be in use", || Ok((taken()? > before).then_some(())))
+    }
+
+    /// Begins a replay and waits for its end; gives what it says then.
+    ///
+    /// # Errors
+    /// When it is refused, or does not end.
+    pub fn replay(&self, order: &str) -> Result<Value> {
+        let begun: Value = serde_json::from_str(&self.operate("POST", "/v1/replays", order)?)?;
+        self.replayed(begun.get("id").and_then(Value::as_str).context("no id")?)
+    }
+
+    /// Waits for the end of a replay; gives what it says then.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn replayed(&self, id: &str) -> Result<Value> {
+        until("the replay to end", || {
+            let replay: Value =
+                serde_json::from_str(&self.operate("GET", &format!("/v1/replays/{id}"), "")?)?;
+            Ok((replay.get("state").and_then(Value::as_str) == Some("done")).then_some(replay))
+        })
+    }
+
     /// A request at the operators' door that must succeed; gives what it answered.
     ///
     /// # Errors

@@ -1,10 +1,11 @@
 //! A store with something in between: what is not bent is passed on as it is.
 
 use bytes::Bytes;
+use contract::history::{Append, Appended, Span, Stretch};
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Pruned, Readiness, Renewed, Retention, Scope,
-    ScopeKind, Session, Settlement, Settles, Store, Versioned,
+    Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Position, Pruned, Readiness, Renewed,
+    Retention, Scope, ScopeKind, Session, Settlement, Settles, Store, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
@@ -111,6 +112,12 @@ impl<B: Bend> Store for Bent<B> {
     }
     fn backlog(&self) -> Answer<'_, Vec<Backlog>> {
         self.store.backlog()
+    }
+    fn append(&self, batch: Vec<Append>) -> Answer<'_, Vec<Appended>> {
+        self.store.append(batch)
+    }
+    fn history(&self, span: Span, after: Option<Position>, limit: usize) -> Answer<'_, Stretch> {
+        self.store.history(span, after, limit)
     }
     fn state(&self, scope: Scope) -> Answer<'_, Option<Versioned>> {
         self.store.state(scope)

@@ -76,7 +76,7 @@ impl Mould for Quoting {
 
 /// Every other version of a shape quotes those that come before it.
 pub(crate) fn quotes(version: u32) -> bool {
-    version % 2 == 0
+    version.is_multiple_of(2)
 }
 
 fn mould(version: u32) -> Arc<dyn Mould> {

@@ -11,6 +11,7 @@ mod holds;
 mod intake;
 mod keeping;
 mod moving;
+mod order;
 mod prompt;
 mod rest;
 mod sending;
@@ -52,6 +53,8 @@ pub(crate) struct Book {
     pub(crate) kept: BTreeMap<u64, Kept>,
     /// Letters whose 202 the sender has, with their tickets.
     pub(crate) acknowledged: BTreeMap<u64, Option<MessageId>>,
+    /// Parked deliveries that somebody wants to let go of their key.
+    pub(crate) released: BTreeSet<DeliveryId>,
     /// Deliveries whose cancellation was acknowledged.
     pub(crate) cancelled: BTreeSet<DeliveryId>,
     pub(crate) life: u32,
@@ -104,6 +107,8 @@ pub(crate) struct Ray {
     pub(crate) edited: Option<Bytes>,
     shape: Option<u32>,
     key: Option<String>,
+    /// It does not hold its order key any more in this run.
+    keyless: bool,
     orphaned: u32,
     suspect: bool,
     lease: Option<Lease>,
@@ -168,6 +173,7 @@ impl Oracle {
             generations: Vec::new(),
             kept: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
+            released: BTreeSet::new(),
             cancelled: BTreeSet::new(),
             life: 0,
             sessions: Vec::new(),
@@ -278,6 +284,7 @@ impl Book {
             Duty::Required | Duty::Optional => format!("{n}→t{}", ray.target),
             Duty::Undo(of) => format!("{n}→t{} (undo {of})", ray.target),
             Duty::Callback => format!("{n}→t{} (callback)", ray.target),
+            Duty::Replay(of) => format!("{n}→t{} (replay {of})", ray.target),
         }
     }
 

@@ -8,6 +8,7 @@ use contract::part::{self, Caller, Duty, Part, Reads};
 use contract::store::Once;
 use contract::{Name, Timestamp, limits};
 use engine::policy::breaker;
+use engine::policy::order;
 use engine::policy::rate;
 use engine::policy::retry::{Policy, Schedule};
 use std::collections::BTreeSet;
@@ -53,6 +54,7 @@ pub(crate) struct TargetRecipe {
     pub(crate) concurrency: usize,
     pub(crate) breaker: Option<breaker::Policy>,
     pub(crate) rate: Option<rate::Limit>,
+    pub(crate) order: order::Policy,
     pub(crate) filtered: bool,
     pub(crate) timeout: Duration,
     pub(crate) temper: Temper,
@@ -138,7 +140,7 @@ impl Recipe {
         let ways = kept.iter().filter_map(|n| all.get(usize::from(*n))).map(|way| {
             let duty = match way.part.duty {
                 Duty::Undo(of) => Duty::Undo(place(&of).unwrap_or_default()),
-                Duty::Required | Duty::Optional | Duty::Callback => way.part.duty,
+                Duty::Required | Duty::Optional | Duty::Callback | Duty::Replay(_) => way.part.duty,
             };
             let after = way.part.after.iter().filter_map(place).collect();
             WayRecipe { target: way.target, part: Part { duty, after, ..Part::default() } }
@@ -198,6 +200,7 @@ fn target(number: u64, random: &Random) -> Option<TargetRecipe> {
         concurrency: usize::try_from(random.within(1..=8)).ok()?,
         breaker: if random.chance(60) { Some(breaker(random)?) } else { None },
         rate: pace(random),
+        order: *random.pick(&[order::Policy::Block, order::Policy::Skip, order::Policy::Park])?,
         filtered: random.chance(40),
         timeout: random.millis(1_000..=15_000),
         temper: random.weighted(&[

@@ -59,6 +59,7 @@ enum Step {
     RedriveMany,
     Edit,
     Discard,
+    ReleaseKey,
     Reload,
     Jump,
     FillDisk,
@@ -81,6 +82,7 @@ const STEPS: &[(u64, Step)] = &[
     (3, Step::RedriveMany),
     (4, Step::Edit),
     (2, Step::Discard),
+    (3, Step::ReleaseKey),
     (5, Step::Reload),
     (3, Step::Jump),
     (2, Step::FillDisk),
@@ -130,6 +132,7 @@ impl Script {
         let until = Tick(self.stage.clock().tick().0 + REST_MAX);
         let (mut pause, mut events) = (Duration::from_millis(200), None);
         while !self.is_at_rest(&engine) && !self.is_stuck(until, events) {
+            self.release_keys(&engine, 50).await;
             events = Some(self.stage.network.scene.oracle.book().events());
             self.stage.clock().sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(20));
@@ -173,6 +176,7 @@ impl Script {
             Step::RedriveMany => self.redrive_many(engine).await,
             Step::Edit => self.edit(engine).await,
             Step::Discard => self.discard(engine).await,
+            Step::ReleaseKey => self.release_keys(engine, 1).await,
             Step::Reload => self.reload(engine).await,
             Step::Jump => self.jump(),
             Step::FillDisk => self.stage.tap.fill(self.random.millis(100..=3_000)),

@@ -112,6 +112,7 @@ impl Stage {
             host: None,
             concurrency: Limit::Fixed(target.concurrency + usize::from(self.has(Mutant::ConcurrencyPlusOne))),
             rate: target.rate.filter(|_| !self.has(Mutant::IgnoredRate)),
+            order: target.order,
             when: filtered.then(wants),
             shape: generation.shapes.get(number).copied().flatten().map(shape),
             target: self.call(number, target)?,

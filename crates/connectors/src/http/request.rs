@@ -18,6 +18,7 @@ const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const ATTEMPT: HeaderName = HeaderName::from_static("fanlight-attempt");
 const POSSIBLE_DUPLICATE: HeaderName = HeaderName::from_static("fanlight-possible-duplicate");
+const REPLAY: HeaderName = HeaderName::from_static("fanlight-replay");
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");
 
@@ -128,6 +129,9 @@ fn write_own(fields: &mut HeaderMap, parcel: &Parcel, idempotency: Option<&Heade
             fields.insert(POSSIBLE_DUPLICATE, HeaderValue::from_static("true"));
         }
     }
+    if let Some(replay) = parcel.replay {
+        fields.insert(REPLAY, value(format_args!("{replay}")));
+    }
 }
 
 /// A value that we wrote ourselves, of digits and letters.
@@ -202,6 +206,7 @@ mod tests {
             revision: 0,
             attempt: 1,
             suspect: Suspicion::Clear,
+            replay: None,
             at: Timestamp::from_micros(1_700_000_000_999_999),
             body: message.body.clone(),
             message: Arc::new(message),
@@ -261,10 +266,12 @@ mod tests {
     fn a_later_attempt_of_an_edited_shaped_delivery_says_all_that() {
         let mut parcel = parcel(&[("content-type", "text/csv"), ("content-encoding", "gzip")], Form::Shaped);
         (parcel.attempt, parcel.revision, parcel.suspect) = (3, 2, Suspicion::PossiblyDuplicate);
+        parcel.replay = Some("msg_019a0000-0000-7000-8000-000000000002".parse().unwrap());
         let expected = [
             "content-type: application/json",
             "fanlight-attempt: 3",
             "fanlight-possible-duplicate: true",
+            "fanlight-replay: msg_019a0000-0000-7000-8000-000000000002",
             "host: api.example:81",
             "idempotency-key: dlv_019a0000-0000-7000-8000-000000000001-r2",
             "user-agent: fanlight/test",

@@ -95,6 +95,7 @@ pub(crate) fn call() -> Call {
         revision: 0,
         attempt: 1,
         suspect: Suspicion::Clear,
+        replay: None,
         at: Timestamp::from_micros(1_700_000_000_000_000),
         body: message.body.clone(),
         message: Arc::new(message),

@@ -1,7 +1,11 @@
-//! The admin door: targets, dead letters, redrives, the live tail, health and metrics.
+//! The admin door: targets, dead letters, parked keys, redrives, replays, the live tail, health and metrics.
 
 mod dead;
 pub(crate) mod edit;
+mod keys;
+mod redrive;
+mod replays;
+mod selection;
 mod targets;
 
 use super::front::Front;
@@ -20,6 +24,7 @@ use contract::store::Readiness;
 use futures_util::stream::{self, Stream};
 use http::{StatusCode, Uri, header};
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -34,6 +39,10 @@ pub struct Admin {
     pub tail: Arc<Tail>,
 }
 
+/// Where a request to the admin door comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
 /// The admin door as one router.
 pub fn router(admin: Arc<Admin>) -> Router {
     Router::new()
@@ -47,10 +56,15 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/targets/{name}/breaker", post(targets::breaker))
         .route("/v1/targets/{name}/probe", post(targets::probe))
         .route("/v1/dead", get(dead::list))
-        .route("/v1/dead/redrive", post(dead::redrive))
+        .route("/v1/dead/redrive", post(redrive::begin))
         .route("/v1/dead/discard", post(dead::discard))
         .route("/v1/dead/{delivery}", get(dead::show).patch(dead::edit))
-        .route("/v1/redrives/{id}", get(dead::progress))
+        .route("/v1/keys", get(keys::list))
+        .route("/v1/keys/resume", post(keys::resume))
+        .route("/v1/redrives/{id}", get(redrive::progress))
+        .route("/v1/replays", get(replays::list).post(replays::begin))
+        .route("/v1/replays/{id}", get(replays::show))
+        .route("/v1/replays/{id}/cancel", post(replays::cancel))
         .fallback(async |uri: Uri| nowhere::at_admin(uri.path()))
         .method_not_allowed_fallback(async || nowhere::wrong_method())
         .layer(map_response(errors_are_problems))

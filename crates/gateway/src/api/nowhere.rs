@@ -39,7 +39,7 @@ fn badly_encoded() -> Problem {
 }
 
 fn of_operators(path: &str) -> bool {
-    let own = ["/metrics", "/readyz", "/v1/tail", "/v1/targets", "/v1/dead", "/v1/redrives"];
+    let own = ["/metrics", "/readyz", "/v1/tail", "/v1/targets", "/v1/dead", "/v1/redrives", "/v1/replays"];
     own.iter().any(|own| path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 

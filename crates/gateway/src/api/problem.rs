@@ -31,10 +31,10 @@ kinds! {
     INVALID_IDEMPOTENCY_KEY = "invalid-idempotency-key" BAD_REQUEST "The Idempotency-Key is not valid" "The key is empty, longer than 255 bytes, given twice, or has characters other than visible ASCII.";
     INVALID_EVENT = "invalid-event" BAD_REQUEST "The event is not valid" "A CloudEvent or an envelope lacks a required attribute or has one of the wrong form.";
     FORBIDDEN = "forbidden" FORBIDDEN "Not from there" "The operators' door takes requests for localhost or an address only, and from no other origin.";
-    NOT_FOUND = "not-found" NOT_FOUND "Nothing is here" "No route has this path, or no ticket, delivery, target or redrive has this name.";
+    NOT_FOUND = "not-found" NOT_FOUND "Nothing is here" "No route has this path, or no ticket, delivery, target, redrive or replay has this name.";
     METHOD_NOT_ALLOWED = "method-not-allowed" METHOD_NOT_ALLOWED "Not with this method" "The path exists; `Allow` names its methods.";
     REQUEST_TIMEOUT = "request-timeout" REQUEST_TIMEOUT "The request came too slowly" "The body paused for too long. Nothing was kept.";
-    FINAL = "final" CONFLICT "It is final" "Every delivery of the ticket has ended: there is nothing to cancel.";
+    FINAL = "final" CONFLICT "It is final" "Every delivery of the ticket, or the replay, has ended: there is nothing to cancel.";
     NOT_DEAD = "not-dead" CONFLICT "It is not dead" "Only dead deliveries can be edited, redriven or discarded.";
     UNDONE = "undone" CONFLICT "It has been undone" "The message could not succeed, and what was delivered of it was undone, so that it is not sent again. Send it anew.";
     NO_PROBE = "no-probe" CONFLICT "No call can be let through" "Nothing waits for the target, as many calls as may go are on their way, it is not in the configuration, or a person has shut it (`pause`, `breaker open`); `detail` says which.";
@@ -50,7 +50,7 @@ kinds! {
     NOT_IMPLEMENTED = "not-implemented" NOT_IMPLEMENTED "This coding is not known" "`transfer-encoding` names something other than chunked. Send the body with a `content-length`, or chunked.";
     NO_ANSWER = "no-answer" BAD_GATEWAY "The primary target gave no answer" "The route passes on the answer of its primary target, and there is none: no connection, or an answer that is broken or too long. Nothing else was sent; `Fanlight-Ticket` leads to what happened.";
     ANSWER_TIMEOUT = "answer-timeout" GATEWAY_TIMEOUT "The primary target did not answer in time" "The route passes on the answer of its primary target, and its `timeout` or the message's deadline came first. It may have acted. Nothing else was sent; `Fanlight-Ticket` leads to what happened.";
-    BUSY = "busy" SERVICE_UNAVAILABLE "Too much at once" "The accept queue is full, too many bodies are on their way, or the route's expressions have no free worker; `detail` says which. Nothing was kept; send it again after `Retry-After`.";
+    BUSY = "busy" SERVICE_UNAVAILABLE "Too much at once" "The accept queue is full, too many bodies are on their way, the route's expressions have no free worker, or as many replays run as may; `detail` says which. Nothing was kept; send it again after `Retry-After`.";
     UNAVAILABLE = "unavailable" SERVICE_UNAVAILABLE "The process is ending" "It is not known whether the message was kept: send it again with the same Idempotency-Key.";
     STORAGE_FULL = "storage-full" INSUFFICIENT_STORAGE "There is no room" "The disk or `retention.bytes` is full. Nothing was kept; what was accepted before is still delivered.";
 }

@@ -78,7 +78,7 @@ pub async fn serve<S, F>(
     clock: Arc<dyn Clock>,
     service: S,
 ) where
-    S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    S: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
     let room = Arc::new(Semaphore::new(bounds.connections));
@@ -90,8 +90,8 @@ pub async fn serve<S, F>(
             accepted = next(&listener, &room) => accepted,
         };
         match accepted {
-            Ok((stream, permit)) => {
-                open.spawn(connection((stream, permit), bounds.headers, service.clone(), stop.clone()));
+            Ok(accepted) => {
+                open.spawn(connection(accepted, bounds.headers, service.clone(), stop.clone()));
                 while open.try_join_next().is_some() {}
             }
             Err(error) => {
@@ -112,20 +112,20 @@ pub async fn serve<S, F>(
 async fn next(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(room).acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let (stream, peer) = listener.accept().await?;
     stream.set_nodelay(true)?;
-    Ok((stream, permit))
+    Ok((stream, peer, permit))
 }
 
 async fn connection<S, F>(
-    (stream, permit): (TcpStream, OwnedSemaphorePermit),
+    (stream, peer, permit): (TcpStream, SocketAddr, OwnedSemaphorePermit),
     headers: Duration,
     service: S,
     mut stop: watch::Receiver<bool>,
 ) where
-    S: Fn(Request<Incoming>) -> F + Send + 'static,
+    S: Fn(Request<Incoming>, SocketAddr) -> F + Send + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
     let mut builder = http1::Builder::new();
@@ -135,7 +135,7 @@ async fn connection<S, F>(
         if request.headers().contains_key(header::UPGRADE) {
             request.extensions_mut().insert(seat.clone());
         }
-        let answer = framing::check(&request).map(|()| service(request));
+        let answer = framing::check(&request).map(|()| service(request, peer));
         async move {
             Ok::<_, Infallible>(match answer {
                 Ok(response) => response.await,

@@ -37,6 +37,8 @@ pub struct RayView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    behind: Option<DeliveryId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     next_attempt: Option<Moment>,
     run: u32,
     attempts: Vec<AttemptView<'a>>,
@@ -178,6 +180,7 @@ impl<'a> RayView<'a> {
             // One that undoes itself undoes nothing.
             Duty::Undo(of) => (Some("undo"), target(of).filter(|_| of != ray.id.ordinal())),
             Duty::Callback => (Some("callback"), None),
+            Duty::Replay(_) => (Some("replay"), None),
         };
         Self {
             id: ray.id,
@@ -186,7 +189,9 @@ impl<'a> RayView<'a> {
             undoes,
             after: ray.part.after.iter().filter_map(|ordinal| target(*ordinal)).collect(),
             state: phase,
-            reason: reason(ray.standing, held.filter(|_| phase == Phase::Held)),
+            reason: reason(ray.standing, held.filter(|_| phase == Phase::Held))
+                .or(ray.behind.is_some().then_some("order")),
+            behind: ray.behind,
             next_attempt: next_attempt(ray.standing),
             run: ray.run,
             attempts: ray

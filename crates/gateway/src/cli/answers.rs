@@ -41,6 +41,8 @@ pub(super) struct Delivery {
     pub(super) undoes: Option<String>,
     pub(super) state: String,
     pub(super) reason: Option<String>,
+    /// The delivery of its order key that must end first.
+    pub(super) behind: Option<String>,
     pub(super) next_attempt: Option<Moment>,
     pub(super) run: u32,
     pub(super) attempts: Vec<Attempt>,
@@ -89,6 +91,20 @@ pub(super) struct DeadPage {
     pub(super) next: Option<String>,
 }
 
+/// A page of parked keys.
+#[derive(Debug, Deserialize)]
+pub(super) struct KeyPage {
+    pub(super) keys: Vec<DeadRow>,
+    pub(super) next: Option<String>,
+}
+
+/// The order key that a dead delivery keeps.
+#[derive(Debug, Deserialize)]
+pub(super) struct Parked {
+    pub(super) key: String,
+    pub(super) behind: u64,
+}
+
 /// One dead delivery of a list.
 #[derive(Debug, Deserialize)]
 pub(super) struct DeadRow {
@@ -97,6 +113,7 @@ pub(super) struct DeadRow {
     pub(super) target: String,
     pub(super) received: Moment,
     pub(super) reason: Option<String>,
+    pub(super) parked: Option<Parked>,
     pub(super) run: u32,
     pub(super) last_attempt: Option<Attempt>,
 }
@@ -111,11 +128,22 @@ pub(super) struct DeadDetail {
     pub(super) received: Moment,
     pub(super) dead: bool,
     pub(super) reason: Option<String>,
+    pub(super) parked: Option<Parked>,
     pub(super) run: u32,
     pub(super) revision: u32,
     pub(super) message: Content,
     pub(super) edit: Option<Content>,
+    #[serde(default)]
+    pub(super) edits: Vec<Edited>,
     pub(super) attempts: Vec<Attempt>,
+}
+
+/// Who made an edit, and when.
+#[derive(Debug, Deserialize)]
+pub(super) struct Edited {
+    pub(super) revision: u32,
+    pub(super) at: Option<Moment>,
+    pub(super) by: Option<String>,
 }
 
 /// What is sent.
@@ -129,8 +157,59 @@ pub(super) struct Content {
 #[derive(Debug, Deserialize)]
 pub(super) struct Redrive {
     pub(super) id: String,
+    /// None: they are being counted.
+    pub(super) total: Option<u64>,
     pub(super) revived: u64,
     pub(super) done: bool,
+    pub(super) stopped: Option<Stopped>,
+}
+
+/// What ended a redrive early.
+#[derive(Debug, Deserialize)]
+pub(super) struct Stopped {
+    pub(super) delivery: String,
+    pub(super) reason: String,
+}
+
+/// How far a replay is.
+#[derive(Debug, Deserialize)]
+pub(super) struct Replay {
+    pub(super) id: String,
+    pub(super) state: String,
+    pub(super) filter: ReplayFilter,
+    pub(super) to: String,
+    pub(super) began: Moment,
+    pub(super) share: f64,
+    pub(super) counts: ReplayCounts,
+    pub(super) failure: Option<String>,
+}
+
+/// Whose messages a replay sends.
+#[derive(Debug, Deserialize)]
+pub(super) struct ReplayFilter {
+    pub(super) route: String,
+}
+
+/// What a replay has done.
+#[derive(Debug, Deserialize)]
+pub(super) struct ReplayCounts {
+    pub(super) sent: u64,
+    pub(super) present: u64,
+    pub(super) skipped: u64,
+    pub(super) failed: u64,
+}
+
+/// What a replay would do.
+#[derive(Debug, Deserialize)]
+pub(super) struct DryReplay {
+    pub(super) matches: u64,
+    pub(super) counts: ReplayCounts,
+}
+
+/// All replays.
+#[derive(Debug, Deserialize)]
+pub(super) struct Replays {
+    pub(super) replays: Vec<Replay>,
 }
 
 /// All targets.
@@ -152,6 +231,8 @@ pub(super) struct Target {
     pub(super) waiting_on_disk: u64,
     pub(super) oldest_due: Option<Moment>,
     pub(super) dead: u64,
+    #[serde(default)]
+    pub(super) parked: u64,
     pub(super) breaker: Option<Breaker>,
 }
 

@@ -212,7 +212,10 @@ fn shown(targets: &[Answer]) -> String {
             target.concurrency.map_or_else(|| Cell::text(""), Cell::number),
             Cell::number(target.waiting_in_memory.saturating_add(target.waiting_on_disk)),
             Cell::maybe(target.oldest_due.map(moment)),
-            Cell::number(target.dead),
+            Cell::number(match target.parked {
+                0 => target.dead.to_string(),
+                parked => format!("{}, {parked} parked", target.dead),
+            }),
         ]);
     }
     table.to_string()

@@ -141,7 +141,16 @@ fn deliveries(deliveries: &[Delivery]) -> String {
             Cell::text(&delivery.id),
         ]);
     }
-    table.to_string()
+    let mut text = table.to_string();
+    for (delivery, first) in deliveries.iter().filter_map(|one| Some((one, one.behind.as_ref()?))) {
+        let waits = format!(
+            "{} waits for {}, which came before it with the same order key",
+            plain(&delivery.target),
+            plain(first)
+        );
+        text.push_str(&format!("{}\n", styled(FAINT, waits)));
+    }
+    text
 }
 
 /// The target, and what the delivery is to its message if it is not what that is for.

@@ -16,7 +16,7 @@ use contract::Name;
 use contract::line::Priority;
 use contract::part::{self, Part, Rule};
 use contract::store::Retention;
-use engine::policy::{breaker, capture, concurrency, rate, retry, statuses::Statuses};
+use engine::policy::{breaker, capture, concurrency, order, rate, retry, statuses::Statuses};
 use expressions::{Blueprint, Program, Template};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::fmt;
@@ -234,6 +234,8 @@ pub struct Target {
     pub rate: Option<rate::Limit>,
     /// When it is left alone because it fails; none: never.
     pub breaker: Option<breaker::Policy>,
+    /// What a failure means for later messages with the same key.
+    pub order: order::Policy,
     /// It is disabled when it has failed for so long.
     pub disable_after: Option<Duration>,
     /// PEM certificates that are trusted instead of the system's.

@@ -7,6 +7,7 @@ use contract::store::Readiness;
 use contract::{Clock, Tick};
 use engine::happened::{Happened, Listener};
 use engine::policy::breaker::Turn;
+use engine::replay::{Counts, Replay};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -107,6 +108,9 @@ impl Listener for Log {
                     warn!(%target, class = class.word(), count, %delivery, detail, "this side failed before a request was made");
                 }
             }
+            Happened::Parked { message, delivery, target } => {
+                warn!(%target, ticket = %message, %delivery, "an order key is parked: what comes later waits until the dead delivery is redriven, discarded, or its key resumed (`fanlight key list`)");
+            }
             Happened::Held { target, reason: Some(reason), hold } => {
                 let until = hold.until(self.clock.now()).map(Moment).map(tracing::field::display);
                 info!(%target, reason = reason.word(), until, "target held");
@@ -152,11 +156,28 @@ impl Listener for Log {
             Happened::Fenced { delivery } => {
                 warn!(%delivery, "settled too late: another session has the delivery")
             }
+            Happened::Replay { replay } => turned(replay),
+            Happened::Replayed { replay, step } => failed(replay, step),
             Happened::Repeated { route } => debug!(%route, "repeated"),
             Happened::Settled { delivery, target, standing, .. } => {
                 debug!(%delivery, %target, ?standing, "settled")
             }
             Happened::Committed(commit) => debug!(items = commit.items, took = ?commit.took, "committed"),
         }
+    }
+}
+
+/// A replay has begun or ended.
+fn turned(replay: &Replay) {
+    let Replay { id, order, state, counts, .. } = replay;
+    let (sent, failed) = (counts.sent, counts.failed);
+    info!(replay = %id, route = %order.route, target = %order.to, ?state, sent, failed, "replay");
+}
+
+/// What of a step of a replay cannot be sent.
+fn failed(replay: &Replay, step: &Counts) {
+    if step.failed > 0 {
+        let (target, count) = (&replay.order.to, step.failed);
+        warn!(replay = %replay.id, %target, count, why = replay.failure, "messages cannot be replayed");
     }
 }

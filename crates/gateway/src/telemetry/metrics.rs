@@ -43,9 +43,11 @@ pub struct Metrics {
     concurrency: Family<Target, Gauge>,
     waiting: Family<Target, Gauge>,
     dead: Family<Target, Gauge>,
+    parked: Family<Target, Gauge>,
     oldest_due: Family<Target, Gauge<f64, AtomicU64>>,
     held: Family<TargetReason, Gauge>,
     breaker: Family<TargetTurn, Counter>,
+    replayed: Family<TargetOutcome, Counter>,
     ready: Gauge,
     hot: ArcSwap<HashMap<Name, Hot>>,
 }
@@ -142,9 +144,11 @@ impl Default for Metrics {
             concurrency: Family::default(),
             waiting: Family::default(),
             dead: Family::default(),
+            parked: Family::default(),
             oldest_due: Family::default(),
             held: Family::default(),
             breaker: Family::default(),
+            replayed: Family::default(),
             ready: Gauge::default(),
             hot: ArcSwap::default(),
         };
@@ -200,6 +204,11 @@ impl Metrics {
         );
         r.register("backlog", "Deliveries that wait on disk, now due or later", self.waiting.clone());
         r.register("dead", "Deliveries that are dead and kept", self.dead.clone());
+        r.register(
+            "parked",
+            "Dead deliveries for which what came later with their order key waits",
+            self.parked.clone(),
+        );
         r.register_with_unit(
             "oldest_due",
             "Age of the oldest due delivery",
@@ -211,6 +220,11 @@ impl Metrics {
             "breaker",
             "Turns of breakers: opened, ramping (a first call has succeeded), closed",
             self.breaker.clone(),
+        );
+        r.register(
+            "replayed",
+            "Messages that replays looked at, by what became of them",
+            self.replayed.clone(),
         );
         r.register("ready", "1 while messages can be kept", self.ready.clone());
     }
@@ -259,6 +273,7 @@ impl Metrics {
             // What has no work has no row in the store's answer.
             self.waiting.get_or_create(&labels).set(0);
             self.dead.get_or_create(&labels).set(0);
+            self.parked.get_or_create(&labels).set(0);
             self.oldest_due.get_or_create(&labels).set(0.0);
             self.in_flight
                 .get_or_create(&target(&view.name))
@@ -275,6 +290,7 @@ impl Metrics {
             let labels = target(&backlog.target);
             self.waiting.get_or_create(&labels).set(backlog.waiting.try_into().unwrap_or(i64::MAX));
             self.dead.get_or_create(&labels).set(backlog.dead.try_into().unwrap_or(i64::MAX));
+            self.parked.get_or_create(&labels).set(backlog.parked.try_into().unwrap_or(i64::MAX));
             let age = backlog.oldest_due.map(|due| now.since(due)).unwrap_or_default();
             self.oldest_due.get_or_create(&labels).set(age.as_secs_f64());
         }
@@ -314,7 +330,9 @@ impl Listener for Metrics {
             }
             Happened::Settled { target, standing: Standing::Delivered, age, .. } => self.hot(target, |hot| {
                 hot.delivered.inc();
-                hot.delivery_seconds.observe(age.as_secs_f64());
+                if let Some(age) = age {
+                    hot.delivery_seconds.observe(age.as_secs_f64());
+                }
             }),
             Happened::Settled { target, standing, .. } => {
                 let Some(outcome) = outcome(*standing) else { return };
@@ -345,7 +363,16 @@ impl Listener for Metrics {
                 let labels = TargetTurn { target: Label((*target).clone()), turn: turn.word() };
                 self.breaker.get_or_create(&labels).inc();
             }
-            Happened::Held { .. } | Happened::Turned(_) => {}
+            Happened::Replayed { replay, step } => {
+                for (outcome, count) in step.outcomes() {
+                    let labels = TargetOutcome { target: Label(replay.order.to.clone()), outcome };
+                    self.replayed.get_or_create(&labels).inc_by(count);
+                }
+            }
+            Happened::Held { .. }
+            | Happened::Turned(_)
+            | Happened::Replay { .. }
+            | Happened::Parked { .. } => {}
         }
     }
 }

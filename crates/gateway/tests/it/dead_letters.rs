@@ -39,11 +39,20 @@ async fn a_dead_delivery_is_found_mended_and_sent_again() {
     );
 
     let edited = world
-        .admin(&["dead", "edit", id, "--data", r#"{"email":"ada@example.org","list":"welcome"}"#])
+        .admin(&[
+            "dead",
+            "edit",
+            id,
+            "--by",
+            "grace",
+            "--data",
+            r#"{"email":"ada@example.org","list":"welcome"}"#,
+        ])
         .await
         .ok();
     assert!(
         edited.contains("edit 1, which is sent instead")
+            && edited.contains(" by grace\n")
             && edited.contains(&format!("fanlight dead redrive {id} --admin")),
         "{edited}"
     );
@@ -131,6 +140,9 @@ async fn body_and_headers_are_mended_over_http() {
     let headers = "content-type: application/json\r\nfanlight-set-x-tenant: berlin\r\n";
     let edited = doors::answer(world.admin_url(), "PATCH", &path, headers, r#"{"list":"new"}"#).await;
     assert!(edited.starts_with("HTTP/1.1 200 ") && edited.contains(r#""revision":1"#), "{edited}");
+    assert!(edited.contains(r#""by":"127.0.0.1""#), "without a name it is an address: {edited}");
+    let refused = doors::answer(world.admin_url(), "PATCH", &path, "fanlight-by:  \r\n", "{}").await;
+    assert!(refused.starts_with("HTTP/1.1 400 ") && refused.contains("`fanlight-by`"), "{refused}");
 
     assert_eq!(world.admin(&["dead", "redrive", &id]).await.ok(), "1 delivery goes again\n");
     world.settled(&tickets[0]).await;
@@ -159,6 +171,51 @@ async fn many_are_counted_and_then_sent_again() {
             (&"dead".into(), &"delivered".into())
         );
     }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redrive_goes_newest_first_and_says_of_how_many() {
+    let (world, tickets) = dead(3).await;
+    let sent = world.api.calls().len();
+    let order =
+        ["dead", "redrive", "--target", "crm", "--order", "newest", "--stop-on-error", "--watch", "--json"];
+    let lines = world.admin(&order).await.ok();
+    let last: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&last["total"], &last["revived"], &last["done"]),
+        (&3.into(), &3.into(), &true.into()),
+        "{last}"
+    );
+    assert_eq!(
+        (&last["order"], &last["stop_on_error"], &last["stopped"]),
+        (&"newest".into(), &true.into(), &().into())
+    );
+    let ids = world
+        .api
+        .calls()
+        .into_iter()
+        .skip(sent)
+        .map(|(headers, _)| headers["webhook-id"].to_str().unwrap().to_owned());
+    let ids: Vec<String> = ids.collect();
+    let mut sorted = ids.clone();
+    sorted.sort();
+    sorted.reverse();
+    assert_eq!((ids.len(), ids), (tickets.len(), sorted));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redrive_ends_at_its_first_failure_where_that_is_asked_for() {
+    let (world, tickets) = dead(3).await;
+    world.api.answer(400);
+    let ran = world.admin(&["dead", "redrive", "--target", "crm", "--stop-on-error", "--watch"]).await;
+    assert!(ran.out.ends_with("1 of 3 deliveries again\n"), "{ran:?}");
+    assert!(ran.err.contains("failed again (400); 2 deliveries that follow stay dead"), "{ran:?}");
+    assert_eq!(ran.code, Some(1));
+    world.api.answer(200);
+    let runs = async |n: usize| world.settled(&tickets[n]).await["deliveries"][0]["run"].clone();
+    assert_eq!((runs(0).await, runs(1).await, runs(2).await), (2.into(), 1.into(), 1.into()));
     world.stop().await;
 }
 

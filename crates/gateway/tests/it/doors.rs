@@ -204,7 +204,7 @@ async fn a_connection_that_does_not_go_on_is_closed_and_makes_room() {
         Bounds { connections: 1, headers: Duration::from_millis(100), grace: Duration::from_secs(5) };
     let (stop, stopping) = watch::channel(false);
     let (clock, tasks) = (Arc::new(SystemClock::new()), TaskTracker::new());
-    let hello = |_: Request<Incoming>| async { Response::new(Body::from("hello")) };
+    let hello = |_: Request<Incoming>, _| async { Response::new(Body::from("hello")) };
     let server = tasks.spawn(serve(listener, bounds, stopping, clock, hello));
     for words in ["", "P", "PRI * HT", "POST / HTTP/1.1\r\nhost: x\r\n", "GET / HTTP/1.1\r\nhost: x\r\n\r\n"]
     {

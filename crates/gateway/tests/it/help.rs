@@ -50,6 +50,8 @@ fn a_command_whose_answer_a_script_may_read_has_json() {
         "dead edit",
         "dead redrive",
         "dead discard",
+        "key list",
+        "key resume",
         "target list",
         "target breaker",
         "target pause",

@@ -6,7 +6,8 @@ use connectors::presets::ALL;
 use contract::delivery::Suspicion;
 use contract::message::Headers;
 use contract::mould::Head;
-use contract::target::{Call, Form, Outcome, Parcel};
+use contract::part::Audience;
+use contract::target::{Call, Form, Keep, Outcome, Parcel};
 use contract::{Clock, Message, Name};
 use engine::plan::TargetPlan;
 use engine::verdict::{Effect, Facts, Proven, Refused, Verdict, judge};
@@ -143,8 +144,8 @@ fn read(stream: &mut impl Read) -> Option<Seen> {
 
 fn vendor(name: &str) -> Vendor {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/presets/{name}.yaml"));
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
+    let text = std::fs::read_to_string(&path).expect(name);
+    serde_saphyr::from_str(&text).expect(name)
 }
 
 fn configured(name: &str, vendor: &Vendor) -> Config {
@@ -152,7 +153,7 @@ fn configured(name: &str, vendor: &Vendor) -> Config {
         "routes: {{ in: {{ accept: POST /in, to: api }} }}\ntargets:\n  api: {{ uses: {name}, {} }}\n",
         vendor.own
     );
-    let config = config::parse(&text, "fanlight.yaml", &Account).unwrap_or_else(|report| panic!("{report}"));
+    let config = config::parse(&text, "fanlight.yaml", &Account).expect(name);
     assert!(config.warnings.is_empty(), "{name}: {}", config.warnings);
     config
 }
@@ -184,7 +185,8 @@ async fn delivered(config: &Config, vendor: &Vendor, mock: &Mock) -> (Outcome, T
         body,
         form: Form::Untouched,
         head: Head::default(),
-        keep: contract::target::Keep::default(),
+        keep: Keep::default(),
+        replay: None,
     };
     let outcome = plan.target.deliver(&Call { parcels: vec![parcel] }).await.remove(0);
     (outcome, plan)
@@ -200,10 +202,10 @@ fn comes_to(outcome: &Outcome, plan: &TargetPlan) -> String {
         proven: Proven::Yes,
         probes: 0,
         refused: Refused::Never,
+        audience: Audience::default(),
+        told_until: None,
         now,
         random: 0,
-        audience: contract::part::Audience::default(),
-        told_until: None,
     };
     let judged = judge(outcome, &facts);
     match (judged.verdict, judged.effect) {

@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio_util::task::TaskTracker;
 
 /// What the APIs were asked, in order, and what each answers.
 #[derive(Default)]
@@ -112,7 +113,8 @@ impl World {
         let stream = TcpStream::connect(self.app.front_address).await.unwrap();
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
+        // It ends with the test's runtime.
+        TaskTracker::new().spawn(connection);
         let request = http::Request::post("/orders")
             .header("host", "localhost")
             .header("content-type", "application/json");
@@ -280,9 +282,8 @@ async fn those_that_wait_read_the_answers_of_those_before_them() {
     assert_eq!(ticket["state"], "succeeded", "{ticket}");
     assert_eq!(world.apis.calls()[4], ("/mail".to_owned(), read.to_owned()));
     assert_eq!(world.apis.calls()[5].0, "/log/a%2Fb");
-    let calls = world.apis.calls.lock().unwrap();
-    assert_eq!(calls[5].1["x-tax"], "202");
-    drop(calls);
+    let tax = world.apis.calls.lock().unwrap()[5].1["x-tax"].clone();
+    assert_eq!(tax, "202");
     world.stop().await;
 }
 

@@ -92,6 +92,13 @@ impl World {
         self.app.reload(config).await.expect("it is taken into use");
     }
 
+    /// Takes its configuration into use with one thing replaced.
+    pub(crate) async fn reload_with(&self, from: &str, to: &str) {
+        assert!(self.config.contains(from), "{}", self.config);
+        let config = config::parse(&self.config.replace(from, to), "world.yaml", &Process).expect("valid");
+        self.app.reload(config).await.expect("it is taken into use");
+    }
+
     /// Takes a configuration without the route `signup` and without `mailing` into use.
     pub(crate) async fn reload_with_less(&self) {
         let config = configuration(&self.url, "");

@@ -17,6 +17,7 @@ impl State {
                     waiting: 0,
                     oldest_due: None,
                     dead: 0,
+                    parked: 0,
                 };
                 match entry.standing {
                     Standing::Due(at) => {
@@ -24,7 +25,11 @@ impl State {
                         lane.waiting += 1;
                         lane.oldest_due = lane.oldest_due.into_iter().chain([at]).min();
                     }
-                    Standing::Dead(_) => lanes.entry((tenant, target)).or_insert(none).dead += 1,
+                    Standing::Dead(_) => {
+                        let lane = lanes.entry((tenant, target)).or_insert(none);
+                        lane.dead += 1;
+                        lane.parked += u64::from(entry.is_parked());
+                    }
                     Standing::Leased
                     | Standing::Delivered
                     | Standing::Cancelled

@@ -2,8 +2,9 @@
 
 use super::state::{Entry, Kept, Spot, State};
 use crate::sqlite::matches;
-use contract::delivery::Standing;
-use contract::query::{Change, Changed, Cursor, Delivered, Detail, Filter, Page, Row};
+use contract::delivery::{Attempt, Standing};
+use contract::order::KeyFate;
+use contract::query::{Change, Changed, Cursor, Delivered, Detail, Edited, Filter, Page, Row};
 use contract::store::{Pruned, Retention};
 use contract::ticket::{Found, Ray, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp, limits};
@@ -16,10 +17,12 @@ impl State {
             Change::Cancel { tenant, message, unsent, delivered } => {
                 self.cancel(tenant, *message, (unsent, *delivered), wall, &mut changed)
             }
-            Change::Edit { tenant, delivery, edit } => {
+            Change::Edit { tenant, delivery, edit, by } => {
                 self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
                     entry.revision += 1;
                     entry.edit = Some(edit.clone());
+                    let (at, by) = (Some(wall), Some(by.clone()));
+                    entry.edits.push(Edited { revision: entry.revision, at, by });
                 })
             }
             Change::Revive { tenant, deliveries } => {
@@ -31,6 +34,7 @@ impl State {
                     self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
                         let waits = entry.start.part.waits();
                         entry.standing = if waits { Standing::Waiting } else { Standing::Due(*at) };
+                        entry.key_fate = KeyFate::Kept;
                         entry.run += 1;
                         entry.attempts = 0;
                         entry.orphaned = 0;
@@ -49,6 +53,15 @@ impl State {
                     });
                     if changed.deliveries.len() > count {
                         self.retell(*delivery, wall);
+                    }
+                }
+            }
+            Change::Release { tenant, deliveries } => {
+                for delivery in deliveries {
+                    if self.spot(*delivery).and_then(|spot| self.entry(spot)).is_some_and(Entry::is_parked) {
+                        self.change_dead(tenant, *delivery, wall, &mut changed, |entry| {
+                            entry.key_fate = KeyFate::Freed;
+                        });
                     }
                 }
             }
@@ -150,17 +163,7 @@ impl State {
         if kept.message.tenant != *tenant {
             return Found::Unknown;
         }
-        let ray = |(ordinal, entry): (u16, &Entry)| Ray {
-            id: kept.message.first.at(ordinal),
-            target: entry.start.target.clone(),
-            part: entry.start.part.clone(),
-            standing: entry.standing,
-            run: entry.run,
-            attempts: entry.history.clone(),
-        };
-        let deliveries = (0..).zip(&kept.entries).map(ray).collect();
-        let (route, received) = (kept.message.route.clone(), kept.message.received);
-        Found::Here(Ticket { id, route, received, rule: kept.rule, deliveries })
+        Found::Here(self.ticket_of(kept, |entry| entry.history.clone()))
     }
 
     pub(super) fn detail(&self, tenant: &Name, id: DeliveryId) -> Found<Detail> {
@@ -170,11 +173,12 @@ impl State {
             return Found::Unknown;
         }
         Found::Here(Detail {
-            row: row(kept, id.ordinal(), entry),
+            row: self.row(kept, id.ordinal(), entry),
             message: Arc::clone(&kept.message),
             attempts: entry.history.clone(),
             revision: entry.revision,
             edit: entry.edit.clone(),
+            edits: entry.edits.clone(),
             shape: entry.start.shape,
         })
     }
@@ -190,10 +194,13 @@ impl State {
             .into_iter()
             .filter_map(|spot| Some((self.messages.get(&spot.0)?, spot.1, self.entry(spot)?)))
             .filter(|(kept, ..)| kept.message.tenant == *tenant)
-            .map(|(kept, ordinal, entry)| row(kept, ordinal, entry))
-            .filter(|row| after.is_none_or(|Cursor(seen)| row.id > seen) && matches(filter, row))
+            .map(|(kept, ordinal, entry)| self.row(kept, ordinal, entry))
+            .filter(|row| {
+                after.is_none_or(|Cursor(seen)| filter.sequence.compare(row.id, seen).is_gt())
+                    && matches(filter, row)
+            })
             .collect();
-        rows.sort_by_key(|row| row.id);
+        rows.sort_by(|one, other| filter.sequence.compare(one.id, other.id));
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next = if more { rows.last().map(|row| Cursor(row.id)) } else { None };
@@ -207,7 +214,7 @@ impl State {
         for (position, kept) in std::mem::take(&mut self.messages) {
             let alive = kept.entries.iter().any(|entry| match entry.standing {
                 Standing::Leased | Standing::Due(_) | Standing::Waiting => true,
-                Standing::Dead(_) => now.since(entry.died) < retention.dead,
+                Standing::Dead(_) => entry.is_parked() || now.since(entry.died) < retention.dead,
                 Standing::Delivered
                 | Standing::Cancelled
                 | Standing::Expired
@@ -233,17 +240,40 @@ impl State {
         pruned.oldest = messages.values().map(|kept| kept.message.id.made()).min();
         pruned
     }
-}
 
-fn row(kept: &Kept, ordinal: u16, entry: &Entry) -> Row {
-    Row {
-        id: kept.message.first.at(ordinal),
-        message: kept.message.id,
-        route: kept.message.route.clone(),
-        target: entry.start.target.clone(),
-        received: kept.message.received,
-        standing: entry.standing,
-        run: entry.run,
-        last: entry.history.last().cloned(),
+    /// With the attempts that `attempts` gives for each delivery.
+    pub(super) fn ticket_of(&self, kept: &Kept, attempts: impl Fn(&Entry) -> Vec<Attempt>) -> Ticket {
+        let ray = |(ordinal, entry): (u16, &Entry)| {
+            let id = kept.message.first.at(ordinal);
+            let waits = matches!(entry.standing, Standing::Due(_));
+            let before = self.spot(id).filter(|_| waits).and_then(|spot| self.before(spot));
+            Ray {
+                id,
+                target: entry.start.target.clone(),
+                part: entry.start.part.clone(),
+                standing: entry.standing,
+                behind: before.and_then(|(at, n)| Some(self.messages.get(&at)?.message.first.at(n))),
+                run: entry.run,
+                attempts: attempts(entry),
+            }
+        };
+        let deliveries = (0..).zip(&kept.entries).map(ray).collect();
+        let (route, received) = (kept.message.route.clone(), kept.message.received);
+        Ticket { id: kept.message.id, route, received, rule: kept.rule, deliveries }
+    }
+
+    fn row(&self, kept: &Kept, ordinal: u16, entry: &Entry) -> Row {
+        let id = kept.message.first.at(ordinal);
+        Row {
+            id,
+            message: kept.message.id,
+            route: kept.message.route.clone(),
+            target: entry.start.target.clone(),
+            received: kept.message.received,
+            standing: entry.standing,
+            run: entry.run,
+            last: entry.history.last().cloned(),
+            parked: self.spot(id).filter(|_| entry.is_parked()).and_then(|spot| self.parked(spot)),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::state::{Entry, Kept, State};
 use contract::delivery::Standing;
 use contract::group::{self, Member, Move};
+use contract::order::KeyFate;
 use contract::part::Duty;
 use contract::store::Moved;
 use contract::{DeliveryId, Name, Timestamp};
@@ -83,9 +84,11 @@ impl State {
                     entry.standing = Standing::Waiting;
                 }
                 (entry.run, entry.attempts, entry.orphaned) = (entry.run + 1, 0, 0);
+                entry.key_fate = KeyFate::Kept;
                 if entry.start.part.duty == Duty::Callback {
                     // It was written for the run before.
                     (entry.revision, entry.edit) = (0, None);
+                    entry.edits.clear();
                 }
             });
         }

@@ -2,8 +2,9 @@
 
 use contract::delivery::{Attempt, Death, Delivery, Standing, Suspicion};
 use contract::line::{Line, Lines, Turn};
+use contract::order::KeyFate;
 use contract::part::{Duty, Rule};
-use contract::query::Edit;
+use contract::query::{Edit, Edited};
 use contract::store::{
     Accept, Accepted, Ask, Claimed, Expired, Fault, Lease, Moved, Position, Scope, Session, Settled,
     Settlement, Start, Versioned,
@@ -15,7 +16,7 @@ use std::sync::Arc;
 /// A delivery's place: its message's position and its ordinal.
 pub(super) type Spot = (u64, u16);
 pub(super) type Lane = (Name, Name);
-type Key = (Name, Name, Arc<str>);
+pub(super) type Key = (Name, Name, Arc<str>);
 type OnceKey = (Name, Name, String, String);
 
 #[derive(Default)]
@@ -26,8 +27,8 @@ pub(super) struct State {
     due: BTreeMap<Lane, BTreeSet<(Timestamp, Spot)>>,
     /// What waits and has a deadline.
     deadlines: BTreeSet<(Timestamp, Spot)>,
-    /// Unfinished deliveries of each order key.
-    keys: BTreeMap<Key, BTreeSet<Spot>>,
+    /// The deliveries that hold each order key.
+    pub(super) keys: BTreeMap<Key, BTreeSet<Spot>>,
     pub(super) once: HashMap<OnceKey, (u128, u64, Timestamp)>,
     newest: u64,
     sessions: u64,
@@ -50,12 +51,14 @@ pub(super) struct Kept {
 pub(super) struct Entry {
     pub(super) start: Start,
     pub(super) standing: Standing,
+    pub(super) key_fate: KeyFate,
     pub(super) attempts: u32,
     pub(super) run: u32,
     pub(super) revision: u32,
     pub(super) orphaned: u32,
     pub(super) suspect: Suspicion,
     pub(super) edit: Option<Edit>,
+    pub(super) edits: Vec<Edited>,
     pub(super) history: Vec<Attempt>,
     pub(super) died: Timestamp,
     /// Cancelled while in flight: not tried again.
@@ -207,27 +210,32 @@ impl State {
         if self.alive != Some(session) || !leased || one.standing == Standing::Leased {
             return Settled::Fenced;
         }
+        let held = self.entry(spot).is_some_and(Entry::holds_key);
         let outdated = self.entry(spot).is_some_and(Entry::is_outdated);
         let ends = !outdated
             && self.entry(spot).is_some_and(|entry| entry.ending)
             && matches!(one.standing, Standing::Due(_));
         self.alter(spot, wall, |entry| {
             entry.standing = if ends { Standing::Cancelled } else { one.standing };
+            if one.key_fate == KeyFate::Freed {
+                entry.key_fate = KeyFate::Freed;
+            }
             if let Some(attempt) = &one.attempt {
                 entry.record(attempt);
             }
             if outdated {
                 (entry.standing, entry.attempts, entry.ending) = (Standing::Waiting, 0, false);
+                entry.key_fate = KeyFate::Kept;
             }
         });
         self.regroup(spot.0, wall);
-        let freed =
-            self.entry(spot).is_some_and(|entry| entry.start.key.is_some() && entry.standing.is_final());
-        match (ends, freed) {
-            _ if outdated => Settled::TakenBack,
-            (true, _) => Settled::Cancelled,
-            (false, true) => Settled::Freed,
-            (false, false) => Settled::Recorded,
+        let freed = held && !self.entry(spot).is_some_and(Entry::holds_key);
+        match () {
+            () if outdated => Settled::TakenBack,
+            () if ends => Settled::Cancelled,
+            () if freed => Settled::Freed,
+            () if self.entry(spot).is_some_and(Entry::is_parked) => Settled::Parked,
+            () => Settled::Recorded,
         }
     }
 
@@ -293,10 +301,10 @@ impl State {
         self.index(spot);
     }
 
-    fn index(&mut self, spot: Spot) {
+    pub(super) fn index(&mut self, spot: Spot) {
         let Some((tenant, entry)) = self.with_tenant(spot) else { return };
         let lane = (tenant.clone(), entry.start.target.clone());
-        let key = self.key_of(&tenant, &entry.start).filter(|_| !entry.standing.is_final());
+        let key = self.key_of(&tenant, &entry.start).filter(|_| entry.holds_key());
         if let Standing::Due(at) = entry.standing {
             self.due.entry(lane).or_default().insert((at, spot));
             let own = self.deadline(spot).filter(|_| entry.start.part.is_main());
@@ -330,21 +338,8 @@ impl State {
         self.messages.get(&spot.0)?.message.deadline
     }
 
-    fn with_tenant(&self, spot: Spot) -> Option<(Name, Entry)> {
+    pub(super) fn with_tenant(&self, spot: Spot) -> Option<(Name, Entry)> {
         Some((self.messages.get(&spot.0)?.message.tenant.clone(), self.entry(spot)?.clone()))
-    }
-
-    fn key_of(&self, tenant: &Name, start: &Start) -> Option<Key> {
-        let key = start.key.as_ref()?;
-        Some((tenant.clone(), start.target.clone(), Arc::clone(&key.0)))
-    }
-
-    /// Whether a delivery has no key, or is the earliest unfinished one of it and none of it is leased.
-    fn is_head(&self, spot: Spot) -> bool {
-        let key = self.with_tenant(spot).and_then(|(tenant, entry)| self.key_of(&tenant, &entry.start));
-        let Some(spots) = key.and_then(|key| self.keys.get(&key)) else { return true };
-        let leased = |spot: &Spot| self.entry(*spot).is_some_and(|entry| entry.standing == Standing::Leased);
-        spots.first() == Some(&spot) && !spots.iter().any(leased)
     }
 }
 
@@ -364,9 +359,11 @@ impl Entry {
         self.history.push(attempt.clone());
     }
 
-    fn new(start: Start, standing: Standing, received: Timestamp) -> Self {
+    pub(super) fn new(start: Start, standing: Standing, received: Timestamp) -> Self {
         let history: Vec<Attempt> = start.fault.as_deref().cloned().into_iter().collect();
+        let dead = matches!(standing, Standing::Dead(_));
         Self {
+            key_fate: if dead { start.key_fate } else { KeyFate::Kept },
             start,
             standing,
             attempts: u32::from(!history.is_empty()),
@@ -375,6 +372,7 @@ impl Entry {
             orphaned: 0,
             suspect: Suspicion::Clear,
             edit: None,
+            edits: Vec::new(),
             history,
             died: received,
             ending: false,

@@ -10,7 +10,8 @@ use super::trouble::{Result, Trouble};
 use contract::delivery::Standing;
 use contract::limits;
 use contract::line::Priority;
-use contract::store::{Accept, Accepted, Once, Position, Session};
+use contract::order::KeyFate;
+use contract::store::{Accept, Accepted, Once, Position, Session, Start};
 use contract::{Message, Name, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
@@ -118,9 +119,10 @@ impl Batch<'_> {
             let lane = self.files.catalog.lane(origin.tenant, &start.target)?;
             let mut standing = start.standing;
             let mut blocked = false;
+            let holds = holds(start);
             if let Some(key) = start.key.as_ref().filter(|_| !standing.is_final()) {
                 let own = rows.iter().any(|(_, row)| row.lane == lane && row.key.as_deref() == Some(&*key.0));
-                blocked = own || self.has_unfinished(lane, &key.0)?;
+                blocked = own || self.is_held(lane, &key.0)?;
             }
             if standing == Standing::Leased && (blocked || !self.is_alive(session)) {
                 standing = Standing::Due(received);
@@ -134,7 +136,7 @@ impl Batch<'_> {
             if !implied {
                 let (code, death, at) = Code::split(standing, received);
                 let code = if code == Code::Due && blocked { Code::Blocked } else { code };
-                let key = start.key.as_ref().filter(|_| code.is_unfinished()).map(|key| key.0.to_string());
+                let key = start.key.as_ref().filter(|_| holds).map(|key| key.0.to_string());
                 let rank = (code == Code::Dead).then_some(halves(item.message.first.to_bits()).0);
                 let deadline = item.message.deadline.filter(|_| start.part.is_main());
                 rows.push((
@@ -218,8 +220,8 @@ impl Batch<'_> {
         Ok(Accepted::Same { id: head.id, first: head.first, targets: targets? })
     }
 
-    /// Whether a key has an unfinished delivery in any slice.
-    pub(super) fn has_unfinished(&self, lane: u32, key: &str) -> Result<bool> {
+    /// Whether a key is held in any slice.
+    pub(super) fn is_held(&self, lane: u32, key: &str) -> Result<bool> {
         for number in self.slices_with_keys() {
             let slice = self.slice(number)?;
             let mut find =
@@ -231,9 +233,22 @@ impl Batch<'_> {
         Ok(false)
     }
 
-    /// The slices that have unfinished keyed rows, oldest positions first (what was carried is older than the rest
+    /// The slices that have rows which hold a key, oldest positions first (what was carried is older than the rest
     /// of its key or at least has its own position).
     pub(super) fn slices_with_keys(&self) -> Vec<Number> {
         self.ledger.tallies().iter().filter(|(_, tally)| tally.keyed > 0).map(|(number, _)| *number).collect()
+    }
+}
+
+/// Whether a delivery that begins so holds its order key.
+fn holds(start: &Start) -> bool {
+    match start.standing {
+        Standing::Dead(_) => start.key_fate == KeyFate::Kept,
+        Standing::Leased | Standing::Due(_) | Standing::Waiting => true,
+        Standing::Delivered
+        | Standing::Cancelled
+        | Standing::Expired
+        | Standing::Skipped
+        | Standing::Unmet => false,
     }
 }

@@ -63,6 +63,7 @@ impl<'a> Batch<'a> {
             Work::Renew(_) => Reply::Renewed(Renewed::Fenced),
             Work::Expire(now) => Reply::Expired(self.expire(*now)?),
             Work::Change(change) => Reply::Changed(self.change(change)?),
+            Work::Append(batch) => Reply::Appended(self.append(batch)?),
             Work::Backlog => Reply::Backlog(self.backlog()?),
             Work::Bury(messages) => {
                 messages.iter().try_for_each(|position| self.bury_if_damaged(*position))?;
@@ -121,6 +122,7 @@ impl<'a> Batch<'a> {
         slice.insert(row, attempt)?;
         self.ledger.shift(slice.number, row.lane, None, Some(row.code));
         self.ledger.keyed(slice.number, i64::from(row.key.is_some()));
+        self.ledger.parked(slice.number, row.lane, i64::from(row.is_parked()));
         Ok(())
     }
 
@@ -128,7 +130,9 @@ impl<'a> Batch<'a> {
     pub(super) fn update(&mut self, slice: &Slice, before: &Row, after: &Row) -> Result<()> {
         slice.update(after)?;
         self.ledger.shift(slice.number, after.lane, Some(before.code), Some(after.code));
-        self.ledger.keyed(slice.number, i64::from(after.key.is_some()) - i64::from(before.key.is_some()));
+        let by = |is: fn(&Row) -> bool| i64::from(is(after)) - i64::from(is(before));
+        self.ledger.keyed(slice.number, by(|row| row.key.is_some()));
+        self.ledger.parked(slice.number, after.lane, by(Row::is_parked));
         Ok(())
     }
 

@@ -270,6 +270,7 @@ const fn kind_code(kind: ScopeKind) -> i64 {
         ScopeKind::Target => 1,
         ScopeKind::Shape => 2,
         ScopeKind::Redrive => 3,
+        ScopeKind::Replay => 4,
     }
 }
 
@@ -279,6 +280,7 @@ fn address(scope: &Scope) -> (i64, String) {
         Scope::Target(tenant, target) => (kind_code(ScopeKind::Target), format!("{tenant}/{target}")),
         Scope::Shape(shape) => (kind_code(ScopeKind::Shape), format!("{:016x}", shape.0)),
         Scope::Redrive(id) => (kind_code(ScopeKind::Redrive), id.to_string()),
+        Scope::Replay(id) => (kind_code(ScopeKind::Replay), id.to_string()),
     }
 }
 
@@ -290,5 +292,6 @@ fn scope(kind: ScopeKind, subject: &str) -> Option<Scope> {
         }
         ScopeKind::Shape => Scope::Shape(contract::delivery::ShapeId(u64::from_str_radix(subject, 16).ok()?)),
         ScopeKind::Redrive => Scope::Redrive(subject.parse::<MessageId>().ok()?),
+        ScopeKind::Replay => Scope::Replay(subject.parse::<MessageId>().ok()?),
     })
 }

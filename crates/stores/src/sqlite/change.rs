@@ -2,9 +2,10 @@
 
 use super::batch::Batch;
 use super::code::Code;
+use super::edit::edit_checksum;
 use super::head::Head;
 use super::place::Spot;
-use super::slice::{Row, Slice, edit_checksum};
+use super::slice::{Row, Slice, micros};
 use super::trouble::Result;
 use contract::delivery::Standing;
 use contract::query::{Change, Changed, Delivered, Edit};
@@ -18,9 +19,9 @@ impl<'a> Batch<'a> {
             Change::Cancel { tenant, message, unsent, delivered } => {
                 self.cancel(tenant, *message, (unsent, *delivered), &mut changed)?
             }
-            Change::Edit { tenant, delivery, edit } => {
+            Change::Edit { tenant, delivery, edit, by } => {
                 if let Some((slice, _, before)) = self.dead_row(tenant, *delivery)? {
-                    self.edit(slice, &before, edit)?;
+                    self.edit(slice, &before, edit, by)?;
                     self.note(&mut changed, *delivery, before.lane)?;
                 }
             }
@@ -41,8 +42,20 @@ impl<'a> Batch<'a> {
                         let mut after = before.clone();
                         self.stand(slice, &mut after, Standing::Cancelled)?;
                         self.update(slice, &before, &after)?;
+                        self.let_go(&before)?;
                         self.note(&mut changed, *delivery, before.lane)?;
                         self.retell(slice, &head, delivery.ordinal())?;
+                    }
+                }
+            }
+            Change::Release { tenant, deliveries } => {
+                for delivery in deliveries {
+                    if let Some((slice, _, before)) = self.dead_row(tenant, *delivery)?
+                        && before.is_parked()
+                    {
+                        self.update(slice, &before, &Row { key: None, ..before.clone() })?;
+                        self.let_go(&before)?;
+                        self.note(&mut changed, *delivery, before.lane)?;
                     }
                 }
             }
@@ -80,9 +93,7 @@ impl<'a> Batch<'a> {
                 self.stand(slice, &mut after, Standing::Cancelled)?;
                 self.update(slice, &before, &after)?;
                 self.note(changed, id, before.lane)?;
-                if let Some(key) = &before.key {
-                    self.rearrange(before.lane, key)?;
-                }
+                self.let_go(&before)?;
             } else if before.code == Code::Leased {
                 self.update(slice, &before, &Row { ending: true, ..before.clone() })?;
             }
@@ -93,14 +104,15 @@ impl<'a> Batch<'a> {
         self.regroup(head.position)
     }
 
-    fn edit(&mut self, slice: &Slice, before: &Row, edit: &Edit) -> Result<()> {
+    fn edit(&mut self, slice: &Slice, before: &Row, edit: &Edit, by: &str) -> Result<()> {
         let after = Row { revision: before.revision + 1, ..before.clone() };
         let mut put = slice.file.prepare_cached(
-            "INSERT INTO edit(spot, revision, crc, headers, body) VALUES(?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO edit(spot, revision, crc, headers, body, at, author) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?;
         let headers = edit.headers.block().as_ref();
         let spot = slice.local(before.spot);
-        put.execute(params![spot, after.revision, edit_checksum(edit), headers, edit.body.as_ref()])?;
+        let (crc, at) = (edit_checksum(edit), micros(self.now()));
+        put.execute(params![spot, after.revision, crc, headers, edit.body.as_ref(), at, by])?;
         self.update(slice, before, &after)
     }
 
@@ -129,6 +141,11 @@ impl<'a> Batch<'a> {
             Some(key) => self.rearrange(after.lane, key),
             None => Ok(()),
         }
+    }
+
+    /// What follows for the others of its key when a row does not hold it any more.
+    fn let_go(&mut self, before: &Row) -> Result<()> {
+        before.key.as_ref().map_or(Ok(()), |key| self.rearrange(before.lane, key))
     }
 
     fn note(&self, changed: &mut Changed, id: DeliveryId, lane: u32) -> Result<()> {

@@ -153,8 +153,10 @@ impl Batch<'_> {
             }
             let mut after = before.clone();
             let (code, death, at) = Code::split(Standing::Dead(Death::Corrupt), self.now());
-            (after.code, after.death, after.at, after.key) = (code, death, at, None);
+            (after.code, after.death, after.at) = (code, death, at);
             after.rank = labels.map(|(_, rank)| rank);
+            // Nobody could find what it keeps.
+            after.key = after.key.filter(|_| labels.is_some());
             self.update(slice, &before, &after)?;
             if let Some(key) = &before.key {
                 self.rearrange(before.lane, key)?;
@@ -206,15 +208,14 @@ impl Batch<'_> {
         let mut lanes: BTreeMap<u32, (u64, u64, u64)> = BTreeMap::new();
         for tally in self.ledger.tallies().values() {
             for (lane, count) in &tally.lanes {
-                let (due, blocked, dead) = lanes.entry(*lane).or_default();
-                *due += count.due;
-                *blocked += count.blocked;
+                let (waiting, dead, parked) = lanes.entry(*lane).or_default();
+                *waiting += count.due + count.blocked;
                 *dead += count.dead;
+                *parked += count.parked;
             }
         }
         let mut all = Vec::new();
-        for (lane, (due, blocked, dead)) in lanes {
-            let waiting = due + blocked;
+        for (lane, (waiting, dead, parked)) in lanes {
             if waiting + dead == 0 {
                 continue;
             }
@@ -224,7 +225,7 @@ impl Batch<'_> {
             let unknown = || Trouble::Failed(format!("lane {lane} is not in the catalog"));
             let (tenant, target) = names.pair(lane).ok_or_else(unknown)?;
             let (tenant, target) = (tenant.clone(), target.clone());
-            all.push(Backlog { tenant, target, waiting, oldest_due, dead });
+            all.push(Backlog { tenant, target, waiting, oldest_due, dead, parked });
         }
         all.sort_by(|a, b| (&a.tenant, &a.target).cmp(&(&b.tenant, &b.target)));
         Ok(all)

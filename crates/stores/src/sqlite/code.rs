@@ -68,6 +68,11 @@ impl Code {
         })
     }
 
+    /// Whether a row in it can hold its order key.
+    pub(super) const fn may_hold_a_key(self) -> bool {
+        self.is_unfinished() || matches!(self, Self::Dead)
+    }
+
     pub(super) const fn is_unfinished(self) -> bool {
         match self {
             Self::Leased | Self::Due | Self::Blocked | Self::Waiting => true,

@@ -243,6 +243,7 @@ impl Core {
             | Work::Expire(_)
             | Work::Renew(_)
             | Work::Change(_)
+            | Work::Append(_)
             | Work::Bury(_)
             | Work::Backlog => Err(Trouble::Failed("this work is done in a group".into())),
         }

@@ -2,10 +2,11 @@
 
 use super::work::{Answered, Query, Reply, Work};
 use bytes::Bytes;
+use contract::history::{Append, Appended, Span, Stretch};
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
-    Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Pruned, Readiness, Renewed, Retention,
-    Scope, ScopeKind, Session, Settlement, Settles, Store, Versioned,
+    Accept, Accepted, Answer, Ask, Backlog, Claimed, Expired, Fault, Position, Pruned, Readiness, Renewed,
+    Retention, Scope, ScopeKind, Session, Settlement, Settles, Store, Versioned,
 };
 use contract::ticket::{Found, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
@@ -65,6 +66,14 @@ impl<D: Desk> Store for Front<D> {
 
     fn change(&self, change: Change) -> Answer<'_, Changed> {
         answer!(self.0.work(Work::Change(change)), Changed)
+    }
+
+    fn append(&self, batch: Vec<Append>) -> Answer<'_, Vec<Appended>> {
+        answer!(self.0.work(Work::Append(batch)), Appended)
+    }
+
+    fn history(&self, span: Span, after: Option<Position>, limit: usize) -> Answer<'_, Stretch> {
+        answer!(self.0.query(Query::History(span, after, limit)), History)
     }
 
     fn ticket(&self, tenant: &Name, id: MessageId) -> Answer<'_, Found<Ticket>> {

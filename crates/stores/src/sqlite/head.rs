@@ -112,6 +112,14 @@ impl Slice {
         Ok(found.map(|(id, rank)| (MessageId::from_bits(id), rank)))
     }
 
+    /// The id of a message's first delivery.
+    pub(super) fn first_id(&self, position: Position) -> Result<Option<DeliveryId>> {
+        let mut find = self.file.prepare_cached("SELECT first_hi, first_lo FROM message WHERE row = ?1")?;
+        let bits = |row: &rusqlite::Row<'_>| Ok(whole(row.get(0)?, row.get(1)?));
+        let found = find.query_row([self.row_of(position)], bits).optional()?;
+        Ok(found.map(DeliveryId::from_bits))
+    }
+
     pub(super) fn deadline(&self, position: Position) -> Result<Option<Timestamp>> {
         let mut find = self.file.prepare_cached("SELECT deadline FROM message WHERE row = ?1")?;
         let found = find.query_row([self.row_of(position)], |row| row.get::<_, Option<i64>>(0)).optional()?;

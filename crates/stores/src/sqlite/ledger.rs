@@ -12,6 +12,8 @@ pub(super) struct Count {
     pub(super) due: u64,
     pub(super) blocked: u64,
     pub(super) dead: u64,
+    /// Of the dead, those that keep their order key.
+    pub(super) parked: u64,
     pub(super) waiting: u64,
 }
 
@@ -32,7 +34,7 @@ impl Count {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) lanes: HashMap<u32, Count>,
-    /// Unfinished rows that have an order key.
+    /// Rows that hold an order key.
     pub(super) keyed: u64,
     /// The row of the newest message.
     pub(super) newest: i64,
@@ -54,6 +56,7 @@ enum Undo {
     Hold(Spot, u32),
     Shift(Number, u32, Option<Code>, Option<Code>),
     Keyed(Number, i64),
+    Parked(Number, u32, i64),
     Newest(Number, i64),
 }
 
@@ -61,7 +64,10 @@ impl Undo {
     fn slice(&self) -> Number {
         match self {
             Self::Take(spot) | Self::Hold(spot, _) => Number::of(spot.position()),
-            Self::Shift(slice, ..) | Self::Keyed(slice, _) | Self::Newest(slice, _) => *slice,
+            Self::Shift(slice, ..)
+            | Self::Keyed(slice, _)
+            | Self::Parked(slice, ..)
+            | Self::Newest(slice, _) => *slice,
         }
     }
 }
@@ -121,6 +127,11 @@ impl Ledger {
         self.tallies.get(&slice).is_some_and(|tally| tally.lanes.values().any(|count| count.waiting > 0))
     }
 
+    /// Whether any delivery of a lane keeps its order key although it is dead.
+    pub(super) fn has_parked(&self, lane: u32) -> bool {
+        self.tallies.values().any(|tally| tally.lanes.get(&lane).is_some_and(|count| count.parked > 0))
+    }
+
     /// The row for a new message.
     pub(super) fn next_row(&mut self, slice: Number) -> i64 {
         let tally = self.tallies.entry(slice).or_default();
@@ -137,11 +148,19 @@ impl Ledger {
         }
     }
 
-    /// The number of unfinished keyed rows changed.
+    /// The number of rows that hold an order key changed.
     pub(super) fn keyed(&mut self, slice: Number, by: i64) {
         if by != 0 {
             self.add_keyed(slice, by);
             self.undo.push(Undo::Keyed(slice, -by));
+        }
+    }
+
+    /// The number of dead rows that keep their order key changed.
+    pub(super) fn parked(&mut self, slice: Number, lane: u32, by: i64) {
+        if by != 0 {
+            self.add_parked(slice, lane, by);
+            self.undo.push(Undo::Parked(slice, lane, -by));
         }
     }
 
@@ -179,6 +198,7 @@ impl Ledger {
             }
             Undo::Shift(slice, lane, from, to) => self.move_count(slice, lane, from, to),
             Undo::Keyed(slice, by) => self.add_keyed(slice, by),
+            Undo::Parked(slice, lane, by) => self.add_parked(slice, lane, by),
             Undo::Newest(slice, newest) => self.tallies.entry(slice).or_default().newest = newest,
         }
     }
@@ -191,6 +211,11 @@ impl Ledger {
         if let Some(rows) = to.and_then(|code| count.of(code)) {
             *rows += 1;
         }
+    }
+
+    fn add_parked(&mut self, slice: Number, lane: u32, by: i64) {
+        let count = self.tallies.entry(slice).or_default().lanes.entry(lane).or_default();
+        count.parked = count.parked.saturating_add_signed(by);
     }
 
     fn add_keyed(&mut self, slice: Number, by: i64) {
@@ -215,6 +240,8 @@ mod tests {
         ledger.take(Spot(1));
         ledger.shift(Number(1), 7, Some(Code::Due), Some(Code::Dead));
         ledger.keyed(Number(1), 3);
+        ledger.parked(Number(1), 7, 1);
+        assert!(ledger.has_parked(7));
         assert_eq!(ledger.next_row(Number(1)), 2);
         assert_ne!(ledger.held, held);
         ledger.roll_back();

@@ -4,10 +4,10 @@ use super::head::{Soundness, halves};
 use super::read::Shelf;
 use super::slice::{Row, Slice, row};
 use super::trouble::{Result, Stumble, Trouble};
+use contract::Name;
 use contract::delivery::{Attempt, Death, ErrorClass, Standing};
 use contract::limits;
-use contract::query::{self, Cursor, Filter, Page};
-use contract::{DeliveryId, Name};
+use contract::query::{self, Cursor, Filter, Page, Sequence};
 use rusqlite::params;
 
 impl Shelf<'_> {
@@ -24,7 +24,7 @@ impl Shelf<'_> {
             let found = slice.at_one_moment(|| self.dead_of(slice, tenant, filter, after, limit));
             rows.extend(found.map_err(|trouble| slice.stumble(trouble))?);
         }
-        rows.sort_by_key(|row| row.id);
+        rows.sort_by(|one: &query::Row, other| filter.sequence.compare(one.id, other.id));
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next = if more { rows.last().map(|row| Cursor(row.id)) } else { None };
@@ -40,13 +40,22 @@ impl Shelf<'_> {
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<Vec<query::Row>> {
-        let mut find = slice.file.prepare_cached(concat!(
-            "SELECT ",
-            row!(),
-            " FROM delivery WHERE state = 3 AND rank >= ?1 ORDER BY rank"
-        ))?;
-        let from = after.map_or(i64::MIN, |Cursor(id)| halves(id.to_bits()).0);
-        let mut rows = find.query(params![from])?;
+        let (sql, first) = match filter.sequence {
+            Sequence::Oldest => (
+                concat!("SELECT ", row!(), " FROM delivery WHERE state = 3 AND rank >= ?1 ORDER BY rank"),
+                i64::MIN,
+            ),
+            Sequence::Newest => (
+                concat!(
+                    "SELECT ",
+                    row!(),
+                    " FROM delivery WHERE state = 3 AND rank <= ?1 ORDER BY rank DESC"
+                ),
+                i64::MAX,
+            ),
+        };
+        let mut find = slice.file.prepare_cached(sql)?;
+        let mut rows = find.query(params![after.map_or(first, |Cursor(id)| halves(id.to_bits()).0)])?;
         let mut found: Vec<query::Row> = Vec::new();
         let mut last_rank = None;
         while let Some(row) = rows.next()? {
@@ -56,15 +65,18 @@ impl Shelf<'_> {
                 break;
             }
             last_rank = row.rank;
+            if filter.parked.is_some() && !row.is_parked() {
+                continue;
+            }
             let Some(listed) = shown(self.listed(slice, tenant, &row), slice)?.flatten() else { continue };
-            if after.is_some_and(|Cursor(seen)| listed.id <= seen) {
+            if after.is_some_and(|Cursor(seen)| filter.sequence.compare(listed.id, seen).is_le()) {
                 continue;
             }
             if matches(filter, &listed) {
                 found.push(listed);
             }
         }
-        found.sort_by_key(|row: &query::Row| -> DeliveryId { row.id });
+        found.sort_by(|one, other| filter.sequence.compare(one.id, other.id));
         found.truncate(limit + 1);
         Ok(found)
     }
@@ -99,10 +111,11 @@ fn shown<T>(row: Result<T>, slice: &Slice) -> Result<Option<T>> {
 
 /// Whether a dead delivery is one that the filter means.
 pub(crate) fn matches(filter: &Filter, row: &query::Row) -> bool {
-    let Filter { target, route, since, error } = filter;
+    let Filter { target, route, since, error, parked, sequence: _ } = filter;
     target.as_ref().is_none_or(|target| *target == row.target)
         && route.as_ref().is_none_or(|route| *route == row.route)
         && since.is_none_or(|since| row.received >= since)
+        && parked.as_ref().is_none_or(|wanted| wanted.takes(row.parked.as_ref().map(|parked| &parked.key)))
         && error.as_ref().is_none_or(|error| failed_by(error, row.standing, row.last.as_ref()))
 }
 

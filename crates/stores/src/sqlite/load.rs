@@ -53,6 +53,12 @@ pub(super) fn tally(slice: &Slice) -> Result<Tally> {
             tally.add(row.get(0)?, code, rows.cast_unsigned());
         }
     }
+    let parked = "SELECT lane, count(*) FROM delivery INDEXED BY keyed WHERE key IS NOT NULL AND state = 3 GROUP BY lane";
+    let mut find = slice.file.prepare(parked)?;
+    let mut rows = find.query([])?;
+    while let Some(row) = rows.next()? {
+        tally.lanes.entry(row.get(0)?).or_default().parked = row.get::<_, i64>(1)?.cast_unsigned();
+    }
     Ok(tally)
 }
 

@@ -1,14 +1,35 @@
-//! Order keys: of each key only the earliest unfinished delivery may be due, the rest is blocked behind it.
+//! Order keys: of each key only the earliest delivery that holds it may be due, the rest is blocked behind it. A row's `key` says that it
+//! holds it: while it is unfinished, unless it has let go of it, and while it is dead and parked.
 
 use super::batch::Batch;
 use super::code::Code;
 use super::place::{Number, Spot};
+use super::slice::Slice;
 use super::trouble::Result;
 use rusqlite::{OptionalExtension, params};
 
+impl Slice {
+    /// The earliest row of a key that stands so.
+    pub(super) fn first_of(&self, lane: u32, key: &str, code: Code) -> Result<Option<Spot>> {
+        let mut find = self.file.prepare_cached(
+            "SELECT spot FROM delivery WHERE lane = ?1 AND key = ?2 AND state = ?3 ORDER BY spot LIMIT 1",
+        )?;
+        let found = find.query_row(params![lane, key, code as u8], |row| row.get(0)).optional()?;
+        Ok(found.map(|local| self.spot(local)))
+    }
+
+    /// How many rows of a key stand so.
+    pub(super) fn count_of(&self, lane: u32, key: &str, code: Code) -> Result<u64> {
+        let mut find = self
+            .file
+            .prepare_cached("SELECT count(*) FROM delivery WHERE lane = ?1 AND key = ?2 AND state = ?3")?;
+        Ok(find.query_row(params![lane, key, code as u8], |row| row.get::<_, i64>(0))?.cast_unsigned())
+    }
+}
+
 impl Batch<'_> {
-    /// Puts the rows of one key right after any of them changed: while one is leased, or an earlier one waits for its turn in its group,
-    /// none is due; else the earliest is.
+    /// Puts the rows of one key right after any of them changed: while one is leased, or an earlier one waits for its turn in its group or
+    /// is parked, none is due; else the earliest is.
     pub(super) fn rearrange(&mut self, lane: u32, key: &str) -> Result<()> {
         let leased = self.first_of(lane, key, Code::Leased)?;
         let due = self.first_of(lane, key, Code::Due)?;
@@ -20,7 +41,9 @@ impl Batch<'_> {
         }
         let blocked = self.first_of(lane, key, Code::Blocked)?;
         let waiting = self.first_of(lane, key, Code::Waiting)?;
-        if waiting.is_some_and(|waiting| due.into_iter().chain(blocked).all(|spot| waiting < spot)) {
+        let parked = if self.ledger.has_parked(lane) { self.first_of(lane, key, Code::Dead)? } else { None };
+        let stopper = waiting.into_iter().chain(parked).min();
+        if stopper.is_some_and(|stopper| due.into_iter().chain(blocked).all(|spot| stopper < spot)) {
             return due.map_or(Ok(()), |due| self.turn(due, Code::Blocked));
         }
         match (due, blocked) {
@@ -56,16 +79,8 @@ impl Batch<'_> {
     fn first_of(&self, lane: u32, key: &str, code: Code) -> Result<Option<Spot>> {
         let mut first: Option<Spot> = None;
         for number in self.slices_with_keys() {
-            let slice = self.slice(number)?;
-            let mut find = slice.file.prepare_cached(
-                "SELECT spot FROM delivery WHERE lane = ?1 AND key = ?2 AND state = ?3 ORDER BY spot LIMIT 1",
-            )?;
-            let found = find.query_row(params![lane, key, code as u8], |row| row.get(0)).optional()?;
-            let found = found.map(|local| slice.spot(local));
-            first = match (first, found) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
+            let found = self.slice(number)?.first_of(lane, key, code)?;
+            first = first.into_iter().chain(found).min();
         }
         Ok(first)
     }
@@ -85,7 +100,7 @@ impl Batch<'_> {
         Ok(all)
     }
 
-    /// Every key that has unfinished rows in a slice, with its lane.
+    /// Every key that is held in a slice, with its lane.
     pub(super) fn keys_of(&self, number: Number) -> Result<Vec<(u32, String)>> {
         let slice = self.slice(number)?;
         let mut find =

@@ -1,7 +1,6 @@
 //! The packed, versioned forms of an attempt and of what a message started with.
 
 use bytes::Bytes;
-use contract::Timestamp;
 use contract::delivery::{
     Attempt, AttemptResult, Capture, CaptureEnd, ErrorClass, ShapeId, Suspicion, Timings,
 };
@@ -9,6 +8,7 @@ use contract::limits;
 use contract::message::Headers;
 use contract::part::{Audience, Caller, Duty, Part, Reads, Rule};
 use contract::store::OrderKey;
+use contract::{MessageId, Timestamp};
 use std::time::Duration;
 
 const VERSION: u8 = 1;
@@ -22,6 +22,7 @@ const REQUIRED: u8 = 0;
 const OPTIONAL: u8 = 1;
 const UNDO: u8 = 2;
 const CALLBACK: u8 = 3;
+const REPLAY: u8 = 4;
 const HAS_AUDIENCE: u8 = 8;
 const CALLER_WAITS: u8 = 128;
 const SUSPECT: u8 = 1;
@@ -31,7 +32,7 @@ const HAS_CLASS: u8 = 8;
 const HAS_TYPE: u8 = 16;
 const HAS_HEADERS: u8 = 32;
 
-/// How one delivery of a message began: kept with the message, never changed.
+/// How one delivery of a message began: kept with the message, never changed. A replay adds another at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Beginning {
     pub(super) lane: u32,
@@ -96,6 +97,10 @@ fn pack_part(part: &Part, into: &mut Vec<u8>) {
             put(into, u64::from(of));
         }
         Duty::Callback => into.push(CALLBACK | audience),
+        Duty::Replay(of) => {
+            into.push(REPLAY | audience);
+            into.extend_from_slice(&of.to_bits().to_le_bytes());
+        }
     }
     if part.audience.is_there() {
         pack_audience(part.audience, into);
@@ -127,6 +132,7 @@ fn unpack_part(from: &mut Reader<'_>) -> Option<Part> {
         OPTIONAL => Duty::Optional,
         UNDO => Duty::Undo(u16::try_from(from.number()?).ok()?),
         CALLBACK => Duty::Callback,
+        REPLAY => Duty::Replay(MessageId::from_bits(u128::from_le_bytes(from.bytes(16)?.try_into().ok()?))),
         _ => return None,
     };
     let audience = if code & HAS_AUDIENCE == 0 { Audience::default() } else { unpack_audience(from)? };
@@ -397,6 +403,7 @@ mod tests {
             parted(Duty::Optional, &[]),
             parted(Duty::Undo(200), &[]),
             parted(Duty::Callback, &[]),
+            parted(Duty::Replay(MessageId::from_bits(u128::MAX - 7)), &[]),
             read(Reads::Head, Caller::Away),
             read(Reads::Body, Caller::Waits { seconds: 60 }),
             read(Reads::Nothing, Caller::Waits { seconds: 0 }),

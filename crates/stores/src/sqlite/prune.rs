@@ -134,7 +134,7 @@ impl Core {
         {
             let mut find = carried.file.prepare_cached(
                 "SELECT row, hi FROM message WHERE received <= ?1 AND NOT EXISTS (SELECT 1 FROM delivery
-                 WHERE spot BETWEEN row << 8 AND row << 8 | 255 AND (state IN (0, 1, 7, 8) OR state = 3 AND at > ?2))",
+                 WHERE spot BETWEEN row << 8 AND row << 8 | 255 AND (state IN (0, 1, 7, 8) OR key IS NOT NULL OR state = 3 AND at > ?2))",
             )?;
             let mut rows = find.query(params![micros(now - retention.time), micros(now - retention.dead)])?;
             while let Some(row) = rows.next()? {

@@ -7,7 +7,10 @@ use super::place::{Number, Spot};
 use super::slice::{Row, Slice};
 use super::trouble::{Result, Stumble, Trouble};
 use super::work::{Query, Reply};
+use contract::delivery::Attempt;
+use contract::order::Parked;
 use contract::query::{self, Detail};
+use contract::store::OrderKey;
 use contract::ticket::{Found, Ray, Ticket};
 use contract::{DeliveryId, MessageId, Name, Timestamp};
 use rusqlite::Connection;
@@ -28,6 +31,7 @@ impl Shelf<'_> {
                 Reply::List(self.list(tenant, filter, *after, *limit)?)
             }
             Query::Detail(tenant, id) => Reply::Detail(Box::new(self.detail(tenant, *id)?)),
+            Query::History(span, after, limit) => Reply::History(self.history(span, *after, *limit)?),
             Query::State(scope) => Reply::State(catalog::state(self.catalog, scope)?),
             Query::States(kind) => Reply::States(catalog::states(self.catalog, *kind)?),
         })
@@ -38,7 +42,7 @@ impl Shelf<'_> {
             tenant,
             id.made(),
             |slice| slice.head_by_id(id),
-            |slice, head| self.read_ticket(slice, head),
+            |slice, head| self.read_ticket(slice, head, Slice::attempts),
         )
     }
 
@@ -71,16 +75,24 @@ impl Shelf<'_> {
         Ok(if gone { Found::Gone } else { Found::Unknown })
     }
 
-    fn read_ticket(&self, slice: &Slice, head: &Head) -> Result<Ticket> {
+    /// With the attempts that `attempts` gives for each delivery that has some.
+    pub(super) fn read_ticket(
+        &self,
+        slice: &Slice,
+        head: &Head,
+        attempts: impl Fn(&Slice, Spot) -> Result<Vec<Attempt>>,
+    ) -> Result<Ticket> {
         let mut deliveries = Vec::with_capacity(head.beginnings.len());
         for (ordinal, beginning) in (0..).zip(&head.beginnings) {
             let row = self.row_or_implied(slice, head, ordinal)?;
-            let attempts = if row.kept == 0 { Vec::new() } else { slice.attempts(row.spot)? };
+            let attempts = if row.kept == 0 { Vec::new() } else { attempts(slice, row.spot)? };
             deliveries.push(Ray {
                 id: head.first.at(ordinal),
                 target: self.names.target(row.lane)?,
                 part: beginning.part.clone(),
                 standing: row.standing()?,
+                // Why it waits must not cost the ticket: it is asked of other files too.
+                behind: self.behind(&row).unwrap_or_default(),
                 run: row.run,
                 attempts,
             });
@@ -99,6 +111,7 @@ impl Shelf<'_> {
             attempts,
             revision: row.revision,
             edit,
+            edits: if row.revision == 0 { Vec::new() } else { slice.edits(row.spot)? },
             shape: head.beginnings.get(usize::from(ordinal)).and_then(|beginning| beginning.shape),
         })
     }
@@ -113,12 +126,7 @@ impl Shelf<'_> {
         Ok(Row::new(spot, beginning.lane, Code::Leased))
     }
 
-    pub(super) fn list_row(
-        &self,
-        head: &Head,
-        row: &Row,
-        last: Option<contract::delivery::Attempt>,
-    ) -> Result<query::Row> {
+    pub(super) fn list_row(&self, head: &Head, row: &Row, last: Option<Attempt>) -> Result<query::Row> {
         Ok(query::Row {
             id: head.first.at(row.spot.ordinal()),
             message: head.id,
@@ -128,6 +136,38 @@ impl Shelf<'_> {
             standing: row.standing()?,
             run: row.run,
             last,
+            parked: self.parked(row),
         })
+    }
+
+    /// The delivery of its order key that must end before a row may go.
+    fn behind(&self, row: &Row) -> Result<Option<DeliveryId>> {
+        let Some(key) = row.key.as_ref().filter(|_| row.code == Code::Blocked) else { return Ok(None) };
+        // The one in flight; where there is none, the earliest.
+        for codes in [&[Code::Leased][..], &[Code::Due, Code::Waiting, Code::Dead]] {
+            let mut first: Option<Spot> = None;
+            for (slice, code) in
+                self.slices.values().flat_map(|slice| codes.iter().map(move |code| (slice, *code)))
+            {
+                first = first.into_iter().chain(slice.first_of(row.lane, key, code)?).min();
+            }
+            if let Some(spot) = first {
+                let position = spot.position();
+                let own = self.slices.get(&Number::of(position));
+                let slice = own.or_else(|| self.slices.get(&Number::CARRIED));
+                let first = slice.map(|slice| slice.first_id(position)).transpose()?.flatten();
+                return Ok(first.map(|first| first.at(spot.ordinal())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The order key that a dead row keeps, with what waits for it.
+    fn parked(&self, row: &Row) -> Option<Parked> {
+        let key = row.key.as_ref().filter(|_| row.is_parked())?;
+        // What cannot be counted in another file is found by whoever looks at that file.
+        let counts =
+            self.slices.values().filter_map(|slice| slice.count_of(row.lane, key, Code::Blocked).ok());
+        Some(Parked { key: OrderKey(key.as_str().into()), behind: counts.sum() })
     }
 }

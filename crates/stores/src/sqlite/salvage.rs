@@ -2,6 +2,7 @@
 
 use super::place::Number;
 use super::work::{Answered, Reply, Work};
+use contract::history::Appended;
 use contract::store::Fault;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,6 +21,12 @@ pub(super) fn salvage(work: &Work, reply: Reply, left_out: &BTreeSet<Number>) ->
             Err(Fault::Full)
         }
         (Work::Change(_), _) => Err(Fault::Full),
+        (Work::Append(batch), Reply::Appended(mut appended)) => {
+            for (answer, _) in appended.iter_mut().zip(batch).filter(|(_, one)| gone(one.position)) {
+                *answer = Appended::Full;
+            }
+            Ok(Reply::Appended(appended))
+        }
         (Work::Claim(.., now), Reply::Claimed(mut claimed)) => {
             for one in &mut claimed {
                 for lease in one.leases.extract_if(.., |lease| gone(lease.position)) {

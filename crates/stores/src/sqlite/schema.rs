@@ -23,7 +23,7 @@ CREATE TABLE fact(name TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOU
 /// has a deadline: a row's own copy of its message's, so that what waits without one is in no index of deadlines. `waiting` (version 3)
 /// has what waits for its turn in its group.
 /// has a deadline: a row's own copy of its message's, so that what waits without one is in no index of deadlines. `due` has the lines of
-/// a lane apart (version 3), so that a long one is not looked through for another.
+/// a lane apart (version 3), so that a long one is not looked through for another. An edit says who made it and when (version 4).
 pub(super) const SLICE: &[&str] = &["
 CREATE TABLE message(row INTEGER PRIMARY KEY, hi INTEGER NOT NULL, lo INTEGER NOT NULL, first_hi INTEGER NOT NULL,
   first_lo INTEGER NOT NULL, tenant INTEGER NOT NULL, route INTEGER NOT NULL, received INTEGER NOT NULL,
@@ -60,6 +60,9 @@ CREATE INDEX waiting ON delivery(lane) WHERE state = 8;
 ALTER TABLE delivery ADD COLUMN priority INTEGER NOT NULL DEFAULT 1;
 DROP INDEX due;
 CREATE INDEX due ON delivery(lane, priority, attempts > 0 OR run > 1, at) WHERE state = 1;
+", "
+ALTER TABLE edit ADD COLUMN at INTEGER;
+ALTER TABLE edit ADD COLUMN author TEXT;
 "];
 
 /// Why a file's tables could not be brought up to date.

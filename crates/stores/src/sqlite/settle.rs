@@ -7,6 +7,7 @@ use super::place::{Number, Spot};
 use super::slice::{Row, Slice};
 use super::trouble::Result;
 use contract::delivery::{Attempt, Standing};
+use contract::order::KeyFate;
 use contract::store::{Session, Settled, Settlement, Settles};
 use rusqlite::params;
 
@@ -35,6 +36,9 @@ impl Batch<'_> {
         let ends = before.ending && !outdated && matches!(settlement.standing, Standing::Due(_));
         let standing = if ends { Standing::Cancelled } else { settlement.standing };
         self.stand(slice, &mut after, standing)?;
+        if settlement.key_fate == KeyFate::Freed {
+            after.key = None;
+        }
         if let Some(attempt) = &settlement.attempt {
             self.record(slice, attempt, &mut after)?;
         }
@@ -50,11 +54,12 @@ impl Batch<'_> {
             self.regroup(settlement.position)?;
         }
         let freed = before.key.is_some() && after.key.is_none();
-        Ok(match (ends, freed) {
-            _ if outdated => Settled::TakenBack,
-            (true, _) => Settled::Cancelled,
-            (false, true) => Settled::Freed,
-            (false, false) => Settled::Recorded,
+        Ok(match () {
+            () if outdated => Settled::TakenBack,
+            () if ends => Settled::Cancelled,
+            () if freed => Settled::Freed,
+            () if after.is_parked() => Settled::Parked,
+            () => Settled::Recorded,
         })
     }
 
@@ -101,7 +106,7 @@ impl Batch<'_> {
         packed
     }
 
-    /// Gives a row another standing, with everything that a row in it has.
+    /// Gives a row another standing, with everything that a row in it has. What is dead keeps its order key until somebody takes it.
     pub(super) fn stand(&self, slice: &Slice, row: &mut Row, standing: Standing) -> Result<()> {
         let (code, death, at) = Code::split(standing, self.now());
         (row.code, row.death, row.at) = (code, death, at);
@@ -109,7 +114,7 @@ impl Batch<'_> {
         if code == Code::Dead {
             row.rank = slice.labels(row.spot.position())?.map(|(_, rank)| rank);
         }
-        if !code.is_unfinished() {
+        if !code.may_hold_a_key() {
             row.key = None;
         }
         Ok(())

@@ -4,12 +4,10 @@ use super::code::Code;
 use super::pack;
 use super::place::{Number, Spot};
 use super::trouble::{Result, Stumble, Trouble};
+use contract::Timestamp;
 use contract::delivery::{Attempt, Standing, Suspicion};
 use contract::line::Priority;
-use contract::message::Headers;
-use contract::query::Edit;
 use contract::store::Position;
-use contract::{MessageId, Timestamp};
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::cell::Cell;
@@ -58,7 +56,7 @@ pub(super) struct Row {
     pub(super) at: Option<Timestamp>,
     /// The high half of the first delivery's id while it is dead: the order of lists.
     pub(super) rank: Option<i64>,
-    /// Its order key while it is unfinished.
+    /// Its order key while it holds it.
     pub(super) key: Option<String>,
     /// Cancelled while in flight: not tried again.
     pub(super) ending: bool,
@@ -89,6 +87,11 @@ impl Row {
         }
     }
 
+    /// Whether it is dead and keeps its order key.
+    pub(super) fn is_parked(&self) -> bool {
+        self.code == Code::Dead && self.key.is_some()
+    }
+
     pub(super) fn standing(&self) -> Result<Standing> {
         let unknown = || Trouble::Senseless(format!("the row of {:?} has an unknown code", self.spot));
         self.code.join(self.death, self.at.unwrap_or_default()).ok_or_else(unknown)
@@ -101,13 +104,6 @@ pub(super) fn time(micros: i64) -> Timestamp {
 
 pub(super) fn micros(time: Timestamp) -> i64 {
     time.min(Timestamp::NEVER).as_micros().cast_signed()
-}
-
-pub(super) fn edit_checksum(edit: &Edit) -> u32 {
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(edit.headers.block());
-    crc.update(&edit.body);
-    crc.finalize()
 }
 
 impl Slice {
@@ -188,6 +184,12 @@ impl Slice {
     /// A message's row in this file. What was carried keeps its whole position.
     pub(super) fn row_of(&self, position: Position) -> i64 {
         (position.0 - if self.number == Number::CARRIED { 0 } else { self.number.base() }).cast_signed()
+    }
+
+    /// The last row that is not after this place.
+    pub(super) fn row_until(&self, position: Position) -> i64 {
+        let base = if self.number == Number::CARRIED { 0 } else { self.number.base() };
+        position.0.saturating_sub(base).cast_signed()
     }
 
     pub(super) fn position(&self, row: i64) -> Position {
@@ -356,38 +358,5 @@ impl Slice {
         let mut find = self.file.prepare_cached("SELECT attempt FROM delivery WHERE spot = ?1")?;
         let first = find.query_row([self.local(spot)], |row| row.get::<_, Option<Vec<u8>>>(0)).optional()?;
         Ok(first.flatten().and_then(|packed| pack::unpack_attempt(&packed)))
-    }
-
-    /// The latest edit of a delivery of this message, if its bytes match their checksum.
-    pub(super) fn edit(&self, message: MessageId, spot: Spot) -> Result<Option<Edit>> {
-        let mut find = self.file.prepare_cached(
-            "SELECT crc, headers, body FROM edit WHERE spot = ?1 ORDER BY revision DESC LIMIT 1",
-        )?;
-        let mut rows = find.query([self.local(spot)])?;
-        // Asked for only after an edit: without it, what was never meant would be sent.
-        let Some(row) = rows.next()? else { return Err(Trouble::Corrupt(message)) };
-        let edit = Edit {
-            headers: Headers::from_block(row.get::<_, Vec<u8>>(1)?.into()),
-            body: row.get::<_, Vec<u8>>(2)?.into(),
-        };
-        let sound = edit_checksum(&edit) == row.get::<_, u32>(0)?;
-        if sound { Ok(Some(edit)) } else { Err(Trouble::Corrupt(message)) }
-    }
-
-    /// Whether every edit of a delivery is there and matches its checksum.
-    pub(super) fn edits_are_sound(&self, spot: Spot, revisions: u32) -> Result<bool> {
-        let mut find = self
-            .file
-            .prepare_cached("SELECT crc, headers, body FROM edit WHERE spot = ?1 ORDER BY revision")?;
-        let mut rows = find.query([self.local(spot)])?;
-        let mut sound = 0;
-        while let Some(row) = rows.next()? {
-            let mut crc = crc32fast::Hasher::new();
-            for column in [1, 2] {
-                crc.update(row.get_ref(column)?.as_blob().unwrap_or_default());
-            }
-            sound += u32::from(crc.finalize() == row.get::<_, u32>(0)?);
-        }
-        Ok(sound == revisions)
     }
 }

@@ -1,6 +1,7 @@
 //! What a store can be asked, as values: so that a thread, a simulation and a test drive the same core.
 
 use bytes::Bytes;
+use contract::history::{Append, Appended, Span, Stretch};
 use contract::query::{Change, Changed, Cursor, Detail, Filter, Page};
 use contract::store::{
     Accept, Accepted, Ask, Backlog, Claimed, Expired, Fault, Position, Pruned, Renewed, Retention, Scope,
@@ -26,6 +27,8 @@ pub enum Work {
     Renew(Session),
     /// `Store::change`
     Change(Change),
+    /// `Store::append`
+    Append(Vec<Append>),
     /// `Store::backlog`
     Backlog,
     /// The background pass found these messages damaged: what of them still waits is dead.
@@ -50,6 +53,7 @@ impl Work {
             | Self::Expire(_)
             | Self::Renew(_)
             | Self::Change(_)
+            | Self::Append(_)
             | Self::Bury(_)
             | Self::Backlog => true,
             Self::Open(..)
@@ -67,6 +71,7 @@ impl Work {
             Self::Accept(_, batch) => batch.len().max(1),
             Self::Settle(_, batch) => batch.len().max(1),
             Self::Bury(messages) => messages.len().max(1),
+            Self::Append(batch) => batch.len().max(1),
             Self::Open(..)
             | Self::Claim(..)
             | Self::Expire(_)
@@ -90,6 +95,8 @@ pub enum Query {
     List(Name, Filter, Option<Cursor>, usize),
     /// `Store::detail`
     Detail(Name, DeliveryId),
+    /// `Store::history`
+    History(Span, Option<Position>, usize),
     /// `Store::state`
     State(Scope),
     /// `Store::states`
@@ -113,6 +120,8 @@ pub enum Reply {
     Renewed(Renewed),
     /// To [`Work::Change`].
     Changed(Changed),
+    /// To [`Work::Append`].
+    Appended(Vec<Appended>),
     /// To [`Work::Backlog`].
     Backlog(Vec<Backlog>),
     /// To [`Work::Bury`].
@@ -131,6 +140,8 @@ pub enum Reply {
     List(Page),
     /// To [`Query::Detail`].
     Detail(Box<Found<Detail>>),
+    /// To [`Query::History`].
+    History(Stretch),
     /// To [`Query::State`].
     State(Option<Versioned>),
     /// To [`Query::States`].

@@ -4,7 +4,8 @@ use crate::world::{World, attempt, due, leased, name, on_every_store, tenant};
 use bytes::Bytes;
 use contract::delivery::{Death, Standing};
 use contract::message::Headers;
-use contract::query::{Change, Delivered, Edit};
+use contract::order::KeyFate;
+use contract::query::{Change, Delivered, Edit, Edited};
 use contract::store::{Settled, Settlement};
 use contract::ticket::Found;
 use contract::{DeliveryId, Message, store::Position};
@@ -57,10 +58,13 @@ on_every_store! {
     async fn an_edit_is_sent_in_the_next_run_and_the_original_stays(world: World) {
         let (message, position) = dead(&world).await;
         for (revision, body) in [(1, "first"), (2, "second")] {
-            let edited = Change::Edit { tenant: tenant(), delivery: message.first, edit: edit(body) };
+            let edited = Change::Edit { tenant: tenant(), delivery: message.first, edit: edit(body), by: body.to_owned() };
             assert_eq!(change(&world, edited).await, [message.first]);
             let Found::Here(detail) = world.store().detail(&tenant(), message.first).await.unwrap() else { panic!() };
             assert_eq!((detail.revision, detail.edit, detail.message), (revision, Some(edit(body)), message.clone()));
+            let last = Edited { revision, at: Some(world.now()), by: Some(body.to_owned()) };
+            assert_eq!((detail.edits.len(), detail.edits.last()), (usize::try_from(revision).unwrap(), Some(&last)));
+            world.clock.advance(Duration::from_secs(1));
         }
         let at = world.now() + Duration::from_secs(1);
         let revive = Change::Revive { tenant: tenant(), deliveries: vec![(message.first, at)] };
@@ -72,7 +76,7 @@ on_every_store! {
         assert_eq!((lease.edit, lease.delivery.revision), (Some(edit("second")), 2));
         assert_eq!((lease.delivery.run, lease.delivery.attempts), (2, 0));
         let again = Some(Arc::new(attempt(1, 2, world.now())));
-        let one = Settlement { position, delivery: message.first, attempt: again, standing: Standing::Delivered };
+        let one = Settlement { position, delivery: message.first, attempt: again, standing: Standing::Delivered, key_fate: KeyFate::Kept };
         world.store().settle(world.session, vec![one]).await.unwrap();
         let runs: Vec<u32> = world.ticket(message.id).await.deliveries[0].attempts.iter().map(|one| one.run).collect();
         assert_eq!(runs, [1, 2]);
@@ -81,7 +85,7 @@ on_every_store! {
     async fn only_the_dead_are_edited_revived_and_discarded(world: World) {
         let (message, position) = world.keep(vec![leased("crm"), due("mailing", world.now())]).await;
         for id in [message.first, message.first.at(1), message.first.at(2), DeliveryId::base(world.now(), &world.entropy)] {
-            let edited = Change::Edit { tenant: tenant(), delivery: id, edit: edit("x") };
+            let edited = Change::Edit { tenant: tenant(), delivery: id, edit: edit("x"), by: String::new() };
             assert_eq!(change(&world, edited).await, []);
             let revive = Change::Revive { tenant: tenant(), deliveries: vec![(id, world.now())] };
             assert_eq!(change(&world, revive).await, []);

@@ -1,10 +1,12 @@
 //! What damage costs: itself, and nothing beside it.
 
-use crate::world::{Kind, World, ask, due, keyed, leased, tenant};
+use crate::world::{Kind, World, ask, due, keyed, leased, name, tenant};
 use contract::MessageId;
 use contract::delivery::{Death, Standing};
+use contract::history::{Append, Appended, Span, Unless};
+use contract::part::{Duty, Part};
 use contract::query::Filter;
-use contract::store::Retention;
+use contract::store::{Retention, Start};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -125,5 +127,32 @@ async fn a_damaged_file_that_is_kept_goes_when_its_retention_is_over() {
         world.clock.advance(later * day);
         world.store().prune(retention, world.now()).await.unwrap();
         assert_eq!(of_carried.exists(), kept, "{later} days later");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_message_of_the_past_is_named_and_gets_no_delivery() {
+    let mut world = World::new(Kind::Sqlite).await;
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        kept.push(world.keep(vec![leased("crm")]).await);
+    }
+    world.stop();
+    let database = rusqlite::Connection::open(world.path().join(SLICE)).unwrap();
+    database.execute("UPDATE message SET body = x'00' WHERE row = 2", []).unwrap();
+    database.execute("UPDATE message SET starts = x'ff' WHERE row = 3", []).unwrap();
+    drop(database);
+    world.crash().await;
+    let span = Span { tenant: tenant(), route: name("signup"), from: None, until: None };
+    let look = world.store().history(span, None, 9).await.unwrap();
+    let sound: Vec<bool> = look.messages.iter().map(|past| past.content.is_some()).collect();
+    assert_eq!(sound, [true, false, false]);
+    for ((message, position), sound) in kept.iter().zip(sound) {
+        let part = Part { duty: Duty::Replay(MessageId::from_bits(1)), ..Part::default() };
+        let start = Start { part, ..due("search", world.now()) };
+        let unless = Unless::Present;
+        let append = Append { tenant: tenant(), position: *position, message: message.id, start, unless };
+        let answer = world.store().append(vec![append]).await.unwrap().remove(0);
+        assert_eq!(answer == Appended::Damaged, !sound, "{answer:?}");
     }
 }

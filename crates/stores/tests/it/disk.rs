@@ -4,6 +4,7 @@ use crate::world::{HandClock, Kind, Notes, World, attempt, leased, name, tenant}
 use bytes::Bytes;
 use contract::Clock;
 use contract::delivery::Standing;
+use contract::order::KeyFate;
 use contract::part::Rule;
 use contract::store::{Accept, Accepted, Readiness, Settled, Settlement, Store};
 use contract::ticket::Found;
@@ -85,6 +86,7 @@ async fn a_full_disk_refuses_messages_goes_on_settling_and_recovers() {
                 delivery,
                 attempt: Some(Arc::new(attempt(1, 1, clock.now()))),
                 standing: Standing::Delivered,
+                key_fate: KeyFate::Kept,
             };
             assert_eq!(store.settle(session, vec![one]).await.unwrap().answers, [Settled::Recorded]);
         }

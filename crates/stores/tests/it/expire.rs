@@ -2,6 +2,7 @@
 
 use crate::world::{due, keyed, leased, name, on_every_store, refused, tenant};
 use contract::delivery::{Death, Standing};
+use contract::order::KeyFate;
 use contract::query::Change;
 use contract::store::{Expired, Moved, Settled, Settlement};
 use contract::{Timestamp, limits};
@@ -47,7 +48,7 @@ on_every_store! {
         let starts = || vec![leased("crm")];
         let (retried, position) = world.keep_until(deadline, starts()).await;
         let attempt = Some(Arc::new(refused(1, 1, now)));
-        let one = Settlement { position, delivery: retried.first, attempt, standing: Standing::Due(now) };
+        let one = Settlement { position, delivery: retried.first, attempt, standing: Standing::Due(now), key_fate: KeyFate::Kept };
         assert_eq!(world.store().settle(world.session, vec![one]).await.unwrap().answers, [Settled::Recorded]);
         let (returned, position) = world.keep_until(deadline, starts()).await;
         world.give_back(position, returned.first).await;

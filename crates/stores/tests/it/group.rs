@@ -1,8 +1,9 @@
 //! Groups: who waits for whom, what is undone, who is told; all in the commit of the end that causes it.
 
-use crate::world::{World, due, keyed, leased, name, on_every_store, tenant};
+use crate::world::{World, due, if_blocking, keyed, leased, name, on_every_store, tenant};
 use contract::delivery::{Attempt, AttemptResult, Capture, CaptureEnd, Death, Standing};
 use contract::message::Headers;
+use contract::order::KeyFate;
 use contract::part::{Audience, Caller, Duty, Part, Reads, Rule};
 use contract::query::{Change, Delivered, Edit};
 use contract::store::{Accept, Accepted, Position, Settlement, Settles, Start};
@@ -27,7 +28,7 @@ fn waiting(target: &str, duty: Duty, after: &[u16]) -> Start {
 async fn end(world: &World, position: Position, delivery: DeliveryId, standing: Standing) -> Settles {
     let attempt = Some(Arc::new(crate::world::attempt(1, 1, world.now())));
     world.clock.advance(Duration::from_millis(1));
-    let one = Settlement { position, delivery, attempt, standing };
+    let one = Settlement { position, delivery, attempt, standing, key_fate: if_blocking(standing) };
     world.store().settle(world.session, vec![one]).await.unwrap()
 }
 
@@ -77,6 +78,7 @@ on_every_store! {
             delivery: lease.delivery.id,
             attempt: Some(Arc::new(attempt.clone())),
             standing: Standing::Delivered,
+            key_fate: KeyFate::Kept,
         };
         world.store().settle(world.session, vec![settlement]).await.unwrap();
         world.crash().await;
@@ -195,7 +197,7 @@ on_every_store! {
         for (delivered, undo) in [(Delivered::Stays, Standing::Skipped), (Delivered::IsUndone, Standing::Due(world.now()))] {
             let (message, position) = saga(&world).await;
             let attempt = Some(Arc::new(crate::world::attempt(1, 1, world.now())));
-            let one = Settlement { position, delivery: message.first, attempt, standing: Standing::Delivered };
+            let one = Settlement { position, delivery: message.first, attempt, standing: Standing::Delivered, key_fate: KeyFate::Kept };
             world.store().settle(world.session, vec![one]).await.unwrap();
             let unsent = vec![message.first.at(1), message.first.at(2)];
             let cancel = Change::Cancel { tenant: tenant(), message: message.id, unsent, delivered };
@@ -230,7 +232,7 @@ on_every_store! {
     async fn what_waits_survives_a_crash_and_a_poisoned_one_fails_it(world: World) {
         let mut world = world;
         let (message, _) = world.keep(vec![leased("crm"), after("mailing", &[0])]).await;
-        for _ in 0..contract::limits::ORPHANED_MAX {
+        for _ in 0..limits::ORPHANED_MAX {
             assert_eq!(world.standings(message.id).await[1], Standing::Waiting);
             world.crash().await;
             world.claim("crm", 9).await;
@@ -295,7 +297,7 @@ on_every_store! {
         assert_eq!(claimed(&world, "shop").await, 1);
         end(&world, position, message.first.at(1), REFUSED).await;
         let edit = Edit { headers: Headers::default(), body: "by hand".into() };
-        let change = Change::Edit { tenant: tenant(), delivery: message.first.at(1), edit: edit.clone() };
+        let change = Change::Edit { tenant: tenant(), delivery: message.first.at(1), edit: edit.clone(), by: "ada".into() };
         world.store().change(change).await.unwrap();
         world.store().change(revive(1)).await.unwrap();
         let lease = world.claim("shop", 9).await.leases.remove(0);
@@ -362,7 +364,7 @@ on_every_store! {
         let mut world = world;
         let undo = waiting("release", Duty::Undo(0), &[]);
         let (message, _) = world.keep(vec![leased("stock"), leased("payment"), undo]).await;
-        for _ in 0..contract::limits::ORPHANED_MAX {
+        for _ in 0..limits::ORPHANED_MAX {
             world.crash().await;
             world.claim("stock", 9).await;
             world.claim("payment", 9).await;

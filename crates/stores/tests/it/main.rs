@@ -15,6 +15,7 @@ mod damage;
 mod disk;
 mod expire;
 mod group;
+mod history;
 mod mend;
 mod order;
 mod page;

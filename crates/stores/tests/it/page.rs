@@ -320,7 +320,8 @@ async fn older_world() -> (World, Timestamp) {
     database
         .execute_batch(
             "DROP INDEX late; DROP INDEX waiting; DROP INDEX due; ALTER TABLE delivery DROP COLUMN deadline;
-             ALTER TABLE delivery DROP COLUMN priority; CREATE INDEX due ON delivery(lane, at) WHERE state = 1;
+             ALTER TABLE delivery DROP COLUMN priority; ALTER TABLE edit DROP COLUMN at;
+             ALTER TABLE edit DROP COLUMN author; CREATE INDEX due ON delivery(lane, at) WHERE state = 1;
              PRAGMA user_version = 1",
         )
         .unwrap();

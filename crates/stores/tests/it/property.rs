@@ -2,9 +2,10 @@
 
 use crate::world::{Kind, Seeded, World, ask, attempt, keyed, leased, name, once, refused, stumbled, tenant};
 use contract::delivery::{Death, Standing};
+use contract::order::{KeyFate, Parking};
 use contract::part::{Duty, Part, Rule};
-use contract::query::{Change, Delivered, Filter};
-use contract::store::{Accept, Accepted, Moved, Position, Settlement, Start};
+use contract::query::{Change, Delivered, Filter, Sequence};
+use contract::store::{Accept, Accepted, Moved, Position, Settled, Settlement, Start};
 use contract::{DeliveryId, Entropy, Message, Name, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -141,7 +142,7 @@ impl Pair {
             8 => Standing::Skipped,
             _ => Standing::Dead(Death::Config),
         };
-        let start = Start { standing, ..leased(target) };
+        let start = Start { standing, key_fate: self.fate(), ..leased(target) };
         if self.dice.below(2) == 0 { keyed(start, &self.dice.below(3).to_string()) } else { start }
     }
 
@@ -184,14 +185,27 @@ impl Pair {
             _ => (Standing::Expired, None),
         };
         let (a, b) = self.positions[&index];
+        let key_fate = self.fate();
         let one = |position| {
-            vec![Settlement { position, delivery, attempt: attempt.clone().map(Arc::new), standing }]
+            let attempt = attempt.clone().map(Arc::new);
+            vec![Settlement { position, delivery, attempt, standing, key_fate }]
         };
         let a = self.memory.store().settle(self.memory.session, one(a)).await.unwrap();
         let b = self.sqlite.store().settle(self.sqlite.session, one(b)).await.unwrap();
         assert_eq!((&a.answers, steps(&a.moved)), (&b.answers, steps(&b.moved)));
         self.note_moves(&a.moved);
-        self.note(if a.answers == [contract::store::Settled::Recorded] { "recorded" } else { "fenced" });
+        self.note(match a.answers[0] {
+            Settled::Recorded => "recorded",
+            Settled::Freed => "freed",
+            Settled::Parked => "parked",
+            Settled::Cancelled => "cancelled",
+            Settled::TakenBack => "taken back",
+            Settled::Fenced => "fenced",
+        });
+    }
+
+    fn fate(&self) -> KeyFate {
+        if self.dice.below(2) == 0 { KeyFate::Kept } else { KeyFate::Freed }
     }
 
     async fn change(&mut self) {
@@ -199,7 +213,7 @@ impl Pair {
         let message = &self.messages[usize::try_from(self.dice.bits() % count).unwrap()];
         let delivery = message.first.at(u16::try_from(self.dice.below(3)).unwrap());
         let tenant = tenant();
-        let change = match self.dice.below(4) {
+        let change = match self.dice.below(5) {
             0 => Change::Cancel {
                 tenant,
                 message: message.id,
@@ -210,15 +224,29 @@ impl Pair {
                 tenant,
                 delivery,
                 edit: contract::query::Edit { body: message.body.clone(), headers: message.headers.clone() },
+                by: message.id.to_string(),
             },
             2 => Change::Revive { tenant, deliveries: vec![(delivery, self.now())] },
-            _ => Change::Discard { tenant, deliveries: vec![delivery] },
+            3 => Change::Discard { tenant, deliveries: vec![delivery] },
+            _ => Change::Release { tenant, deliveries: self.parked(delivery).await },
         };
+        let releases = matches!(change, Change::Release { .. });
         let a = self.memory.store().change(change.clone()).await.unwrap();
         let b = self.sqlite.store().change(change).await.unwrap();
         assert_eq!((&a.deliveries, steps(&a.moved)), (&b.deliveries, steps(&b.moved)));
-        self.note(if a.deliveries.is_empty() { "unchanged" } else { "changed" });
+        self.note(match a.deliveries.is_empty() {
+            true => "unchanged",
+            false if releases => "released",
+            false => "changed",
+        });
         self.note_moves(&a.moved);
+    }
+
+    /// This one and one that is parked, if there is any.
+    async fn parked(&self, one: DeliveryId) -> Vec<DeliveryId> {
+        let filter = Filter { parked: Some(Parking::Any), ..Filter::default() };
+        let page = self.memory.store().list(&tenant(), filter, None, 1).await.unwrap();
+        page.rows.iter().map(|row| row.id).chain([one]).collect()
     }
 
     async fn expire(&mut self) {
@@ -248,7 +276,10 @@ impl Pair {
         let (a, b) = (self.memory.store(), self.sqlite.store());
         assert_eq!(a.backlog().await.unwrap(), b.backlog().await.unwrap());
         if self.dice.below(4) == 0 {
-            let list = |limit| (tenant(), Filter::default(), None, limit);
+            let parked = (self.dice.below(2) == 0).then_some(Parking::Any);
+            let sequence = if self.dice.below(2) == 0 { Sequence::Oldest } else { Sequence::Newest };
+            let filter = Filter { parked, sequence, ..Filter::default() };
+            let list = |limit| (tenant(), filter, None, limit);
             let (tenant, filter, after, limit) = list(usize::try_from(1 + self.dice.below(9)).unwrap());
             let page = a.list(&tenant, filter.clone(), after, limit).await.unwrap();
             assert_eq!(page, b.list(&tenant, filter, after, limit).await.unwrap());
@@ -288,6 +319,9 @@ async fn random_operations_give_the_same_answers_on_memory_and_sqlite() {
         "conflict",
         "lease",
         "recorded",
+        "freed",
+        "parked",
+        "released",
         "fenced",
         "changed",
         "unchanged",

@@ -2,8 +2,9 @@
 
 use crate::world::{World, attempt, due, leased, name, on_every_store, refused, tenant};
 use contract::delivery::{Death, ShapeId, Standing};
+use contract::order::KeyFate;
 use contract::part::Rule;
-use contract::query::{Cursor, Filter};
+use contract::query::{Cursor, Filter, Sequence};
 use contract::store::{Accept, Accepted, Backlog, Retention, Settlement, Start};
 use contract::ticket::Found;
 use contract::{DeliveryId, Message, MessageId};
@@ -31,8 +32,13 @@ async fn dead(world: &World, route: &str, target: &str, death: Death) -> Arc<Mes
     let attempt =
         if death == Death::Refused { attempt(1, 1, world.now()) } else { refused(1, 1, world.now()) };
     let delivery = message.first.at(1);
-    let one =
-        Settlement { position, delivery, attempt: Some(Arc::new(attempt)), standing: Standing::Dead(death) };
+    let one = Settlement {
+        position,
+        delivery,
+        attempt: Some(Arc::new(attempt)),
+        standing: Standing::Dead(death),
+        key_fate: KeyFate::Freed,
+    };
     world.store().settle(world.session, vec![one]).await.unwrap();
     world.settle(position, message.first, Standing::Delivered).await;
     message
@@ -89,6 +95,18 @@ on_every_store! {
                 }
             }
             assert_eq!(seen, all, "pages of {limit}");
+            let newest = Filter { sequence: Sequence::Newest, ..Filter::default() };
+            let (mut seen, mut after): (Vec<DeliveryId>, Option<Cursor>) = (Vec::new(), None);
+            loop {
+                let page = world.store().list(&tenant(), newest.clone(), after, limit).await.unwrap();
+                seen.extend(page.rows.iter().map(|row| row.id));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            seen.reverse();
+            assert_eq!(seen, all, "pages of {limit}, newest first");
         }
     }
 
@@ -119,7 +137,7 @@ on_every_store! {
         world.keep(vec![due("crm", now + DAY), leased("mailing")]).await;
         world.keep(vec![due("crm", now)]).await;
         dead(&world, "signup", "crm", Death::Gone).await;
-        let crm = Backlog { tenant: tenant(), target: name("crm"), waiting: 2, oldest_due: Some(now), dead: 1 };
+        let crm = Backlog { tenant: tenant(), target: name("crm"), waiting: 2, oldest_due: Some(now), dead: 1, parked: 0 };
         assert_eq!(world.store().backlog().await.unwrap(), std::slice::from_ref(&crm));
         world.claim("crm", 1).await;
         let one = Backlog { waiting: 1, oldest_due: Some(now + DAY), ..crm.clone() };

@@ -27,7 +27,7 @@ async fn a_folder_is_opened_by_one_at_a_time() {
 
 #[tokio::test]
 async fn a_newer_schema_is_refused_and_nothing_is_written() {
-    for (file, version) in [("catalog.db", 1), ("slice-000001.db", 3), ("carried.db", 3)] {
+    for (file, version) in [("catalog.db", 1), ("slice-000001.db", 4), ("carried.db", 4)] {
         let mut world = World::new(Kind::Inline).await;
         world.stop();
         let path = world.path().join(file);

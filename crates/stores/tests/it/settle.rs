@@ -1,7 +1,8 @@
 //! Recording attempts.
 
-use crate::world::{attempt, due, leased, name, on_every_store, refused, stumbled};
+use crate::world::{attempt, due, if_blocking, leased, name, on_every_store, refused, stumbled};
 use contract::delivery::{Attempt, Death, Standing};
+use contract::order::KeyFate;
 use contract::store::{Position, Renewed, Session, Settled, Settlement};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +12,14 @@ on_every_store! {
         let (message, position) = world.keep(vec![leased("crm")]).await;
         let later = world.now() + Duration::from_secs(5);
         let first = refused(1, 1, world.now());
-        let one = Settlement { position, delivery: message.first, attempt: Some(Arc::new(first.clone())), standing: Standing::Due(later) };
+        let one = Settlement { position, delivery: message.first, attempt: Some(Arc::new(first.clone())), standing: Standing::Due(later), key_fate: KeyFate::Kept };
         assert_eq!(world.store().settle(world.session, vec![one]).await.unwrap().answers, [Settled::Recorded]);
         assert_eq!(world.standings(message.id).await, [Standing::Due(later)]);
         world.clock.advance(Duration::from_secs(5));
         let lease = world.claim("crm", 1).await.leases.remove(0);
         assert_eq!((lease.position, lease.delivery.attempts, lease.delivery.run), (position, 1, 1));
         let second = attempt(2, 1, world.now());
-        let one = Settlement { position, delivery: message.first, attempt: Some(Arc::new(second.clone())), standing: Standing::Delivered };
+        let one = Settlement { position, delivery: message.first, attempt: Some(Arc::new(second.clone())), standing: Standing::Delivered, key_fate: KeyFate::Kept };
         assert_eq!(world.store().settle(world.session, vec![one]).await.unwrap().answers, [Settled::Recorded]);
         let ray = world.ticket(message.id).await.deliveries.remove(0);
         assert_eq!((ray.standing, ray.attempts), (Standing::Delivered, vec![first, second]));
@@ -26,7 +27,7 @@ on_every_store! {
 
     async fn a_fault_of_this_side_that_passes_is_kept_and_not_counted(world: World) {
         let settle = async |position, delivery, attempt: &Attempt, standing| {
-            let one = Settlement { position, delivery, attempt: Some(Arc::new(attempt.clone())), standing };
+            let one = Settlement { position, delivery, attempt: Some(Arc::new(attempt.clone())), standing, key_fate: if_blocking(standing) };
             assert_eq!(world.store().settle(world.session, vec![one]).await.unwrap().answers, [Settled::Recorded]);
         };
         // One has no row before its first attempt ends, the other has one from the start.
@@ -59,7 +60,7 @@ on_every_store! {
 
     async fn a_delivery_is_settled_once(world: World) {
         let (message, position) = world.keep(vec![leased("crm"), leased("mailing")]).await;
-        let one = |ordinal, standing| Settlement { position, delivery: message.first.at(ordinal), attempt: None, standing };
+        let one = |ordinal, standing| Settlement { position, delivery: message.first.at(ordinal), attempt: None, standing, key_fate: if_blocking(standing) };
         let batch = vec![
             one(0, Standing::Delivered),
             one(0, Standing::Dead(Death::Refused)),
@@ -81,7 +82,7 @@ on_every_store! {
         let new = world.store().open(&name("node"), world.now()).await.unwrap();
         assert_eq!(world.store().renew(old, world.now()).await.unwrap(), Renewed::Fenced);
         assert_eq!(world.store().renew(new, world.now()).await.unwrap(), Renewed::Alive);
-        let one = || Settlement { position, delivery: message.first, attempt: None, standing: Standing::Delivered };
+        let one = || Settlement { position, delivery: message.first, attempt: None, standing: Standing::Delivered, key_fate: KeyFate::Kept };
         assert_eq!(world.store().settle(old, vec![one()]).await.unwrap().answers, [Settled::Fenced]);
         assert_eq!(world.store().settle(Session(99), vec![one()]).await.unwrap().answers, [Settled::Fenced]);
         assert_eq!(world.store().settle(new, vec![one()]).await.unwrap().answers, [Settled::Fenced]);

@@ -3,6 +3,7 @@
 use crate::world::{HandClock, Kind, Notes, World, due, leased, name, once, tenant};
 use bytes::Bytes;
 use contract::delivery::{Death, Standing};
+use contract::order::KeyFate;
 use contract::part::Rule;
 use contract::query::Filter;
 use contract::store::{Accept, Accepted, Fault, Readiness, Retention, Settled, Settlement, Store};
@@ -163,6 +164,7 @@ async fn work_goes_on_over_slices_that_close_by_time_and_by_size() {
             delivery: item.message.first,
             attempt: None,
             standing: Standing::Delivered,
+            key_fate: KeyFate::Kept,
         };
         let expected = if turn <= 20 { Settled::Fenced } else { Settled::Recorded };
         assert_eq!(store.settle(session, vec![one]).await.unwrap().answers, [expected]);

@@ -30,7 +30,8 @@ async fn full_world(kind: Kind) -> (World, MessageId, DeliveryId) {
         world.settle(position, message.first, standing).await;
     }
     let edit = Edit { body: "edited".into(), headers: message.headers.clone() };
-    let change = Change::Edit { tenant: crate::world::tenant(), delivery: message.first, edit };
+    let change =
+        Change::Edit { tenant: crate::world::tenant(), delivery: message.first, edit, by: "ada".into() };
     assert_eq!(world.store().change(change).await.unwrap().deliveries.len(), 1);
     for _ in 0..300 {
         let (other, position) = world.keep(vec![leased("crm"), keyed(leased("audit"), "ada")]).await;

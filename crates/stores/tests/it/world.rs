@@ -5,6 +5,7 @@ use contract::clock::Tick;
 use contract::delivery::{Attempt, AttemptResult, Capture, Death, ErrorClass, Standing, Suspicion, Timings};
 use contract::line::{Line, Priority};
 use contract::message::Headers;
+use contract::order::KeyFate;
 use contract::part::{Part, Rule};
 use contract::store::{
     Accept, Accepted, Ask, Claimed, Commit, Once, OrderKey, Position, Readiness, Session, Settled,
@@ -264,13 +265,15 @@ impl World {
         standing: Standing,
     ) -> Settled {
         let attempt = Some(Arc::new(attempt(1, 1, self.now())));
-        let one = Settlement { position, delivery, attempt, standing };
+        let key_fate = if_blocking(standing);
+        let one = Settlement { position, delivery, attempt, standing, key_fate };
         self.store().settle(self.session, vec![one]).await.unwrap().answers.remove(0)
     }
 
     /// Back to the store without an attempt.
     pub(crate) async fn give_back(&self, position: Position, delivery: DeliveryId) -> Settled {
-        let one = Settlement { position, delivery, attempt: None, standing: Standing::Due(self.now()) };
+        let (standing, key_fate) = (Standing::Due(self.now()), KeyFate::Kept);
+        let one = Settlement { position, delivery, attempt: None, standing, key_fate };
         self.store().settle(self.session, vec![one]).await.unwrap().answers.remove(0)
     }
 
@@ -306,6 +309,7 @@ pub(crate) fn leased(target: &str) -> Start {
         key: None,
         shape: None,
         fault: None,
+        key_fate: KeyFate::Freed,
         part: Part::default(),
         priority: Priority::Normal,
     }
@@ -313,6 +317,11 @@ pub(crate) fn leased(target: &str) -> Start {
 
 pub(crate) fn due(target: &str, at: Timestamp) -> Start {
     Start { standing: Standing::Due(at), ..leased(target) }
+}
+
+/// What becomes of the key of a delivery that blocks it while it is tried.
+pub(crate) fn if_blocking(standing: Standing) -> KeyFate {
+    if matches!(standing, Standing::Dead(_)) { KeyFate::Freed } else { KeyFate::Kept }
 }
 
 pub(crate) fn keyed(start: Start, key: &str) -> Start {

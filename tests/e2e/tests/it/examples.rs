@@ -190,6 +190,56 @@ fn the_product_reaches_each_api_at_its_own_place_as_its_readme_says() -> Result<
 }
 
 #[test]
+fn the_new_target_gets_the_past_as_its_readme_says() -> Result<()> {
+    let apis = Apis::start(&[&[], &[]])?;
+    let folder = tempfile::tempdir()?;
+    let gateway = serve("backfill", folder.path(), &[], &apis)?;
+    let bodies = bodies("backfill")?;
+    ensure!(bodies.len() == 3, "three products, not {bodies:?}");
+    let send = |body: &String| send(&gateway, "PUT", "/products", body);
+    let tickets: Vec<String> = bodies.iter().map(send).collect::<Result<_>>()?;
+    for ticket in &tickets {
+        ended(&gateway, ticket, "catalog", "delivered", 1)?;
+    }
+    ensure!(file("backfill", "fanlight.yaml")?.contains("# later: [catalog, search]"));
+    gateway.rewrite("to: [catalog] ", "to: [catalog, search] ")?;
+    let live = send(&r#"{"sku": "cup", "name": "Cup"}"#.to_owned())?;
+    ended(&gateway, &live, "search", "delivered", 1)?;
+
+    let order = r#"{"filter": {"route": "product"}, "to": "search", "only_missing": true, "rate": 50}"#;
+    let replay = gateway.replay(order)?;
+    let counts = |replay: &Value| replay.get("counts").cloned().unwrap_or_default();
+    ensure!(
+        counts(&replay) == json!({"scanned": 4, "sent": 2, "present": 1, "skipped": 1, "failed": 0}),
+        "{replay:#}"
+    );
+    let [tea, draft, pot] = &tickets[..] else { anyhow::bail!("three tickets") };
+    for ticket in [tea, pot] {
+        ended(&gateway, ticket, "search", "delivered", 1)?;
+        ensure!(gateway.ticket(ticket)?.get("state") == Some(&json!("succeeded")));
+    }
+    let draft = gateway.ticket(draft)?;
+    ensure!(draft.get("deliveries").and_then(Value::as_array).map(Vec::len) == Some(1), "{draft:#}");
+    let again = gateway.replay(order)?;
+    ensure!(
+        counts(&again) == json!({"scanned": 4, "sent": 0, "present": 3, "skipped": 1, "failed": 0}),
+        "{again:#}"
+    );
+
+    let mut bodies: Vec<Value> = Vec::new();
+    for request in apis.sent(1)? {
+        let body: Value = serde_json::from_slice(&request.body)?;
+        let replayed = request.header("fanlight-replay").is_some();
+        ensure!(replayed == (body.get("sku") != Some(&json!("cup"))), "{request:?}");
+        bodies.push(body);
+    }
+    bodies.sort_by_key(Value::to_string);
+    let text = |sku: &str, text: &str| json!({"sku": sku, "text": text});
+    ensure!(bodies == [text("cup", "Cup"), text("pot", "Tea pot"), text("tea", "Green tea")], "{bodies:?}");
+    Ok(())
+}
+
+#[test]
 fn the_saga_is_undone_in_reverse_as_its_readme_says() -> Result<()> {
     let apis = Apis::start(&[&[], &[], &[422], &[], &[], &[]])?;
     let folder = tempfile::tempdir()?;

@@ -10,6 +10,7 @@ mod injection;
 mod integrity;
 mod message_signatures;
 mod primary;
+mod replay;
 mod second_signal;
 mod secrets;
 mod signatures;

@@ -5,6 +5,7 @@ use crate::bent::Bend;
 use bytes::Bytes;
 use contract::delivery::{AttemptResult, Death, Standing, Suspicion};
 use contract::line::Priority;
+use contract::order::KeyFate;
 use contract::part::{Duty, Rule};
 use contract::query::{Change, Changed, Delivered};
 use contract::store::{
@@ -68,7 +69,7 @@ impl StoreBug {
                 Duty::Undo(_) if self.is(Mutant::HastyUndo) => {
                     start.standing = Standing::Due(accept.message.received);
                 }
-                Duty::Required | Duty::Optional | Duty::Undo(_) | Duty::Callback => {}
+                Duty::Required | Duty::Optional | Duty::Undo(_) | Duty::Callback | Duty::Replay(_) => {}
             }
         }
         if self.is(Mutant::LostDelivery) && accept.deliveries.len() > 1 {
@@ -106,6 +107,20 @@ impl StoreBug {
         }
         if self.is(Mutant::RetriedDead) && settlement.standing == Standing::Dead(Death::Exhausted) {
             settlement.standing = Standing::Due(began + Duration::from_secs(1));
+        }
+        match settlement.standing {
+            Standing::Due(_) if self.is(Mutant::HastyKey) => settlement.key_fate = KeyFate::Freed,
+            Standing::Due(_) if self.is(Mutant::StubbornKey) => settlement.key_fate = KeyFate::Kept,
+            Standing::Dead(_) if self.is(Mutant::ForgottenPark) => settlement.key_fate = KeyFate::Freed,
+            Standing::Leased
+            | Standing::Due(_)
+            | Standing::Delivered
+            | Standing::Dead(_)
+            | Standing::Cancelled
+            | Standing::Expired
+            | Standing::Skipped
+            | Standing::Waiting
+            | Standing::Unmet => {}
         }
         if self.is(Mutant::UnrecordedAttempt) {
             settlement.attempt = None;

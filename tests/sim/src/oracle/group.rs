@@ -121,7 +121,7 @@ fn next(quorum: Option<u16>, seats: &[Seat]) -> Vec<(u16, Move)> {
 fn undo(broken: bool, seats: &[Seat]) -> Option<(u16, Move)> {
     let undone = |seat: &Seat| match seat.part.duty {
         Duty::Undo(of) => seats.get(usize::from(of)).filter(|of| of.standing == Standing::Delivered),
-        Duty::Required | Duty::Optional | Duty::Callback => None,
+        Duty::Required | Duty::Optional | Duty::Callback | Duty::Replay(_) => None,
     };
     let waiting = || (0..).zip(seats).filter(|(_, seat)| seat.is_undo() && seat.waits());
     if let Some((number, _)) = waiting().find(|(_, seat)| !broken || undone(seat).is_none()) {

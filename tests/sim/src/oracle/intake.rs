@@ -8,6 +8,7 @@ use crate::recipe::{Keeping, Letter, TargetRecipe, WayRecipe};
 use crate::rule::Rule;
 use bytes::Bytes;
 use contract::delivery::{Death, Standing};
+use contract::order::KeyFate;
 use contract::part;
 use contract::part::{Caller, Duty};
 use contract::store::{Accept, Accepted, Start};
@@ -186,6 +187,7 @@ impl Book {
             let own = matches!(way.part.duty, Duty::Required | Duty::Optional);
             let key = start.key.as_ref().map(|key| &*key.0) == letter.key.as_deref().filter(|_| own);
             self.check(Rule::Ordered, key, || format!("{n}→t{target} has the order key {:?}", start.key));
+            self.check_start_fate(n, target, start);
         }
     }
 
@@ -305,7 +307,8 @@ fn begin(target: usize, start: &Start, demoted: bool, message: &Message, since: 
         revision: 0,
         edited: None,
         shape: start.shape.and_then(|shape| u32::try_from(shape.0).ok()),
-        key: start.key.as_ref().filter(|_| !standing.is_final()).map(|key| key.0.to_string()),
+        key: start.key.as_ref().map(|key| key.0.to_string()),
+        keyless: start.key_fate == KeyFate::Freed && matches!(standing, Standing::Dead(_)),
         orphaned: 0,
         suspect: false,
         lease,

@@ -7,6 +7,7 @@ use super::{Book, Lease, Ray};
 use crate::reach::Feat;
 use crate::rule::Rule;
 use contract::delivery::{Death, Standing, Suspicion};
+use contract::order::KeyFate;
 use contract::part::Duty;
 use contract::query::{Change, Changed, Delivered};
 use contract::store::{Session, Settled, Settlement, Settles};
@@ -74,6 +75,7 @@ impl Book {
         self.check(Rule::EndsOnce, !ended, || format!("{word} is settled after its end"));
         self.check(Rule::Leased, leased || ended, || format!("{word} is settled without a lease"));
         self.check_fate(id, settlement, deadline);
+        self.check_key(id, settlement, answer);
         let standing = self.check_ending(id, settlement.standing, answer);
         self.note_late(id, standing);
         self.count_end(standing);
@@ -83,6 +85,7 @@ impl Book {
         let end = ray.lease.take().and_then(|lease| lease.end);
         let own = again && end.is_some_and(|end| end.seen == Seen::OwnPassing);
         ray.standing = standing;
+        ray.keyless |= settlement.key_fate == KeyFate::Freed;
         if standing.is_final() || settlement.standing.is_final() {
             ray.refused = None;
         }
@@ -210,7 +213,7 @@ impl Book {
                     self.reopen(*id, at.unwrap_or_default())
                 }
                 Change::Discard { .. } => self.retell(*id),
-                Change::Edit { .. } | Change::Cancel { .. } => Steps::new(),
+                Change::Edit { .. } | Change::Cancel { .. } | Change::Release { .. } => Steps::new(),
             });
         }
         if let Change::Cancel { message, delivered, .. } = change {
@@ -278,13 +281,15 @@ impl Book {
                 let due = deliveries.iter().find(|(one, _)| *one == id).map(|(_, due)| *due);
                 let waits = begins_waiting(&ray.part);
                 let due = Standing::Due(due.unwrap_or_default());
+                let feat = if ray.is_parked() { Feat::ParkedRedriven } else { Feat::Redrive };
                 ray.revive(if waits { Standing::Waiting } else { due }, revived);
-                (dead, Feat::Redrive)
+                (dead, feat)
             }
             Change::Discard { .. } => {
                 ray.standing = Standing::Cancelled;
                 (dead, Feat::Discard)
             }
+            Change::Release { .. } => return self.released(id),
         };
         self.reached.note(feat);
         self.check(Rule::EndsOnce, legal, || format!("{word} was changed by {change:?}"));
@@ -351,6 +356,7 @@ impl Ray {
         self.orphaned = 0;
         self.succeeded = None;
         self.doomed = false;
+        self.keyless = false;
         self.revived = event;
     }
 }

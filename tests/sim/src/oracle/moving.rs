@@ -163,7 +163,7 @@ impl Ray {
                 match duty {
                     Duty::Required | Duty::Optional => Some(Feat::Followed),
                     Duty::Undo(_) => Some(Feat::Undone),
-                    Duty::Callback => None,
+                    Duty::Callback | Duty::Replay(_) => None,
                 }
             }
             (Move::Skip, _) => {

@@ -35,7 +35,7 @@ impl Book {
         busy.extend((0..self.lanes.len()).filter(|target| self.may_be_held(*target)));
         busy.into_iter().for_each(|target| self.stir(target));
         let may_go = |id: DeliveryId, ray: &Ray| {
-            matches!(ray.standing, Standing::Due(at) if at <= now) && self.is_first_of_its_key(id)
+            matches!(ray.standing, Standing::Due(at) if at <= now) && self.before(id).is_none()
         };
         let let_go = self.rays().filter_map(|(id, _, ray)| Some((id, ray, ray.let_go?)));
         let let_go: Vec<(DeliveryId, usize, Tick, bool)> =
@@ -50,15 +50,5 @@ impl Book {
                 self.fail(Rule::Prompt, seen);
             }
         }
-    }
-
-    fn is_first_of_its_key(&self, id: DeliveryId) -> bool {
-        let Some((_, kept, ray)) = self.find(id) else { return false };
-        let Some(key) = &ray.key else { return true };
-        let before = |(_, other, one): (DeliveryId, &super::Kept, &Ray)| {
-            let of_key = one.target == ray.target && one.key.as_ref() == Some(key);
-            of_key && other.position < kept.position && !one.standing.is_final()
-        };
-        !self.rays().any(before)
     }
 }

@@ -64,7 +64,8 @@ impl Book {
         let wrong = rays.into_iter().find(|(ordinal, (ray, shown))| {
             let right = kept.first.at(u16::try_from(*ordinal).unwrap_or(u16::MAX)) == shown.id
                 && self.recipe.targets.get(ray.target).is_some_and(|target| target.name == shown.target)
-                && ray.part == shown.part;
+                && ray.part == shown.part
+                && self.before(shown.id) == shown.behind;
             !right || !shows(ray, shown)
         });
         let wrong = wrong.map(|(_, (ray, shown))| format!("{n}→t{}: {shown:?} where {ray:?}", ray.target));
@@ -81,9 +82,10 @@ impl Book {
     }
 
     fn check_backlog(&mut self, backlog: &[Backlog]) {
-        let mut counts: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+        let mut counts: BTreeMap<usize, (u64, u64, u64)> = BTreeMap::new();
         for (_, _, ray) in self.rays() {
-            let (waiting, dead) = counts.entry(ray.target).or_default();
+            let (waiting, dead, parked) = counts.entry(ray.target).or_default();
+            *parked += u64::from(ray.is_parked());
             match ray.standing {
                 Standing::Due(_) => *waiting += 1,
                 Standing::Dead(_) => *dead += 1,
@@ -96,11 +98,11 @@ impl Book {
                 | Standing::Unmet => {}
             }
         }
-        counts.retain(|_, count| *count != (0, 0));
+        counts.retain(|_, count| *count != (0, 0, 0));
         let said = backlog
             .iter()
-            .filter_map(|one| Some((self.target_number(&one.target)?, (one.waiting, one.dead))));
-        let said: BTreeMap<_, _> = said.filter(|(_, count)| *count != (0, 0)).collect();
+            .filter_map(|one| Some((self.target_number(&one.target)?, (one.waiting, one.dead, one.parked))));
+        let said: BTreeMap<_, _> = said.filter(|(_, count)| *count != (0, 0, 0)).collect();
         self.check(Rule::Truthful, said == counts, || {
             format!("the backlog is {said:?}, but should be {counts:?}")
         });

@@ -211,54 +211,6 @@ impl Book {
         delivered.filter_map(named).collect()
     }
 
-    /// No earlier one of the key is unfinished, unless it was revived after this one was leased.
-    fn check_alone(&mut self, id: DeliveryId) {
-        let Some((_, kept, ray)) = self.find(id) else { return };
-        let Some(key) = &ray.key else { return };
-        let since = ray.lease.as_ref().map_or(0, |lease| lease.since);
-        let before = self.rays().find(|(_, other, one)| {
-            let of_key = one.target == ray.target && one.key.as_ref() == Some(key);
-            of_key && other.position < kept.position && !one.standing.is_final() && one.revived < since
-        });
-        let before = before.map(|(other, ..)| other);
-        let follows = self.rays().any(|(other, _, one)| {
-            other != id
-                && one.target == ray.target
-                && one.key.as_ref() == Some(key)
-                && one.standing.is_final()
-        });
-        if let Some(before) = before {
-            let seen = format!("{} is sent before {}", self.word(id), self.word(before));
-            self.fail(Rule::Ordered, seen);
-        }
-        if follows {
-            self.reached.note(Feat::KeyFlows);
-        }
-    }
-
-    /// A delivery was leased: all earlier ones of its key have ended, and none of it is leased.
-    pub(super) fn check_turn(&mut self, id: DeliveryId) {
-        let Some((_, kept, ray)) = self.find(id) else { return };
-        let Some(key) = &ray.key else { return };
-        let of_key = |one: &Ray| one.target == ray.target && one.key.as_ref() == Some(key);
-        let before = self.rays().find(|(other, message, one)| {
-            let earlier = message.position < kept.position && !one.standing.is_final();
-            let leased = one.standing == Standing::Leased;
-            *other != id && of_key(one) && (earlier || leased)
-        });
-        let behind = self.rays().any(|(_, message, one)| {
-            message.position > kept.position && of_key(one) && matches!(one.standing, Standing::Due(_))
-        });
-        let retried = behind && ray.attempts > 0;
-        if let Some((before, ..)) = before {
-            let seen = format!("{} is leased before {} has ended", self.word(id), self.word(before));
-            self.fail(Rule::Ordered, seen);
-        }
-        if retried {
-            self.reached.note(Feat::KeyBlocked);
-        }
-    }
-
     fn check_concurrency(&mut self, target: usize) {
         let limit = self.recipe.targets.get(target).map_or(0, |target| target.concurrency);
         let in_flight = self.lanes.get(target).map_or(0, |lane| lane.in_flight.len());

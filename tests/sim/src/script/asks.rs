@@ -5,14 +5,15 @@ use crate::mutant::Mutant;
 use crate::reach::Feat;
 use crate::recipe::Generation;
 use crate::rule::Rule;
-use contract::query::{Change, Delivered, Edit, Filter};
+use contract::order::Parking;
+use contract::query::{Change, Delivered, Edit, Filter, Sequence};
 use contract::{DeliveryId, Entropy, MessageId, Name};
 use engine::Engine;
 use engine::holds::HoldError;
 use engine::policy::breaker::Forced;
 use engine::policy::hold::Hold;
 use engine::probe::Probed;
-use engine::redrive::Selection;
+use engine::redrive::{Manner, OnError, Selection};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -155,8 +156,12 @@ impl Script {
         let target = self.stage.recipe.targets.get(self.some_target()).map(|target| target.name.clone());
         let selection =
             Selection { target: target.filter(|_| self.random.chance(50)), ..Selection::default() };
-        let rate = self.random.chance(50).then_some(0.5);
-        self.expect(engine.redrive(&Name::default_tenant(), selection, rate).await);
+        let manner = Manner {
+            rate: self.random.chance(50).then_some(0.5),
+            sequence: if self.random.chance(50) { Sequence::Oldest } else { Sequence::Newest },
+            on_error: if self.random.chance(40) { OnError::Stop } else { OnError::GoOn },
+        };
+        self.expect(engine.redrive(&Name::default_tenant(), selection, manner).await);
     }
 
     /// Gives a dead delivery another body and another run.
@@ -170,15 +175,25 @@ impl Script {
         // Each edit has a body of its own, so that one key with two bodies would be seen.
         let body = format!("{{\"n\":{n},\"edited\":{}}}", self.random.bits()).into();
         let edit = Edit { body, headers: detail.message.headers.clone() };
-        let change = Change::Edit { tenant: tenant.clone(), delivery: id, edit };
+        let change = Change::Edit { tenant: tenant.clone(), delivery: id, edit, by: "somebody".to_owned() };
         self.change(engine, change).await;
         self.expect(engine.revive(&tenant, id).await);
     }
 
     pub(super) async fn discard(&self, engine: &Arc<Engine>) {
         let Some(id) = self.some_dead(engine).await else { return };
-        let change = Change::Discard { tenant: Name::default_tenant(), deliveries: vec![id] };
-        self.change(engine, change).await;
+        self.expect(engine.discard(&Name::default_tenant(), vec![id]).await);
+    }
+
+    /// Lets some parked keys go on.
+    pub(super) async fn release_keys(&self, engine: &Arc<Engine>, most: usize) {
+        let filter = Filter { parked: Some(Parking::Any), ..Filter::default() };
+        let Ok(page) = engine.store().list(&Name::default_tenant(), filter, None, most).await else { return };
+        let ids: Vec<DeliveryId> = page.rows.iter().map(|row| row.id).collect();
+        if !ids.is_empty() {
+            self.stage.network.scene.oracle.book().released.extend(&ids);
+            self.expect(engine.release(&Name::default_tenant(), ids).await);
+        }
     }
 
     /// As the operators' door does it: the engine follows what the store was asked for.

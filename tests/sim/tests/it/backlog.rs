@@ -44,6 +44,7 @@ async fn what_is_due_without_the_engine_knowing_is_found_within_a_minute() {
         shape: None,
         priority: contract::line::Priority::Normal,
         fault: None,
+        key_fate: contract::order::KeyFate::Kept,
         part: contract::part::Part::default(),
     };
     let item = Accept {

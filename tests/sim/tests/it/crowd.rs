@@ -7,6 +7,7 @@ use bytes::Bytes;
 use contract::delivery::{Attempt, AttemptResult, ErrorClass, Standing, Suspicion, Timings};
 use contract::line::{Line, Priority, Turn};
 use contract::message::Headers;
+use contract::order::KeyFate;
 use contract::part::{Part, Rule};
 use contract::store::{Accept, Ask, Session, Settlement, Start, Store};
 use contract::{Clock, DeliveryId, Message, MessageId, Name, Timestamp, limits};
@@ -62,6 +63,7 @@ fn message(entropy: &Counter, clock: &RuntimeClock) -> Accept {
         shape: None,
         priority: Priority::Normal,
         fault: None,
+        key_fate: KeyFate::Kept,
         part: Part::default(),
     };
     Accept { message: Arc::new(message), deliveries: vec![start], once: None, rule: Rule::All }
@@ -88,6 +90,7 @@ async fn fail_all(store: &dyn Store, session: Session, clock: &RuntimeClock) {
         delivery: lease.delivery.id,
         attempt: Some(Arc::clone(&attempt)),
         standing: Standing::Due(next),
+        key_fate: KeyFate::Kept,
     };
     let batch = claimed.leases.into_iter().map(settlement).collect();
     store.settle(session, batch).await.unwrap();

@@ -3,7 +3,7 @@
 use crate::small::{RuntimeClock, Small, crm, tenant};
 use contract::delivery::{ShapeId, Standing};
 use contract::store::{Retention, Scope};
-use engine::redrive::Selection;
+use engine::redrive::{Manner, Selection};
 use std::sync::Arc;
 use std::time::Duration;
 use stores::memory::Memory;
@@ -62,7 +62,7 @@ async fn a_shape_that_an_earlier_version_kept_counts_as_in_use_when_it_is_first_
 #[tokio::test(start_paused = true)]
 async fn a_redrive_is_kept_until_retention_after_its_end() {
     let world = world().await;
-    let redrive = world.engine.redrive(&tenant(), Selection::default(), None).await.unwrap();
+    let redrive = world.engine.redrive(&tenant(), Selection::default(), Manner::default()).await.unwrap();
     world.wait(HOUR).await;
     assert!(world.engine.redrive_progress(redrive.id).await.unwrap().unwrap().done);
     world.wait(HOUR).await;

@@ -10,6 +10,8 @@ mod held;
 mod hindered;
 mod lines;
 mod linger;
+mod mortal;
+mod replay;
 mod restart;
 mod small;
 mod stories;

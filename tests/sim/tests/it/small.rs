@@ -171,13 +171,19 @@ impl Small {
             may_answer: Semaphore::new(0),
             called: call,
         });
-        let route = configure(&engine, &hand, None, manners).await;
+        let route = configure(&engine, &hand, &[crm()], None, manners).await;
         Self { engine, hand, called, settled, route }
     }
 
     /// Another configuration, which shapes the body like this.
     pub(crate) async fn shape(&mut self, id: Option<u64>) {
-        self.route = configure(&self.engine, &self.hand, id, Manners::default()).await;
+        self.route = configure(&self.engine, &self.hand, &[crm()], id, Manners::default()).await;
+    }
+
+    /// Another configuration, in which the route goes to these targets; gives the route as it was.
+    pub(crate) async fn route_to(&mut self, targets: &[Name]) -> Arc<engine::route::Route> {
+        let route = configure(&self.engine, &self.hand, targets, None, Manners::default()).await;
+        std::mem::replace(&mut self.route, route)
     }
 
     pub(crate) async fn send(&self) -> Receipt {
@@ -196,6 +202,11 @@ impl Small {
     pub(crate) async fn send_within(&self, time: Option<Duration>) -> Receipt {
         let deadline = time.map(|time| self.engine.clock().now() + time);
         self.offer(Offer { deadline, ..self.plain() }).await.unwrap()
+    }
+
+    /// By the route of another configuration.
+    pub(crate) async fn send_by(&self, route: &Arc<engine::route::Route>) -> Receipt {
+        self.offer(Offer { route: Arc::clone(route), ..self.plain() }).await.unwrap()
     }
 
     /// A message that asks for nothing.
@@ -230,14 +241,15 @@ impl Small {
 async fn configure(
     engine: &Arc<Engine>,
     hand: &Arc<Hand>,
+    to: &[Name],
     shape: Option<u64>,
     Manners { breaker, rate, concurrency, credentials }: Manners,
 ) -> Arc<engine::route::Route> {
     let usual = Limit::Fixed(if breaker.is_some() { 8 } else { 1 });
     let shape =
         shape.map(|id| Shape { id: ShapeId(id), text: format!("shape {id}").into(), mould: Arc::new(Same) });
-    let target = TargetPlan {
-        name: crm(),
+    let target = |name: &Name| TargetPlan {
+        name: name.clone(),
         retry: Policy::try_new(Schedule::List(vec![Duration::ZERO, Duration::from_secs(5)]), 0.0).unwrap(),
         statuses: Statuses::default(),
         breaker,
@@ -247,21 +259,26 @@ async fn configure(
         host: None,
         concurrency: concurrency.unwrap_or(usual),
         rate,
+        order: engine::policy::order::Policy::default(),
         when: None,
-        shape,
+        shape: shape.clone(),
         target: Arc::<Hand>::clone(hand),
     };
     let name = Name::try_new("signup").unwrap();
     let route = RoutePlan {
         name,
-        to: vec![Way::to(crm())],
+        to: to.iter().cloned().map(Way::to).collect(),
         rule: Rule::All,
         primary: None,
         deadline: None,
         priority: Priority::Normal,
         key: None,
     };
-    engine.apply(Plan { routes: vec![route], targets: vec![target] }).await.unwrap().remove(0)
+    engine
+        .apply(Plan { routes: vec![route], targets: to.iter().map(target).collect() })
+        .await
+        .unwrap()
+        .remove(0)
 }
 
 pub(crate) fn tenant() -> Name {

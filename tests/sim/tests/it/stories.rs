@@ -139,7 +139,7 @@ async fn a_noisy_target_is_left_alone_when_half_of_its_calls_fail_and_not_before
         let begin = clock.now();
         let percent = 40 + 5 * seed;
         let manner = move |asked: &Asked<'_>| {
-            let number = asked.at.since(begin).as_micros() as u64;
+            let number = u64::try_from(asked.at.since(begin).as_micros()).unwrap();
             let status = if draw(seed, number) % 100 < percent { 500 } else { 200 };
             Does::Answer(status, MILLI * (20 + below(seed + 1, number, 60)))
         };

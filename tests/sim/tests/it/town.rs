@@ -8,7 +8,7 @@ use connectors::http::{Dial, HttpTarget, Settings as HttpSettings};
 use contract::delivery::Standing;
 use contract::line::Priority;
 use contract::message::Headers;
-use contract::part::Rule;
+use contract::part::{Caller, Rule};
 use contract::store::Store;
 use contract::{Clock, DeliveryId, Entropy, Name, Promise, Timestamp};
 use engine::happened::{Happened, Listener};
@@ -16,9 +16,9 @@ use engine::offer::{Offer, Receipt};
 use engine::plan::{Plan, RoutePlan, TargetPlan, Way};
 use engine::policy::breaker::{self, Turn};
 use engine::policy::concurrency::Limit;
+use engine::policy::rate;
 use engine::policy::retry::{Policy, Schedule};
 use engine::policy::statuses::Statuses;
-use engine::policy::{capture, rate};
 use engine::route::Route;
 use engine::{Doors, Engine, Settings};
 use parking_lot::Mutex;
@@ -141,8 +141,10 @@ impl Dial for Streets {
     }
 
     fn connect(&self, to: SocketAddr) -> Promise<'_, io::Result<Line>> {
-        let IpAddr::V4(address) = to.ip() else { panic!("it was never given") };
-        let number = usize::from(address.octets()[3]);
+        let number = match to.ip() {
+            IpAddr::V4(address) => usize::from(address.octets()[3]),
+            IpAddr::V6(_) => return Box::pin(async { Err(io::ErrorKind::AddrNotAvailable.into()) }),
+        };
         let house = &self.houses[number];
         if house.is_away(self.clock.now()) {
             return Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) });
@@ -246,11 +248,11 @@ impl Town {
         let route = |route: &str, to: &[House]| RoutePlan {
             name: name(route),
             to: to.iter().map(|house| Way::to(name(house.name))).collect(),
+            primary: None,
             rule: Rule::All,
             deadline: None,
             priority: Priority::Normal,
             key: Some(Arc::new(Same)),
-            primary: None,
         };
         let mut routes: Vec<RoutePlan> =
             houses.iter().map(|house| route(house.name, std::slice::from_ref(house))).collect();
@@ -263,16 +265,17 @@ impl Town {
         settings.timeouts.total = Duration::from_secs(10);
         let (clock, dial) = (Arc::<RuntimeClock>::clone(&self.clock), Arc::<Streets>::clone(&self.streets));
         TargetPlan {
+            capture: engine::policy::capture::Policy::default(),
             name: name(house.name),
             retry: Policy::try_new(Schedule::List(house.waits.clone()), 0.2).unwrap(),
             statuses: Statuses::default(),
             breaker: house.breaker,
             disable_after: None,
-            capture: capture::Policy::default(),
             credentials: 0,
             host: None,
             concurrency: house.concurrency,
             rate: house.rate,
+            order: engine::policy::order::Policy::default(),
             when: None,
             shape: None,
             target: Arc::new(HttpTarget::new(settings, clock, dial)),
@@ -293,7 +296,7 @@ impl Town {
             deadline: None,
             not_before: None,
             priority: None,
-            caller: contract::part::Caller::Away,
+            caller: Caller::Away,
         };
         self.engine.accept(offer).await.unwrap()
     }

@@ -4,15 +4,19 @@ use crate::api::accept::bounded;
 use crate::api::problem::{INVALID_REQUEST, Problem};
 use bytes::Bytes;
 use contract::field::{Owner, describes_body, owner};
+use contract::limits;
 use contract::message::Headers;
 use contract::query::Edit;
 use http::{HeaderMap, HeaderName, header};
 use serde_json::{Value, json};
+use std::net::IpAddr;
 
 /// A header of the request that begins with this sets the one whose name follows.
 pub(crate) const SET: &str = "fanlight-set-";
 /// Names, with commas between them, of headers that are removed.
 pub(crate) const REMOVE: &str = "fanlight-remove";
+/// The name of who makes the edit.
+pub(crate) const BY: &str = "fanlight-by";
 
 /// Whether the body stays.
 #[derive(Clone, Copy)]
@@ -55,6 +59,23 @@ impl Wish {
             return Err(Problem::new(INVALID_REQUEST, detail));
         }
         Ok(Self { set, remove, content_type, body })
+    }
+
+    /// Who makes the edit: the name that a header gives, else where the request comes from.
+    ///
+    /// # Errors
+    /// When the name is empty, too long or no text.
+    pub(super) fn author(request: &HeaderMap, peer: Option<IpAddr>) -> Result<String, Problem> {
+        let Some(name) = request.get(BY) else {
+            return Ok(peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string()));
+        };
+        let name = String::from_utf8_lossy(name.as_bytes());
+        let name = name.trim();
+        if (1..=limits::EDITOR_BYTES_MAX).contains(&name.len()) {
+            return Ok(name.to_owned());
+        }
+        let detail = format!("`{BY}` is a name of 1 to {} bytes", limits::EDITOR_BYTES_MAX);
+        Err(Problem::new(INVALID_REQUEST, detail))
     }
 
     /// Whether only headers change: the body stays.

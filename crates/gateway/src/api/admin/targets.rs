@@ -32,6 +32,8 @@ struct TargetView {
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest_due: Option<Moment>,
     dead: u64,
+    /// Of the dead, those for which what came later with their order key waits.
+    parked: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     breaker: Option<BreakerView>,
 }
@@ -189,6 +191,7 @@ async fn views(admin: &Admin) -> Result<Vec<TargetView>, Problem> {
             waiting_on_disk: waits.map_or(0, |waits| waits.waiting),
             oldest_due: waits.and_then(|waits| waits.oldest_due).map(Moment),
             dead: waits.map_or(0, |waits| waits.dead),
+            parked: waits.map_or(0, |waits| waits.parked),
             breaker: BreakerView::new(&view.hold, now),
             name: view.name,
         }

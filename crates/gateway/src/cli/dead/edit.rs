@@ -1,12 +1,13 @@
 //! `fanlight dead edit`: another body or other headers for the next run of a dead delivery.
 
 use super::show;
-use crate::api::admin::edit::{REMOVE, SET};
+use crate::api::admin::edit::{BY, REMOVE, SET};
 use crate::cli::answers::DeadDetail;
 use crate::cli::client::{AdminDoor, Client};
 use crate::cli::payload::{self, Payload};
 use crate::cli::screen::{HEADING, styled};
 use crate::cli::{Misuse, header};
+use crate::config::{Environment, Process};
 use clap::Args;
 use contract::DeliveryId;
 use http::Method;
@@ -39,6 +40,9 @@ pub(super) struct Edit {
     /// Remove a header; may be given several times
     #[arg(long = "remove-header", value_name = "NAME")]
     remove_headers: Vec<HeaderName>,
+    /// Who makes the change, as `dead show` tells later [default: the user's name]
+    #[arg(long, value_name = "NAME")]
+    by: Option<HeaderValue>,
     #[command(flatten)]
     door: AdminDoor,
     /// Print the delivery as JSON
@@ -66,6 +70,9 @@ impl Edit {
         for name in self.remove_headers {
             headers.append(REMOVE, name.into());
         }
+        if let Some(by) = self.by.or_else(user) {
+            headers.insert(BY, by);
+        }
         let data = self.data.map(Payload::read).transpose()?;
         if let Some(data) = &data {
             let kind = match self.content_type {
@@ -85,6 +92,12 @@ impl Edit {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Whoever is logged in.
+fn user() -> Option<HeaderValue> {
+    let name = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| Process.variable(name));
+    name.filter(|name| !name.is_empty()).and_then(|name| name.try_into().ok())
 }
 
 /// The type of the data, unless it would take the place of a JSON body unasked.

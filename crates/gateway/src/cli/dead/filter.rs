@@ -1,11 +1,10 @@
 //! Which dead deliveries a command is about.
 
 use crate::cli::client::encode;
-use crate::config::units;
-use crate::doors::SystemClock;
+use crate::cli::time_or_ago;
 use clap::Args;
-use contract::{Clock, DeliveryId, Name};
-use jiff::{SignedDuration, Timestamp};
+use contract::{DeliveryId, Name};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Every option that is given must match.
@@ -18,19 +17,22 @@ pub(super) struct Filter {
     #[arg(short, long, value_name = "NAME", value_parser = Name::try_new)]
     route: Option<Name>,
     /// Only messages accepted since then: a time such as 2026-11-23T10:00:00Z, or how long ago, such as 2h
-    #[arg(short, long, value_name = "TIME|DURATION", value_parser = since)]
+    #[arg(short, long, value_name = "TIME|DURATION", value_parser = time_or_ago)]
     since: Option<Timestamp>,
     /// Only with this reason (`exhausted`, `refused`…), error class (`timeout_total`…) or status
     #[arg(short, long, value_name = "WORD")]
     error: Option<String>,
+    /// Only those that keep this order key, so that what came later with it waits
+    #[arg(short, long, value_name = "KEY")]
+    key: Option<String>,
 }
 
 /// One delivery, or all that a filter takes.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("selection").required(true).multiple(true).args(["id", "target", "route", "since", "error", "all"]))]
+#[command(group = clap::ArgGroup::new("selection").required(true).multiple(true).args(["id", "target", "route", "since", "error", "key", "all"]))]
 pub(super) struct Selection {
     /// One delivery
-    #[arg(conflicts_with_all = ["target", "route", "since", "error", "all"])]
+    #[arg(conflicts_with_all = ["target", "route", "since", "error", "key", "all"])]
     pub(super) id: Option<DeliveryId>,
     #[command(flatten)]
     filter: Filter,
@@ -51,7 +53,8 @@ impl Filter {
         let route = self.route.as_ref().map(|name| ("route", name.to_string()));
         let since = self.since.map(|time| ("since", time.to_string()));
         let error = self.error.clone().map(|error| ("error", error));
-        [target, route, since, error].into_iter().flatten().collect()
+        let key = self.key.clone().map(|key| ("key", key));
+        [target, route, since, error, key].into_iter().flatten().collect()
     }
 }
 
@@ -71,35 +74,9 @@ impl Selection {
     }
 }
 
-/// A time, or a time ago.
-fn since(text: &str) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse() {
-        return Ok(time);
-    }
-    let wrong = |_| {
-        "it is neither a time such as 2026-11-23T10:00:00Z nor a duration such as 90m, 2h or 7d".to_owned()
-    };
-    let ago = units::duration(text).map_err(wrong)?;
-    let now = i64::try_from(SystemClock::new().now().as_micros()).unwrap_or(i64::MAX);
-    let ago = SignedDuration::try_from(ago).unwrap_or(SignedDuration::MAX);
-    Ok(Timestamp::from_microsecond(now)
-        .unwrap_or(Timestamp::MAX)
-        .saturating_sub(ago)
-        .unwrap_or(Timestamp::MIN))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn since_is_a_time_or_a_time_ago() {
-        assert_eq!(since("2026-11-23T10:00:00Z").unwrap().to_string(), "2026-11-23T10:00:00Z");
-        let (two_hours, one_hour) = (since("2h").unwrap(), since("1h").unwrap());
-        assert!(two_hours < one_hour);
-        assert!(since("yesterday").is_err());
-        assert!(since("2").is_err());
-    }
 
     #[test]
     fn a_filter_is_a_query_or_the_body_of_an_order() {

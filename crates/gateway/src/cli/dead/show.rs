@@ -2,7 +2,7 @@
 
 use crate::cli::answers::{Content, DeadDetail, Response};
 use crate::cli::client::AdminDoor;
-use crate::cli::screen::{Cell, HEADING, Table, moment, plain, plain_lines, styled};
+use crate::cli::screen::{Cell, HEADING, Table, count, moment, plain, plain_lines, styled};
 use crate::cli::ticket;
 use clap::Args;
 use contract::DeliveryId;
@@ -48,7 +48,16 @@ pub(super) fn shown(detail: &DeadDetail) -> String {
     let state = if detail.dead { "dead" } else { "not dead" };
     head.row([Cell::text("state"), Cell::word(state)]);
     head.row([Cell::text("reason"), Cell::maybe(detail.reason.as_deref())]);
+    if let Some(parked) = &detail.parked {
+        let waiting = count(parked.behind, "delivery waits", "deliveries wait");
+        head.row([Cell::text("parks"), Cell::text(&format!("{} ({waiting})", parked.key))]);
+    }
     head.row([Cell::text("run"), Cell::shown(detail.run)]);
+    for edited in &detail.edits {
+        let by = edited.by.as_deref().unwrap_or("somebody");
+        let at = edited.at.map_or_else(|| "at some time".to_owned(), |at| moment(at).to_string());
+        head.row([Cell::text(&format!("edit {}", edited.revision)), Cell::text(&format!("{at} by {by}"))]);
+    }
     let attempts = detail.attempts.iter().map(|attempt| (&*detail.target, attempt));
     let mut text = format!("{head}{}", ticket::attempts_table(detail.received, attempts));
     text.push_str(&content("message", &detail.message));

@@ -82,6 +82,7 @@ impl Check<'_> {
         let ports = self.ports(raw, private.as_ref(), url, auth.as_ref());
         let capture = self.capture(&raw.capture);
         let breaker = self.breaker(&raw.breaker);
+        let order = self.one(&raw.order);
         let disable_after = self.disable_after(&raw.disable_after, breaker);
         let Address { url: Url { base, path }, shown: url_shown } = address?;
         Some(Target {
@@ -107,6 +108,7 @@ impl Check<'_> {
             concurrency: concurrency?,
             rate: rate?,
             breaker: breaker?,
+            order: order?,
             disable_after,
             ca,
             identity,

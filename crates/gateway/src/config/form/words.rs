@@ -7,6 +7,7 @@ use contract::line::Priority;
 
 use connectors::http::auth::ClientAuth;
 use connectors::http::form::{Encoding, Lists};
+use engine::policy::order;
 use serde_json::{Value as Json, json};
 
 /// A type whose values are a few words.
@@ -62,6 +63,12 @@ impl Word for Priority {
     const NAME: &'static str = "a priority";
     const ALL: &'static [(&'static str, Self)] =
         &[("high", Self::High), ("normal", Self::Normal), ("low", Self::Low)];
+}
+
+impl Word for order::Policy {
+    const NAME: &'static str = "block, skip or park";
+    const ALL: &'static [(&'static str, Self)] =
+        &[("block", Self::Block), ("skip", Self::Skip), ("park", Self::Park)];
 }
 
 impl Word for ClientAuth {

@@ -10,6 +10,7 @@ use crate::config::settings::Switch;
 use connectors::http::code::Pointer;
 use connectors::http::form::Encoding;
 use contract::{Name, limits};
+use engine::policy::order::Policy as Order;
 use expressions::Program;
 use http::{HeaderName, HeaderValue, Method};
 use schemars::JsonSchema;
@@ -63,6 +64,8 @@ pub(crate) struct Target {
     pub rate: Field<Either<Pace, Rate>>,
     /// When a target that fails is left alone: `on`, `off`, or each part on its own. It is then tried with one call, and with more as they succeed.
     pub breaker: Field<Either<Switch, Breaker>>,
+    /// What a failure means for later messages with the same `key`: `block` holds them while it is tried again, `skip` lets them go after its first failure, `park` holds them also when it is dead, until somebody decides.
+    pub order: One<Order>,
     /// A target that has failed for this long, with nothing that succeeded in between, is disabled until somebody resumes it. Its backlog is kept. Without this key it is tried for ever.
     pub disable_after: One<Duration>,
     /// Statuses that mean success, such as `200`, `200-204` or `2xx`.
@@ -219,6 +222,7 @@ impl Default for Target {
             concurrency: Field::Good(Either::default("64")),
             rate: Field::Absent,
             breaker: Field::Good(Either::default("on")),
+            order: Written::default("block"),
             disable_after: Field::Absent,
             success: Several::default(&["2xx"]),
             tls: Field::Absent,

@@ -126,6 +126,8 @@ fn what_is_wrong_with_a_layer_is_told_where_it_stands() {
         layered("", "uses: stripe"),
         layered("", "uses: shopify, with: {shpo: acme, token: '${MAIL_TOKEN}'}"),
         layered("", &format!("{URL}, with: {{key: x}}")),
+        layered("", "uses: stripe, with: {key: '${NOT_SET}'}"),
+        layered("", "uses: stripe, with: {key: [a]}"),
         layered("", "uses: stripe, with: {key: '${BROKEN}'}"),
         layered("", &format!("{STRIPE}, url: 'https://a.example/?b=c', path: /d")),
         layered("", &format!("{URL}, path: b, idempotency_header: 'a b', encode: xml, error_code: error")),

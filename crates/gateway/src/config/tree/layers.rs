@@ -31,7 +31,16 @@ const OWN: [&str; 6] = ["uses", "with", "url", "path", "auth", "undo"];
 struct With<'p> {
     preset: &'p Preset,
     uses: Place,
-    given: Vec<(String, Scalar, String)>,
+    given: Vec<Given>,
+}
+
+/// What a target says of one variable.
+struct Given {
+    name: String,
+    /// None: what stands there is wrong, and that is reported where it stands.
+    value: Option<Scalar>,
+    /// As it may be shown.
+    shown: String,
 }
 
 /// A text of a preset with its variables in their place.
@@ -151,13 +160,8 @@ impl Tree {
         place
     }
 
-    /// What a target says of its preset's variables: name, value, and the value as it may be shown.
-    fn given(
-        &self,
-        target: Place,
-        preset: &Preset,
-        findings: &mut Findings,
-    ) -> Vec<(String, Scalar, String)> {
+    /// What a target says of its preset's variables.
+    fn given(&self, target: Place, preset: &Preset, findings: &mut Findings) -> Vec<Given> {
         let Some((_, with)) = self.entry(target, "with") else { return Vec::new() };
         let mut given = Vec::new();
         for (key, value) in self.entries(with) {
@@ -171,9 +175,10 @@ impl Tree {
                 };
                 let message = format!("the preset `{}` has no `{name}`", preset.name);
                 findings.error_at(self, *key, message, Some(help));
-            } else if let Some(Scalar { text, origin, kind }) = self.scalar(*value) {
-                let scalar = Scalar { text: text.clone(), origin: *origin, kind };
-                given.push((name.to_owned(), scalar, self.shown(*value).to_owned()));
+            } else if !matches!(self.value(*value), Value::Null) {
+                let copy = |scalar: &Scalar| Scalar { text: scalar.text.clone(), ..*scalar };
+                let (value, shown) = (self.scalar(*value).map(copy), self.shown(*value).to_owned());
+                given.push(Given { name: name.to_owned(), value, shown });
             }
         }
         given
@@ -214,17 +219,22 @@ impl<'p> With<'p> {
     /// A text with its variables in their place.
     fn filled(&self, text: &str) -> Filled<'p> {
         let (mut filled, mut shown, mut rest) = (String::new(), String::new(), text);
-        let (mut origin, mut missing) = (Origin::Written, Vec::new());
+        let (mut origin, mut missing, mut usable) = (Origin::Written, Vec::new(), true);
         while let Some((before, after)) = rest.split_once("${") {
             let Some((name, next)) = after.split_once('}') else { break };
             filled.push_str(before);
             shown.push_str(before);
             rest = next;
-            if let Some((_, value, as_shown)) = self.given.iter().find(|(given, _, _)| given == name) {
-                filled.push_str(&value.text);
-                shown.push_str(as_shown);
-                if value.origin == Origin::Outside {
-                    origin = Origin::Outside;
+            if let Some(given) = self.given.iter().find(|given| given.name == name) {
+                shown.push_str(&given.shown);
+                match &given.value {
+                    Some(Scalar { text, origin: from, .. }) => {
+                        filled.push_str(text);
+                        if *from == Origin::Outside {
+                            origin = Origin::Outside;
+                        }
+                    }
+                    None => usable = false,
                 }
             } else if let Some((name, variable)) = self.preset.with.get_key_value(name) {
                 match &variable.default {
@@ -238,7 +248,7 @@ impl<'p> With<'p> {
         }
         filled.push_str(rest);
         shown.push_str(rest);
-        let value = if missing.is_empty() {
+        let value = if missing.is_empty() && usable {
             Value::Scalar(Scalar { text: filled, origin, kind: "a text" })
         } else {
             Value::Broken

@@ -30,6 +30,7 @@ impl Metrics {
         drop(metrics.oldest_due.get_or_create(&target));
         drop(metrics.held.get_or_create(&TargetReason { target: Label(name.clone()), reason: "" }));
         drop(metrics.breaker.get_or_create(&TargetTurn { target: Label(name.clone()), turn: "" }));
+        drop(metrics.replayed.get_or_create(&TargetOutcome { target: Label(name.clone()), outcome: "" }));
         let mut page = String::new();
         encode(&mut page, &metrics.registry)?;
         Ok(page)

@@ -253,7 +253,6 @@ impl Town {
             deadline: None,
             priority: Priority::Normal,
             key: Some(Arc::new(Same)),
-            primary: None,
         };
         let mut routes: Vec<RoutePlan> =
             houses.iter().map(|house| route(house.name, std::slice::from_ref(house))).collect();

@@ -2,7 +2,7 @@
 
 use super::Book;
 use super::breaker::{Breaker, Turn};
-use super::fate::{Kind, OWN_WAIT, Seen, kind};
+use super::fate::{Kind, OWN_WAIT, Seen, kind, probe_wait};
 use super::turns::Contest;
 use crate::reach::Feat;
 use crate::recipe::TargetRecipe;
@@ -210,8 +210,11 @@ impl Book {
     /// An attempt's end means something for the whole target.
     pub(super) fn hold_after(&mut self, target: usize, seen: Seen, jitter: f64) {
         let now = self.now();
+        let recipe = std::sync::Arc::clone(&self.recipe);
         let Some(lane) = self.lanes.get_mut(target) else { return };
-        if let Some(feat) = lane.hold.after(seen, now, now + OWN_WAIT.mul_f64(1.0 - jitter)) {
+        let probes = lane.hold.auth.map_or(0, |(_, step)| step);
+        let wait = recipe.targets.get(target).map_or(OWN_WAIT, |target| probe_wait(target, probes));
+        if let Some(feat) = lane.hold.after(seen, now, now + wait.mul_f64(1.0 - jitter)) {
             self.reached.note(feat);
             self.let_late_ones_go(target);
         }

@@ -62,14 +62,18 @@ impl Engine {
             })
         });
         let routes: Vec<Arc<Route>> = routes.collect();
-        let mut known = self.routes.lock();
-        known.retain(|route| route.strong_count() > 0);
-        known.extend(routes.iter().map(Arc::downgrade));
-        drop(known);
+        self.remember(&routes);
         if let Err(fault) = self.release_unwanted().await {
             tracing::warn!(%fault, "parked order keys could not be looked at; it is tried again");
         }
         self.wake.wake();
         Ok(routes)
+    }
+
+    /// Keeps in mind by which routes somebody may still work.
+    fn remember(&self, routes: &[Arc<Route>]) {
+        let mut known = self.routes.lock();
+        known.retain(|route| route.strong_count() > 0);
+        known.extend(routes.iter().map(Arc::downgrade));
     }
 }

@@ -1,8 +1,7 @@
 //! From a valid configuration to what the engine and the front door need.
 
 use crate::api::dedupe::{By, Dedupe};
-use crate::api::front::{Entry, Params, Routing};
-use crate::api::primary::Primary;
+use crate::api::front::{Entry, Params, Primary, Routing};
 use crate::api::redactions::Redactions;
 use crate::api::view::{Nobody, TicketView};
 use crate::config::{self, Config, DedupeBy, Failure, Private};

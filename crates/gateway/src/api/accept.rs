@@ -62,7 +62,7 @@ where
     let receipt = take(front, &entry.route, wish).await?;
     match &entry.primary {
         // Boxed: it is large, and every request would carry its size.
-        Some(primary) => Ok(Box::pin(primary::answer(front, primary, &receipt)).await),
+        Some(primary) => Ok(Box::pin(primary::answer(front, primary, &receipt, || ticket(&receipt))).await),
         None => answer(front, &receipt, prefer::wait(&parts.headers)).await,
     }
 }
@@ -99,15 +99,21 @@ pub(super) async fn answer(
     receipt: &Receipt,
     wait: Option<Duration>,
 ) -> Result<Response, Problem> {
-    let mut response = match wait {
-        None => accepted(receipt_json(receipt)),
-        Some(wait) => tickets::wait_decided(front, receipt.id, wait).await?,
-    };
-    let headers = response.headers_mut();
-    if let Ok(location) = HeaderValue::from_maybe_shared(Bytes::from(format!("/v1/tickets/{}", receipt.id))) {
-        headers.insert(header::LOCATION, location);
+    match wait {
+        None => Ok(ticket(receipt)),
+        Some(wait) => Ok(with_location(tickets::wait_decided(front, receipt.id, wait).await?, receipt)),
     }
-    Ok(response)
+}
+
+fn ticket(receipt: &Receipt) -> Response {
+    with_location(accepted(receipt_json(receipt)), receipt)
+}
+
+fn with_location(mut response: Response, receipt: &Receipt) -> Response {
+    if let Ok(location) = HeaderValue::from_maybe_shared(Bytes::from(format!("/v1/tickets/{}", receipt.id))) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
 }
 
 pub(super) fn accepted(json: String) -> Response {

@@ -1,15 +1,16 @@
 //! What the handlers of the front door share: the engine and the routes as configured now.
 
 use super::dedupe::Dedupe;
-use super::primary::Primary;
 use super::redactions::Redactions;
 use crate::config::event_type::TypePattern;
 use crate::config::media::ContentTypes;
 use crate::config::pattern::Routes;
 use arc_swap::ArcSwap;
 use contract::Name;
+use contract::part::Caller;
 use engine::Engine;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// What the front door's handlers share.
@@ -36,6 +37,17 @@ pub struct Entry {
     pub params: Params,
     /// Whose answer the caller gets; none: the ticket.
     pub primary: Option<Primary>,
+}
+
+/// A route's primary target.
+#[derive(Clone, Debug)]
+pub struct Primary {
+    /// Its name.
+    pub target: Name,
+    /// How long the caller waits.
+    pub wait: Duration,
+    /// What its deliveries are told about that.
+    pub caller: Caller,
 }
 
 /// Whether the parameters of a path are kept with its message.

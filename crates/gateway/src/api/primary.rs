@@ -1,44 +1,29 @@
 //! The caller gets the primary target's own answer, out of the store: so a repeat gets the same one, from any node.
 
-use super::accept;
-use super::front::Front;
+use super::front::{Front, Primary};
 use super::problem::{ANSWER_TIMEOUT, GONE, NO_ANSWER, Problem};
 use super::tickets::internal;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use contract::delivery::{Attempt, AttemptResult, Capture, CaptureEnd, ErrorClass, Standing};
-use contract::part::Caller;
 use contract::query::Detail;
 use contract::ticket::Found;
 use contract::{DeliveryId, MessageId, Name};
 use engine::offer::Receipt;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use std::time::Duration;
 
 /// Where a caller who gets somebody else's answer finds its ticket.
 const TICKET: HeaderName = HeaderName::from_static("fanlight-ticket");
 
-/// A route's primary target.
-#[derive(Clone, Debug)]
-pub struct Primary {
-    /// Its name.
-    pub target: Name,
-    /// How long the caller waits.
-    pub wait: Duration,
-    /// What its deliveries are told about that.
-    pub caller: Caller,
-}
-
-/// The primary's answer; 202 with the ticket when it does not come in time.
-pub(super) async fn answer(front: &Front, primary: &Primary, receipt: &Receipt) -> Response {
-    let mut response = match end(front, primary, receipt).await {
-        Ok(Some(response)) => response,
-        Ok(None) => {
-            let now = accept::answer(front, receipt, None).await;
-            now.unwrap_or_else(IntoResponse::into_response)
-        }
-        Err(problem) => problem.into_response(),
-    };
+/// The primary's answer; `late`, with the ticket, when it does not come in time.
+pub(super) async fn answer(
+    front: &Front,
+    primary: &Primary,
+    receipt: &Receipt,
+    late: impl FnOnce() -> Response,
+) -> Response {
+    let ended = end(front, primary, receipt).await;
+    let mut response = ended.map_or_else(IntoResponse::into_response, |said| said.unwrap_or_else(late));
     if let Ok(path) = HeaderValue::try_from(format!("/v1/tickets/{}", receipt.id)) {
         response.headers_mut().insert(TICKET, path);
     }

@@ -89,6 +89,7 @@ impl Log {
 }
 
 impl Listener for Log {
+    #[expect(clippy::too_many_lines, reason = "one arm for each thing that can happen")]
     fn on(&self, happened: &Happened<'_>) {
         match happened {
             Happened::Accepted { message, deliveries } => {

@@ -302,6 +302,7 @@ impl Metrics {
 }
 
 impl Listener for Metrics {
+    #[expect(clippy::too_many_lines, reason = "one arm for each thing that can happen")]
     fn on(&self, happened: &Happened<'_>) {
         match happened {
             Happened::Accepted { message, .. } => {

@@ -1,6 +1,6 @@
 //! A dead delivery whose bytes were damaged on the disk: it says so, and can be given up.
 
-use crate::program::run;
+use crate::program::run_aside;
 use crate::world::serve;
 use axum::Router;
 use gateway::app::App;
@@ -15,9 +15,7 @@ async fn start(text: &str) -> App {
 
 /// Runs a command at a door of this Fanlight.
 async fn command(arguments: &[&str], door: [&str; 2]) -> crate::program::Ran {
-    let arguments: Vec<String> = arguments.iter().copied().chain(door).map(str::to_owned).collect();
-    let run = move || run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    tokio::task::spawn_blocking(run).await.expect("it ran")
+    run_aside(&[arguments, &door].concat()).await
 }
 
 /// Changes one letter of what is stored.

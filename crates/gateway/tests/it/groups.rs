@@ -1,6 +1,6 @@
 //! Groups over real doors: waits, optional targets, quorums, undoing, callbacks.
 
-use crate::program;
+use crate::program::{self, run_aside, states};
 use crate::world::serve;
 use axum::Router;
 use axum::extract::State;
@@ -69,20 +69,21 @@ impl World {
     /// Sends an order and gives its ticket when everything has ended that is not a callback.
     async fn order(&self) -> Value {
         let server = format!("http://{}", self.app.front_address);
-        let sent =
-            run(&["send", "/orders", "--data", r#"{"id":7}"#, "--json", "--server", &server]).await.json();
+        let sent = run_aside(&["send", "/orders", "--data", r#"{"id":7}"#, "--json", "--server", &server])
+            .await
+            .json();
         self.ticket(sent["id"].as_str().unwrap()).await
     }
 
     async fn ticket(&self, id: &str) -> Value {
         let server = format!("http://{}", self.app.front_address);
-        let lines = run(&["ticket", id, "--watch", "--json", "--server", &server]).await.ok();
+        let lines = run_aside(&["ticket", id, "--watch", "--json", "--server", &server]).await.ok();
         serde_json::from_str(lines.lines().last().unwrap()).unwrap()
     }
 
     async fn admin(&self, arguments: &[&str]) -> program::Ran {
         let admin = format!("http://{}", self.app.admin_address);
-        run(&[arguments, &["--admin", &admin]].concat()).await
+        run_aside(&[arguments, &["--admin", &admin]].concat()).await
     }
 
     /// Waits until the callback of so many runs has come.
@@ -91,18 +92,6 @@ impl World {
         news.wait_for(|()| self.apis.told().len() >= count).await.expect("the APIs are there");
         self.apis.told()
     }
-}
-
-async fn run(arguments: &[&str]) -> program::Ran {
-    let arguments: Vec<String> = arguments.iter().copied().map(str::to_owned).collect();
-    let run = move || program::run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    tokio::task::spawn_blocking(run).await.unwrap()
-}
-
-/// State and reason of each delivery, by target.
-fn states(ticket: &Value) -> Vec<Value> {
-    let deliveries = ticket["deliveries"].as_array().unwrap();
-    deliveries.iter().map(|one| json!([one["target"], one["state"], one["reason"]])).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

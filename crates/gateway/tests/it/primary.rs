@@ -1,6 +1,6 @@
 //! Answers that others use, over real doors: the caller gets the primary's, dependents and undos read those before them.
 
-use crate::program;
+use crate::program::{run_aside, states};
 use crate::world::serve;
 use axum::Router;
 use axum::body::Body;
@@ -130,32 +130,21 @@ impl World {
     /// Sends an order to a route without a primary, and gives its ticket when everything has ended.
     async fn order(&self) -> Value {
         let server = format!("http://{}", self.app.front_address);
-        let sent =
-            run(&["send", "/orders", "--data", r#"{"id":7}"#, "--json", "--server", &server]).await.json();
+        let sent = run_aside(&["send", "/orders", "--data", r#"{"id":7}"#, "--json", "--server", &server])
+            .await
+            .json();
         self.ticket(sent["id"].as_str().unwrap()).await
     }
 
     async fn ticket(&self, id: &str) -> Value {
         let server = format!("http://{}", self.app.front_address);
-        let lines = run(&["ticket", id, "--watch", "--json", "--server", &server]).await.ok();
+        let lines = run_aside(&["ticket", id, "--watch", "--json", "--server", &server]).await.ok();
         serde_json::from_str(lines.lines().last().unwrap()).unwrap()
     }
 
     async fn stop(self) {
         self.app.stop(Duration::from_secs(5)).await;
     }
-}
-
-async fn run(arguments: &[&str]) -> program::Ran {
-    let arguments: Vec<String> = arguments.iter().copied().map(str::to_owned).collect();
-    let run = move || program::run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    tokio::task::spawn_blocking(run).await.unwrap()
-}
-
-/// State and reason of each delivery, by target.
-fn states(ticket: &Value) -> Vec<Value> {
-    let deliveries = ticket["deliveries"].as_array().unwrap();
-    deliveries.iter().map(|one| json!([one["target"], one["state"], one["reason"]])).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -277,7 +266,7 @@ async fn those_that_wait_read_the_answers_of_those_before_them() {
     // A redrive sends the same, and what comes behind it follows.
     world.apis.say("mail", 200, "");
     let admin = format!("http://{}", world.app.admin_address);
-    run(&["dead", "redrive", "--target", "mail", "--admin", &admin]).await.ok();
+    run_aside(&["dead", "redrive", "--target", "mail", "--admin", &admin]).await.ok();
     let ticket = world.ticket(ticket["id"].as_str().unwrap()).await;
     assert_eq!(ticket["state"], "succeeded", "{ticket}");
     assert_eq!(world.apis.calls()[4], ("/mail".to_owned(), read.to_owned()));

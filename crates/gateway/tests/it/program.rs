@@ -38,6 +38,19 @@ pub(crate) fn run(arguments: &[&str]) -> Ran {
     }
 }
 
+/// Runs to the end beside what else this process does: it may be the one that answers.
+pub(crate) async fn run_aside(arguments: &[&str]) -> Ran {
+    let arguments: Vec<String> = arguments.iter().copied().map(str::to_owned).collect();
+    let run = move || run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    tokio::task::spawn_blocking(run).await.expect("it ran")
+}
+
+/// State and reason of each delivery of a ticket in JSON, by target.
+pub(crate) fn states(ticket: &serde_json::Value) -> Vec<serde_json::Value> {
+    let deliveries = ticket["deliveries"].as_array().expect("deliveries");
+    deliveries.iter().map(|one| serde_json::json!([one["target"], one["state"], one["reason"]])).collect()
+}
+
 impl Ran {
     /// What it printed, if it succeeded.
     #[track_caller]

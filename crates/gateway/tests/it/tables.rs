@@ -1,6 +1,6 @@
 //! How answers look, from fixed ones.
 
-use crate::program::{self, Ran, run};
+use crate::program::{self, Ran, run_aside};
 use crate::world::serve;
 use axum::Router;
 use axum::routing::{get, post};
@@ -119,10 +119,7 @@ async fn shown(arguments: &[&str]) -> String {
 async fn ran(arguments: &[&str]) -> Ran {
     let server = server().await;
     let door = if arguments[0] == "ticket" { "--server" } else { "--admin" };
-    let arguments: Vec<String> =
-        arguments.iter().copied().chain([door, &server]).map(str::to_owned).collect();
-    let run = move || run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    tokio::task::spawn_blocking(run).await.unwrap()
+    run_aside(&[arguments, &[door, &server]].concat()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

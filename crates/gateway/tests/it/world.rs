@@ -145,9 +145,7 @@ impl World {
     }
 
     async fn run(&self, arguments: &[&str], door: [&str; 2]) -> Ran {
-        let arguments: Vec<String> = arguments.iter().copied().chain(door).map(str::to_owned).collect();
-        let run = move || program::run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        tokio::task::spawn_blocking(run).await.expect("it ran")
+        program::run_aside(&[arguments, &door].concat()).await
     }
 }
 
